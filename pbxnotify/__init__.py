@@ -1,0 +1,23 @@
+"""pbxnotify mails people about missed calls on an Asterisk server, and loses none of it when the mail relay is down.
+
+The way of one event:
+
+    Asterisk                                            a shell, cron or systemd
+      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed
+        |                                                    |
+      agi        the channel, read once                      |
+        |                                                    |
+      events     what happened: MissedCall, Alert            |
+        +------------------------+---------------------------+
+                                 |
+                               spool.add      <- durable here; nothing after this line can lose the event
+                                 |               (the call is let go here)
+                               notify.deliver
+        settings -> recipients -> message -> smtp
+                                 |
+            accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
+
+Imports point downwards only. What is heavy (configobj, email, smtplib, ssl) is imported on the far side of spool.add.
+"""
+
+__version__ = "0.1.0"

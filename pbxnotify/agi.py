@@ -1,0 +1,259 @@
+"""The channel as a read-only Mapping, made safe; and the guard of an AGI script (pyst2).
+
+A SIP caller can put newlines into the caller ID, and Asterisk passes them on: one call can plant lines in the AGI
+environment, end it early so that every later answer is shifted by one, or forge an answer. So each value is asked for
+between two markers that nobody can guess, and what comes before the first marker is thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import sys
+import syslog
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+from pbxnotify.events import clean, write_log
+
+# pyst2 needs pprint only for the diary it writes to stderr, which is silent here; importing it would be a third of the
+# time until the call is let go (before Python 3.14).
+_pprint = types.ModuleType("pprint")
+_pprint.pformat = repr  # type: ignore[attr-defined]
+sys.modules.setdefault("pprint", _pprint)
+from asterisk.agi import AGI, AGIException  # noqa: E402  the stand-in must be there first
+
+if sys.modules["pprint"] is _pprint:
+    del sys.modules["pprint"]
+
+Deliver = Callable[[Callable[[str], None]], object]
+"""Delivers, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
+Way = tuple[str, str, "Deliver | None"]
+"""PBXNOTIFYSTATUS, a line for the console, and what is still to be done once the call is let go."""
+LONGEST_LINE = 65536
+"""Characters of one line from Asterisk; its own limit for a variable is far below."""
+PATIENCE = 5.0
+"""Seconds for the whole conversation with Asterisk, which answers within milliseconds or never."""
+HOLD = 10.0
+"""Seconds that a held call waits for the outcome of its mail."""
+
+ENVIRONMENT = {
+    "UNIQUEID": "agi_uniqueid",
+    "CALLERID(num)": "agi_callerid",
+    "CALLERID(name)": "agi_calleridname",
+    "CALLERID(dnid)": "agi_dnid",
+    "EXTEN": "agi_extension",
+}
+"""What the AGI environment can still say once the channel has stopped answering."""
+
+BY_HAND = """\
+{script} is started by Asterisk, from the dialplan:  AGI({script},101)
+By hand, use:  pbxnotify missed --from NUMBER --to EXTENSION [--dry-run]
+"""
+
+
+class ChannelGone(Exception):
+    """Asterisk does not answer any more; what was read before is still good."""
+
+
+class Silence:
+    """Where pyst2's diary goes: Asterisk's stderr may be a pipe that nobody reads."""
+
+    def write(self, text: str) -> None:
+        """Drop it."""
+
+
+class Connection(AGI):  # type: ignore[misc]
+    """pyst2's AGI, its edges made safe: whatever Asterisk sends, it neither raises ValueError nor loops."""
+
+    def _get_agi_env(self) -> None:
+        try:
+            for line in self._lines():
+                if not line:
+                    return
+                key, _, value = line.partition(": ")
+                self.env.setdefault(key, value)  # the first one counts: a planted line comes after the true one
+        except ChannelGone:
+            return  # the question that follows will find out too, and what was read is kept
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            line = self.stdin.readline(LONGEST_LINE)
+            if not line.endswith("\n"):
+                raise ChannelGone("it ended the conversation")
+            yield line[:-1]
+
+    def test_hangup(self) -> None:
+        """Go on: a channel that was hung up still answers."""
+
+    def _quote(self, text: object) -> str:
+        escaped = clean(str(text), LONGEST_LINE).replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+    def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
+        """Return the next answer; 510, 511 and 520 are answers without a value. HANGUP and blank lines are none."""
+        for line in self._lines():
+            if re.match(r"\d{3} ", line):
+                return {"result": (line[:3], line)}
+        raise ChannelGone("it ended the conversation")
+
+    def synchronise(self, marker: str) -> None:
+        """Throw away whatever waits to be read and answers no question of ours."""
+        self.send_command("GET FULL VARIABLE", f'"{marker}"')
+        for line in self._lines():
+            if line == f"200 result=1 ({marker})":
+                return
+
+    def ask(self, expression: str, marker: str) -> str:
+        """Return the value of a variable or function, read between two markers, newlines and all."""
+        self.send_command("GET FULL VARIABLE", f'"{marker}${{{expression}}}{marker}"')
+        opening, closing, answer = f"200 result=1 ({marker}", f"{marker})\n", ""
+        for line in self._lines():
+            if answer or line.startswith(opening):
+                answer += line + "\n"
+                if answer.endswith(closing) and len(answer) >= len(opening) + len(closing):
+                    break
+            elif re.match(r"5\d\d ", line):
+                raise ChannelGone(f"it said {line!r}")
+        return answer[len(opening) : -len(closing)]
+
+
+class Channel(Mapping[str, str]):
+    """The variables and functions of the calling channel, as ``channel["DIALSTATUS"]`` or ``channel["CALLERID(num)"]``.
+
+    A value is empty if unset; KeyError means that Asterisk could not be asked. Values are as Asterisk holds them,
+    caller text included: ``events`` cleans them.
+    """
+
+    def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:
+        self.argument = arguments[0] if arguments else ""
+        self.held = "hold" in arguments[1:]
+        self.trouble = ""
+        """Why Asterisk could not be asked any more; empty while it answers."""
+        self._values: dict[str, str] = {}
+        self._environment: dict[str, str] = {}
+        self._marker = os.urandom(12).hex()
+        self._converse(lambda: self._connect(stdin, stdout))
+
+    def _connect(self, stdin: int, stdout: int) -> None:
+        # Under a real locale stdin would be strict UTF-8, and a bare \r would end a line. Both live as long as we do.
+        reading = open(stdin, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
+        writing = open(stdout, "w", encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
+        self._connection = Connection(reading, writing, Silence())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # pyst2 has just put its own handler there
+        self._environment = self._connection.env
+        self._connection.synchronise(self._marker)
+
+    def _converse(self, step: Callable[[], str | None]) -> str | None:
+        """Return what one step of the conversation returns; after the first trouble there are no more steps."""
+        if self.trouble:
+            return None
+        try:
+            signal.signal(signal.SIGALRM, _too_slow)
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+            return step()
+        except (ChannelGone, AGIException, OSError, ValueError) as error:
+            self.trouble = clean(str(error)) or type(error).__name__
+            return None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._values:
+            value = self._converse(lambda: self._connection.ask(name, self._marker))
+            self._values[name] = self._environment[ENVIRONMENT[name]] if value is None else value
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def say(self, status: str, line: str) -> None:
+        """Set PBXNOTIFYSTATUS and show a line on the Asterisk console, if there still is somebody to tell."""
+        self._converse(lambda: self._connection.set_variable("PBXNOTIFYSTATUS", status))
+        self._converse(lambda: self._connection.verbose(line))
+
+    def let_go(self, way: Way) -> None:
+        """Let the call go, and deliver in a process of its own, free of Asterisk.
+
+        Asterisk waits until the script exits, so the script forks. A held call learns the outcome as soon as it is
+        known, but waits no longer than ``HOLD`` seconds; then it learns what a call that is not held learns at once.
+        """
+        status, line, deliver = way
+        if deliver is None or not self.held:
+            self.say(status, line)
+        if deliver is None:
+            return
+        reading, writing = os.pipe()
+        try:
+            if os.fork() == 0:
+                _deliver_alone(deliver, writing)
+        except OSError:  # no process to be had: better a call that waits than a mail that does not leave
+            deliver(lambda outcome: _report(writing, outcome))
+        os.close(writing)
+        if self.held:
+            outcome = os.read(reading, 64).decode() if select.select([reading], [], [], HOLD)[0] else ""
+            self.say(outcome or status, line)
+
+
+def _too_slow(signal_number: int, frame: object) -> None:
+    raise ChannelGone(f"it did not answer for {PATIENCE:g} s")
+
+
+def _report(writing: int, outcome: str) -> None:
+    """Tell the held call how it went; a call that was not held, or no longer is, has closed the pipe."""
+    with suppress(BrokenPipeError):
+        os.write(writing, outcome.encode())
+
+
+def _deliver_alone(deliver: Deliver, writing: int) -> None:
+    """Deliver as a process of its own: no terminal, no pipe to Asterisk, no hang-up; then end."""
+    status = 1
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        deliver(lambda outcome: _report(writing, outcome))
+        status = 0
+    except BaseException as error:  # nobody is above this to hear of it
+        _say_why(error)
+    finally:
+        os._exit(status)
+
+
+def _say_why(error: BaseException) -> None:
+    """Log an error that is nobody's but ours, with the line it came from."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else ""
+    write_log(syslog.LOG_ERR, f"error {type(error).__name__} at {place}: {clean(str(error), 1000)}")
+
+
+def run(tell: Callable[[Mapping[str, str], str], Way]) -> None:
+    """Guard an AGI script: whatever happens, the call goes on, the reason is said, and the exit status is 0.
+
+    ``tell`` gets the channel and the first argument.
+    On a terminal it says what it is and exits with 64 (EX_USAGE).
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if os.isatty(0):
+        sys.stderr.write(BY_HAND.format(script=os.path.basename(sys.argv[0])))
+        sys.exit(os.EX_USAGE)
+    while os.open(os.devnull, os.O_RDWR) <= 2:
+        pass  # a standard stream that came closed must not become the number of an item's lock
+    channel = Channel(sys.argv[1:])
+    try:
+        channel.let_go(tell(channel, channel.argument))
+    except BaseException as error:
+        _say_why(error)
+        channel.say("FAILED", f"pbxnotify: FAILED: {error}")
+    if channel.trouble:
+        write_log(syslog.LOG_NOTICE, f"Asterisk could not be asked further: {channel.trouble}")
+    os._exit(0)

@@ -1,0 +1,173 @@
+"""One attempt to deliver an item, and what follows from it: sent, deferred, failed or skipped."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pbxnotify.errors import (
+    MailDeferred,
+    MailRefused,
+    OutcomeUnknown,
+    PbxnotifyError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SpoolError,
+)
+from pbxnotify.events import Alert
+from pbxnotify.items import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, Entry
+from pbxnotify.message import compose
+from pbxnotify.spool import Rest, Spool
+
+if TYPE_CHECKING:
+    from pbxnotify.recipients import Recipient, Told
+    from pbxnotify.settings import Settings
+    from pbxnotify.smtp import Relay
+
+BACKOFF = (60, 120, 300, 900, 1800, 3600)
+"""Seconds until the next attempt, by the number of failures."""
+GIVEN_UP = 5 * 86400.0
+"""Seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1."""
+AFTER_DEATH = {SENDING: UNKNOWN, SENDING_AGAIN: REFUSED}
+"""What the record of a process that died before the relay's answer means; after the second time nobody tries again."""
+MAY_HAVE_IT = "twice the connection ended between the final dot and the relay's answer: the relay may have it"
+
+
+class Attempt:
+    """One attempt to deliver an item, and what follows from it."""
+
+    def __init__(self, entry: Entry, spool: Spool | None, fingerprint: str) -> None:
+        self.entry = entry
+        self.fingerprint = fingerprint
+        self.rest = spool.rest() if spool else Rest()
+        self._spool = spool
+        self._began = time.time()
+        self._refused: dict[str, MailRefused] = {}
+        self._deferred: dict[str, MailDeferred] = {}
+        self._accepted = 0
+
+    def untold(self, told: Told) -> list[Recipient]:
+        """Return those who do not have the mail. Who was being told when a process died has an unknown outcome."""
+        states = {address: AFTER_DEATH.get(state, state) for address, state in self.entry.item.recipients.items()}
+        self.entry.item = self.entry.item._replace(recipients=states, decided=True)
+        return [recipient for recipient in told.recipients if states.get(recipient.address, UNKNOWN) == UNKNOWN]
+
+    def send(self, relay: Relay, recipients: list[Recipient], settings: Settings) -> None:
+        """Send each recipient a mail of their own over one connection, and note what became of it."""
+        for recipient in recipients:
+            mail = compose(self.entry.item.event, self.entry.item.id, recipient, settings)
+            self._send(relay, recipient.address, mail)
+
+    def _send(self, relay: Relay, address: str, mail: bytes) -> None:
+        before = self.entry.item.recipients.get(address)
+        sending, unknown = (SENDING_AGAIN, REFUSED) if before == UNKNOWN else (SENDING, UNKNOWN)
+        try:
+            relay.send(address, mail, lambda: self._mark(address, sending))
+        except OutcomeUnknown as error:
+            self._mark(address, unknown)
+            raise RelayUnavailable(str(error), stage=error.stage) from error
+        except (MailDeferred, MailRefused, RelayUnavailable, RelayMisconfigured) as error:
+            self._mark(address, before)
+            if isinstance(error, MailDeferred):
+                self._deferred[address] = error
+            elif isinstance(error, MailRefused):
+                self._refused[address] = error
+            else:
+                raise
+        else:
+            self._accepted += 1
+            self._mark(address, SENT)
+
+    def _mark(self, address: str, state: str | None) -> None:
+        """Record what is known of a recipient; a disk that takes no record must not keep the mail from leaving."""
+        if self.entry.item.recipients.get(address) != state:
+            with suppress(SpoolError):
+                self.entry.mark(address, state)
+
+    def settle(self) -> str:
+        """Return the state of the item once the relay has answered for everybody."""
+        if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
+            first = next(iter(self._refused.values()))
+            raise RelayMisconfigured(str(first), stage=first.stage, code=first.code, reply=first.reply)
+        if self._spool and self.rest.failures:
+            self._spool.set_rest(None)
+        for address in self._refused:
+            self._mark(address, REFUSED)
+        if self._deferred:
+            return self._defer("; ".join(map(str, self._deferred.values())), attempts=self.entry.item.attempts + 1)
+        if REFUSED in self.entry.item.recipients.values():
+            return self._fail("; ".join(map(str, self._refused.values())) or MAY_HAVE_IT)
+        self.entry.end("sent")
+        return "sent"
+
+    def told_nobody(self, told: Told) -> str:
+        """Return the state of an item nobody is to be told of: what was once to be told is kept."""
+        if not self.entry.item.decided:
+            self.entry.end("skipped", told.reason)
+            return "skipped"
+        if told.switched_off:
+            return self._defer(f"{told.reason}; kept until they are switched on", attempts=len(BACKOFF))
+        return self._fail(f"nobody is left to be told: {told.reason}")
+
+    def relay_failed(self, error: PbxnotifyError) -> str:
+        """Return the state of an item that could not leave because none can: all wait, the relay is left alone."""
+        temporary = isinstance(error, RelayUnavailable)
+        if self._spool:
+            rest = self._spool.rest()
+            known = rest.failures if rest.settings == self.fingerprint else 0
+            if rest.since < self._began or not known:  # one failure is counted once, however many calls shared it
+                until = time.time() + pause(known + 1 if temporary else len(BACKOFF))
+                self._spool.set_rest(Rest(known + 1, until, self.fingerprint, str(error), time.time()))
+            if not temporary and not known:
+                self._tell_admin("mails are held up", f"No mail can leave until this is mended:\n\n{error}", "held")
+        return self.wait_for_relay(str(error))
+
+    def puzzled(self, error: Exception) -> str:
+        """Return the state of an item that we cannot handle: it waits for a better version of us."""
+        reason = f"a fault of pbxnotify, please report it: {type(error).__name__}: {error}"
+        return self._defer(reason, attempts=self.entry.item.attempts + 1)
+
+    def wait_for_relay(self, reason: str) -> str:
+        """Return the state of an item that waits for nothing but the relay."""
+        return self._defer(reason, due=0.0)
+
+    def _defer(self, reason: str, **fields: Any) -> str:
+        if time.time() - self.entry.item.queued > GIVEN_UP:
+            return self._fail(f"not delivered in five days: {reason}")
+        fields.setdefault("due", time.time() + pause(fields.get("attempts", 1)))
+        next_try = fields["due"] or (self._spool.rest().until if self._spool else 0.0)
+        told = f"; next try at {time.strftime('%H:%M:%S', time.localtime(next_try))}" if next_try else ""
+        self.entry.defer(settings=self.fingerprint, reason=reason + told, **fields)
+        return "deferred"
+
+    def _fail(self, reason: str) -> str:
+        self.entry.fail(reason)
+        item = self.entry.item
+        self._tell_admin(
+            f"a mail about {item.event.kind} could not be delivered",
+            f"{reason}\n\nIt is kept: pbxnotify queue show {item.id}\nTo try again: pbxnotify queue retry {item.id}",
+            f"failed-{'-'.join(sorted(self._refused)) or item.id}",
+        )
+        return "failed"
+
+    def _tell_admin(self, subject: str, body: str, key: str) -> None:
+        """Queue an alert, once a day for one key. An alert that fails raises none."""
+        if self._spool and not isinstance(self.entry.item.event, Alert):
+            with suppress(SpoolError):
+                alert = self._spool.add(Alert(time.time(), subject, body, key))
+                if alert:
+                    alert.release()
+
+
+def _is_policy(error: MailRefused) -> bool:
+    """Return whether a recipient was refused for what we are, not for who they are (RFC 3463, X.7.X)."""
+    return error.stage == "RCPT" and re.search(r"\b5\.7\.\d", error.reply) is not None
+
+
+def pause(failures: int) -> float:
+    """Return the seconds until the next attempt, with 10 % of jitter so that many items do not come at once."""
+    jitter = 0.9 + 0.2 * int.from_bytes(os.urandom(2), "big") / 0xFFFF
+    return BACKOFF[min(failures, len(BACKOFF)) - 1] * jitter

@@ -1,0 +1,247 @@
+"""The admin's commands: check, test, missed, queue."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+from typing import NoReturn
+
+from pbxnotify import __version__, events, message, notify, settings, smtp, templates
+from pbxnotify.errors import PbxnotifyError, UsageError
+from pbxnotify.items import Entry
+from pbxnotify.recipients import Recipient, told_of
+from pbxnotify.spool import Spool, open_spool
+
+EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
+SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status (sysexits). The one place where errors become sentences."""
+    options = _parser().parse_args(arguments)
+    if options.config:
+        os.environ["PBXNOTIFY_CONFIG"] = options.config
+    try:
+        return int(options.command(options))
+    except PbxnotifyError as error:
+        print(f"pbxnotify: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("pbxnotify: interrupted; what is in the queue stays there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `pbxnotify queue list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say whether the ini file can be used, and what follows from it."""
+    configured = settings.load(settings.location())
+    relay, notifications = configured.smtp, configured.notifications
+    encryption = SECURITY[relay.security]
+    if relay.security != "none" and not relay.verify_certificate:
+        encryption += ", the certificate is not verified"
+    print(f"{configured.path}: no mistakes found")
+    print(f"relay            {relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}")
+    print(f"sender           {relay.sender_address}")
+    print(f"administrator    {', '.join(notifications.admin_email) or 'nobody: admin_email is empty'}")
+    print(f"missed calls     {_switch(configured.missed_calls.enabled)}; common address: ", end="")
+    print(", ".join(configured.missed_calls.email) or "none, so a call that fits no employee is not mailed")
+    print(f"employees        {len(configured.employees)}, with an e-mail: ", end="")
+    print(sum(1 for employee in configured.employees if employee.emails))
+    if not notifications.enabled:
+        print("NOTE             notifications are switched off: [notifications] enabled = no")
+    print(f"spool            {open_spool().directory}")
+    return os.EX_OK
+
+
+def _switch(enabled: bool) -> str:
+    return "on" if enabled else "off"
+
+
+def test(options: argparse.Namespace) -> int:
+    """Send a test mail at once, and show what the relay says."""
+    configured = settings.load(settings.location())
+    addresses = [options.address] if options.address else list(configured.notifications.admin_email)
+    if not addresses:
+        raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
+    language = configured.notifications.language
+    words = templates.TEST[language]
+    event = events.Alert(time=time.time(), subject=words.subject, body=words.body)
+    transcript = print if options.verbose else None
+    print(f"connecting to {configured.smtp.host}:{configured.smtp.port} ({SECURITY[configured.smtp.security]})")
+    with smtp.Relay(configured.smtp, transcript) as relay:
+        for address in addresses:
+            identifier = f"test-{time.time_ns():x}"
+            mail = message.compose(event, identifier, Recipient(address, language), configured)
+            print(f"{address}: the relay said: {relay.send(address, mail, lambda: None)}")
+    if not configured.notifications.enabled:
+        print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
+    return os.EX_OK
+
+
+def missed(options: argparse.Namespace) -> int:
+    """Tell of a missed call by hand, the same way as from the dialplan."""
+    call = events.MissedCall(
+        time=time.time() - options.duration,
+        duration=options.duration,
+        extensions=events.extensions_in(options.to),
+        caller_number=events.clean(options.caller),
+        caller_name=events.clean(options.name),
+        dial_status=options.cause,
+    )
+    if options.dry_run:
+        return _show_mails(call)
+    status, line, deliver = notify.tell(call)
+    print(line)
+    outcome = [status]
+    if deliver:
+        deliver(outcome.append)
+    print(f"pbxnotify: {outcome[-1]}")
+    return EXIT_STATUS[outcome[-1]]
+
+
+def _show_mails(event: events.Event) -> int:
+    """Print the mails of an event, decoded for reading."""
+    configured = settings.load(settings.location())
+    told = told_of(event, configured)
+    for recipient in told.recipients:
+        mail = message_from_bytes(message.compose(event, "dry-run", recipient, configured), policy=policy.default)
+        text = mail.get_body(("plain",))
+        headers = "".join(f"{name}: {value}\n" for name, value in mail.items())
+        print(f"{headers}\n{text.get_content() if text else ''}")
+    if not told.recipients:
+        print(f"nobody would be told: {told.reason}")
+    return os.EX_OK
+
+
+def queue_list(options: argparse.Namespace) -> int:
+    """List what waits and what has failed, a line each."""
+    spool = open_spool()
+    for folder in ("queue", "failed"):
+        for identifier in spool.identifiers(folder):
+            item = Entry.read(spool.directory, identifier, folder)
+            if item is not None:
+                caller, called = item.event.parties()
+                print(f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}")
+    rest = spool.rest()
+    if rest.holds(settings.fingerprint(settings.location())):
+        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
+    return os.EX_OK
+
+
+def queue_show(options: argparse.Namespace) -> int:
+    """Show an item whole."""
+    spool = open_spool()
+    for identifier in options.id:
+        item = Entry.read(spool.directory, identifier, _folder(spool, identifier))
+        print(item.to_json() if item else f"{identifier}: gone", end="")
+    return os.EX_OK
+
+
+def queue_run(options: argparse.Namespace) -> int:
+    """Send what is due, with --all everything."""
+    spool = open_spool()
+    spool.sweep()
+    states = notify.run_queue(spool, everything=options.all)
+    if states:
+        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    return os.EX_TEMPFAIL if states.get("deferred") else os.EX_OK
+
+
+def queue_retry(options: argparse.Namespace) -> int:
+    """Put items back as if they had just been queued."""
+    spool = open_spool()
+    for identifier in options.id:
+        entry = _locked(spool, identifier)
+        entry.retry()
+        entry.release()
+        print(f"{identifier}: queued again; it leaves with the next  pbxnotify queue run")
+    return os.EX_OK
+
+
+def queue_remove(options: argparse.Namespace) -> int:
+    """Remove items unsent; what they told of is shown."""
+    spool = open_spool()
+    for identifier in options.id:
+        entry = _locked(spool, identifier)
+        print(entry.item.to_json(), end="")
+        entry.end("skipped", "removed by hand")
+        print(f"{identifier}: removed, nobody has been told")
+    return os.EX_OK
+
+
+def _folder(spool: Spool, identifier: str) -> str:
+    """Return where an item is. Raises UsageError if it is nowhere."""
+    for folder in ("queue", "failed"):
+        if identifier in spool.identifiers(folder):
+            return folder
+    raise UsageError(f"there is no item {identifier}: see  pbxnotify queue list")
+
+
+def _locked(spool: Spool, identifier: str) -> Entry:
+    entry = spool.lock(identifier, _folder(spool, identifier))
+    if entry is None:
+        raise UsageError(f"{identifier} is being sent at this moment: try again in a minute")
+    return entry
+
+
+def _seconds(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
+        self.print_usage(sys.stderr)
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pbxnotify", description="Mails people about missed calls on an Asterisk server.")
+    parser.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
+    parser.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _command(commands, "check", check, "say whether the ini file can be used")
+    sub = _command(commands, "test", test, "send a test mail, to the administrator if no address is named")
+    sub.add_argument("address", nargs="?", metavar="ADDRESS")
+    sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
+    sub = _command(commands, "missed", missed, "tell of a missed call by hand")
+    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    sub.add_argument("--name", default="", help="the caller's name")
+    sub.add_argument("--to", required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
+    sub.add_argument("--cause", default="NOANSWER", metavar="DIALSTATUS", help="default: NOANSWER")
+    sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
+    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+    _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
+    return parser
+
+
+def _queue_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+    _command(commands, "list", queue_list, "list what waits and what has failed")
+    sub = _command(commands, "run", queue_run, "send what is due; for cron or a systemd timer, each minute")
+    sub.add_argument("--all", action="store_true", help="send everything, due or not")
+    for name, command, text in (
+        ("show", queue_show, "show items whole"),
+        ("retry", queue_retry, "put failed items back into the queue"),
+        ("remove", queue_remove, "remove items unsent"),
+    ):
+        _command(commands, name, command, text).add_argument("id", nargs="+", metavar="ID")
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, command: object, text: str) -> _Parser:
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    if command:
+        parser.set_defaults(command=command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Every error we raise, its exit status, and whether trying again may help.
+
+The exit statuses are those of sysexits.h, so that cron and systemd can tell them apart.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class PbxnotifyError(Exception):
+    """The root: its text is a sentence for the admin and holds no secret."""
+
+    exit_status = os.EX_SOFTWARE
+
+
+class UsageError(PbxnotifyError):
+    """A command was given something it cannot use."""
+
+    exit_status = os.EX_USAGE
+
+
+class SettingsError(PbxnotifyError):
+    """The ini file cannot be used; ``problems`` names each mistake, one sentence each."""
+
+    exit_status = os.EX_CONFIG
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SpoolError(PbxnotifyError):
+    """The spool cannot take, read or change an item."""
+
+    exit_status = os.EX_IOERR
+
+
+class RelayError(PbxnotifyError):
+    """The relay did not take a mail.
+
+    ``stage`` is the step of the conversation (``connect``, ``greeting``, ``EHLO``, ``STARTTLS``, ``AUTH``, ``MAIL``,
+    ``RCPT``, ``DATA``, ``message``); ``code`` is the relay's reply code, 0 where it gave none.
+    """
+
+    exit_status = os.EX_TEMPFAIL
+
+    def __init__(self, sentence: str, *, stage: str, code: int = 0, reply: str = "") -> None:
+        super().__init__(sentence)
+        self.stage = stage
+        self.code = code
+        self.reply = reply
+
+
+class RelayUnavailable(RelayError):
+    """No mail can leave now, whoever it is for: DNS, refused, timeout, TLS, 421, or 4xx before RCPT. Temporary."""
+
+
+class RelayMisconfigured(RelayError):
+    """No mail can leave until the admin changes something: login rejected, sender refused, 5xx before RCPT."""
+
+    exit_status = os.EX_CONFIG
+
+
+class MailDeferred(RelayError):
+    """This recipient's mail was refused for now (4xx). Temporary."""
+
+
+class MailRefused(RelayError):
+    """This recipient's mail was refused for good (5xx)."""
+
+    exit_status = os.EX_UNAVAILABLE
+
+
+class OutcomeUnknown(RelayError):
+    """The connection ended between the final dot and the relay's answer: the relay may have the mail."""

@@ -1,0 +1,243 @@
+"""What one run of a script has to tell, and how far that has come: an item, one JSON file.
+
+Invariants:
+
+- An item is written to tmp/, fsynced, renamed into queue/, and queue/ is fsynced: then it is durable.
+- It is locked (flock) from birth to removal: a new version is locked before it is renamed over the old one, and who
+  gets a lock checks the link count, because the file may have been replaced or removed just before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import syslog
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pbxnotify.errors import SpoolError
+from pbxnotify.events import Event, from_json, log, to_json, write_log
+
+SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
+"""What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
+SENDING, SENDING_AGAIN = "sending", "sending again"
+"""Written before the final dot, the second one for a recipient whose outcome was unknown before."""
+
+
+class Item(NamedTuple):
+    """What one run of a script has to tell, and how far that has come."""
+
+    id: str
+    event: Event
+    queued: float
+    """When it was queued, in seconds since the epoch."""
+    recipients: Mapping[str, str] = {}
+    """What is known of each address; not named if still to be told."""
+    decided: bool = False
+    """Readable settings have said that somebody is to be told: later it is not skipped any more."""
+    attempts: int = 0
+    due: float = 0.0
+    """Not to be tried before, in seconds since the epoch."""
+    settings: str = ""
+    """The fingerprint of the ini file when it was last tried: with another one it is due."""
+    reason: str = ""
+    """Why it still waits, or why it failed."""
+
+    def is_due(self, fingerprint: str) -> bool:
+        """Return whether it may be tried; a changed ini file ends every backoff."""
+        return self.due <= time.time() or self.settings != fingerprint
+
+    def to_json(self) -> str:
+        """Return the item as the text of its file."""
+        return json.dumps({**self._asdict(), "event": to_json(self.event)}, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Item:
+        """Return the item that ``to_json`` wrote; raises ValueError on anything else."""
+        record = json.loads(text)
+        if not isinstance(record, dict) or not isinstance(record.get("event"), dict):
+            raise ValueError("not an item")
+        event = from_json(record.pop("event"))
+        known = {field: record[field] for field in cls._fields if field in record}
+        for field, kind in (("id", str), ("queued", (int, float)), ("recipients", dict), ("due", (int, float))):
+            if not isinstance(known.get(field, cls._field_defaults.get(field)), kind):
+                raise ValueError(f"{field} is {known.get(field)!r}")
+        return cls(event=event, **known)
+
+
+def identifier_of(epoch: float) -> str:
+    """Return what the identifiers of items queued at this time start with; they sort by it."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))
+
+
+def _new_item(event: Event) -> Item:
+    now = time.time()
+    return Item(id=f"{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now)
+
+
+class Entry:
+    """An item in the queue, locked by this process until ``release``."""
+
+    def __init__(self, directory: str, item: Item, lock: int, folder: str = "queue") -> None:
+        self.item = item
+        self.line = ""
+        """The last line said in the log."""
+        self._directory = directory
+        self._folder = folder
+        self._lock = lock
+
+    @classmethod
+    def new(cls, directory: str, event: Event) -> Entry:
+        """Make an event durable in queue/. Raises SpoolError."""
+        item = _new_item(event)
+        return cls(directory, item, _write(directory, "queue", item))
+
+    @classmethod
+    def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:
+        """Return an item that waits, locked; None if another process has it or it is gone. ValueError: damaged."""
+        try:
+            lock = os.open(_path(directory, folder, identifier), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_nlink:
+                with open(lock, encoding="utf-8", closefd=False) as file:
+                    return cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
+        except BaseException as error:
+            os.close(lock)
+            if isinstance(error, OSError):
+                return None
+            raise
+        os.close(lock)
+        return None
+
+    @staticmethod
+    def read(directory: str, identifier: str, folder: str = "queue") -> Item | None:
+        """Return an item as it is just now, without a lock; None if it is gone or damaged."""
+        try:
+            with open(_path(directory, folder, identifier), encoding="utf-8") as file:
+                return Item.from_json(file.read())
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def change(self, **fields: Any) -> None:
+        """Put a new version of the item in place of the old one, durable. Raises SpoolError."""
+        self.item = self.item._replace(**fields)
+        previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
+        os.close(previous)
+
+    def mark(self, address: str, state: str | None) -> None:
+        """Record what is known of one recipient; None: still to be told."""
+        states = {**self.item.recipients, address: state}
+        self.change(recipients={address: known for address, known in states.items() if known})
+
+    def defer(self, **fields: Any) -> None:
+        """Keep the item for a later attempt."""
+        self.change(**fields)
+        self.say("deferred")
+
+    def fail(self, reason: str) -> None:
+        """Keep the item in failed/, where nothing tries it again unless the admin says so."""
+        self.change(reason=reason)
+        self._move("failed")
+        self.say("failed")
+
+    def retry(self) -> None:
+        """Put the item back as if it had just been queued; only those who have the mail stay told."""
+        told = {address: SENT for address, state in self.item.recipients.items() if state == SENT}
+        self.change(recipients=told, attempts=0, due=0.0, queued=time.time(), reason="")
+        self._move("queue")
+        self.say("queued")
+
+    def end(self, state: str, reason: str = "") -> None:
+        """Remove the item: it was ``sent``, or is to be ``skipped``."""
+        with suppress(FileNotFoundError):
+            os.unlink(_path(self._directory, self._folder, self.item.id))
+        _sync(self._directory, self._folder)
+        self.item = self.item._replace(reason=reason)
+        self.say(state)
+        self.release()
+
+    def release(self) -> None:
+        """Unlock it for other processes."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _move(self, folder: str) -> None:
+        os.rename(*(_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
+        _sync(self._directory, folder)
+        _sync(self._directory, self._folder)
+        self._folder = folder
+
+    def say(self, state: str) -> None:
+        """Say a change of state in the log."""
+        self.line = log(state, self.item.id, self.item.event, self.item.reason)
+
+
+class Unkept(Entry):
+    """An item that no disk would take: it lives as long as this process, and ends in the log if it cannot leave."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__("", _new_item(event), -1)
+
+    def change(self, **fields: Any) -> None:
+        """Remember the new version; there is nowhere else to put it."""
+        self.item = self.item._replace(**fields)
+
+    def _move(self, folder: str) -> None:
+        self._folder = folder
+
+    def end(self, state: str, reason: str = "") -> None:
+        """Say how it ended."""
+        self.item = self.item._replace(reason=reason)
+        self.say(state)
+
+    def say(self, state: str) -> None:
+        """Say it; an item that did not leave is said whole, for there is no other copy."""
+        super().say("failed" if state == "deferred" else state)
+        if state in ("deferred", "failed"):
+            whole = json.dumps(to_json(self.item.event), ensure_ascii=False)
+            write_log(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
+
+
+def _path(directory: str, folder: str, identifier: str) -> str:
+    return os.path.join(directory, folder, f"{identifier}.json")
+
+
+def _write(directory: str, folder: str, item: Item) -> int:
+    """Make an item durable, locked; returns the descriptor that holds the lock. Raises SpoolError."""
+    temporary = os.path.join(directory, "tmp", f"{item.id}.{os.getpid()}")
+    lock = -1
+    try:
+        lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(lock, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
+            file.write(item.to_json())
+        os.fsync(lock)
+        os.rename(temporary, _path(directory, folder, item.id))
+        _sync(directory, folder)
+    except OSError as error:
+        if lock >= 0:
+            os.close(lock)
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise trouble(error) from error
+    return lock
+
+
+def _sync(directory: str, folder: str) -> None:
+    descriptor = os.open(os.path.join(directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def trouble(error: OSError) -> SpoolError:
+    """Return what the system said as an error of ours."""
+    return SpoolError(f"the spool cannot be used: {error.strerror}: {error.filename or 'while writing'}")

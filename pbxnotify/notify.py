@@ -1,0 +1,107 @@
+"""The whole way of an event: durable first, then the call is let go, then composed and sent.
+
+What is heavy (configobj, email, smtplib, ssl) is imported in ``deliver``, on the far side of ``spool.add``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from pbxnotify import events
+from pbxnotify.errors import PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
+from pbxnotify.items import Entry, Unkept, identifier_of
+from pbxnotify.spool import Spool, open_spool
+
+TAKEN_ALONG = 3
+"""Due items that a successful delivery takes along."""
+STATUS = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
+"""PBXNOTIFYSTATUS of a held call, by the state of its item."""
+
+Deliver = Callable[[Callable[[str], None]], object]
+Way = tuple[str, str, "Deliver | None"]
+"""PBXNOTIFYSTATUS, a line for the console, and what is left to do once the call is let go: it delivers, and reports the
+outcome as soon as that is known."""
+
+
+def missed_call(channel: Mapping[str, str], argument: str) -> Way:
+    """Tell of the call on a channel, if it was missed."""
+    call = events.missed_call(channel, argument)
+    if call is None:
+        return "SKIPPED", "pbxnotify: skipped: nobody missed a call", None
+    return tell(call)
+
+
+def tell(event: events.Event) -> Way:
+    """Make an event durable; what the disk does not take is delivered once from memory."""
+    try:
+        spool = open_spool()
+        entry = spool.add(event)
+    except SpoolError as error:
+        unkept = Unkept(event)
+        unkept.change(reason=str(error))
+        return "FAILED", f"pbxnotify: {error}: trying to send at once", lambda report: _report(report, deliver(unkept))
+    if entry is None:
+        return "SKIPPED", "pbxnotify: skipped: told already", None
+    return "QUEUED", entry.line, lambda report: _deliver_and_take_along(spool, entry, report)
+
+
+def _report(report: Callable[[str], None], state: str) -> str:
+    report(STATUS[state])
+    return state
+
+
+def _deliver_and_take_along(spool: Spool, entry: Entry, report: Callable[[str], None]) -> None:
+    if _report(report, deliver(entry, spool)) == "sent":
+        run_queue(spool, most=TAKEN_ALONG)
+
+
+def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None) -> dict[str, int]:
+    """Try what is due, oldest first, ``everything`` also what is not; returns how many items ended in each state."""
+    from pbxnotify import settings
+    from pbxnotify.attempt import GIVEN_UP
+
+    states: dict[str, int] = {}
+    fingerprint = settings.fingerprint(settings.location())
+    given_up = identifier_of(time.time() - GIVEN_UP)
+    if everything:
+        spool.set_rest(None)
+    for identifier in spool.identifiers():
+        if sum(states.values()) == most or (spool.rest().holds(fingerprint) and identifier > given_up):
+            break
+        entry = spool.lock(identifier)
+        if entry is None:
+            continue
+        if everything or entry.item.is_due(fingerprint):
+            state = deliver(entry, spool)
+            states[state] = states.get(state, 0) + 1
+        entry.release()
+    return states
+
+
+def deliver(entry: Entry, spool: Spool | None = None) -> str:
+    """Try an item once; returns its state: ``sent``, ``deferred``, ``failed`` or ``skipped``. Raises SpoolError."""
+    from pbxnotify import settings, smtp
+    from pbxnotify.attempt import Attempt
+    from pbxnotify.recipients import told_of
+
+    path = settings.location()
+    attempt = Attempt(entry, spool, settings.fingerprint(path))
+    try:
+        if attempt.rest.holds(attempt.fingerprint):
+            return attempt.wait_for_relay(attempt.rest.reason)
+        configured = settings.load(path)
+        told = told_of(entry.item.event, configured)
+        if not told.recipients:
+            return attempt.told_nobody(told)
+        untold = attempt.untold(told)
+        if untold:
+            with smtp.Relay(configured.smtp) as relay:
+                attempt.send(relay, untold, configured)
+        return attempt.settle()
+    except (RelayUnavailable, RelayMisconfigured, SettingsError) as error:
+        return attempt.relay_failed(error)
+    except PbxnotifyError:
+        raise
+    except Exception as error:  # a fault of ours in one item must neither lose it nor stop those behind it
+        return attempt.puzzled(error)

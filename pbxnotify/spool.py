@@ -1,0 +1,203 @@
+"""Where events wait: tmp -> queue -> failed; and done, the keys of what has been told.
+
+A key is claimed after its item is durable: a crash between the two doubles an item, it never loses one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import syslog
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+from pbxnotify.errors import SpoolError
+from pbxnotify.events import Event, log, write_log
+from pbxnotify.items import Entry, trouble
+
+FOLDERS = ("tmp", "queue", "done", "failed")
+KEPT_KEYS = 86400.0
+"""Seconds for which a key is remembered: longer than any call."""
+LEFT_OVER = 3600.0
+"""Seconds after which a file in tmp/ is one that a killed process left behind."""
+
+
+class Rest(NamedTuple):
+    """How long the relay is left alone: one backoff for all items."""
+
+    failures: int = 0
+    until: float = 0.0
+    """In seconds since the epoch."""
+    settings: str = ""
+    """The fingerprint of the ini file: with another one the rest is over."""
+    reason: str = ""
+    since: float = 0.0
+    """When the last failure was noted."""
+
+    def holds(self, fingerprint: str) -> bool:
+        """Return whether the relay is to be left alone; a changed ini file ends the rest."""
+        return time.time() < self.until and self.settings == fingerprint
+
+
+class Spool:
+    """The spool directory; made, with the owner of Asterisk's spool, where it is missing."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def add(self, event: Event) -> Entry | None:
+        """Make an event durable and return its item, locked; None if all of it is told already. Raises SpoolError."""
+        keys = event.keys()
+        if keys and all(os.path.exists(self._key(key)) for key in keys.values()):
+            log("skipped", "-", event, "told already")
+            return None
+        entry = Entry.new(self.directory, event)
+        fresh = [part for part, key in keys.items() if self._claim(key)]
+        if keys and not fresh:
+            entry.end("skipped", "told already")
+            return None
+        if len(fresh) < len(keys):
+            entry.change(event=event.only(fresh))
+        entry.say("queued")
+        return entry
+
+    def identifiers(self, folder: str = "queue") -> list[str]:
+        """Return the items of a folder, oldest first. Raises SpoolError."""
+        try:
+            names = os.listdir(os.path.join(self.directory, folder))
+        except OSError as error:
+            raise trouble(error) from error
+        return sorted(name[:-5] for name in names if name.endswith(".json"))
+
+    def lock(self, identifier: str, folder: str = "queue") -> Entry | None:
+        """Return an item, locked; None if another process has it, or it is gone. One that is damaged is set aside."""
+        try:
+            return Entry.locked(self.directory, identifier, folder)
+        except (ValueError, TypeError) as error:
+            write_log(syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged: {error}"')
+        name = f"{identifier}.json"
+        with suppress(OSError):
+            os.rename(
+                os.path.join(self.directory, folder, name), os.path.join(self.directory, "failed", f"{name}.damaged")
+            )
+        return None
+
+    def rest(self) -> Rest:
+        """Return the relay's rest; none if there is none, or its file says nothing."""
+        try:
+            with open(os.path.join(self.directory, "relay.json"), encoding="utf-8") as file:
+                return Rest(**json.load(file))
+        except (OSError, ValueError, TypeError):
+            return Rest()
+
+    def set_rest(self, rest: Rest | None) -> None:
+        """Note the relay's rest; None ends it. A lost note costs one attempt, so it is not fsynced."""
+        path = os.path.join(self.directory, "relay.json")
+        if rest is None:
+            with suppress(OSError):
+                os.unlink(path)
+            return
+        temporary = os.path.join(self.directory, "tmp", f"relay.{os.getpid()}")
+        with suppress(OSError):
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(rest._asdict(), file, ensure_ascii=False)
+            os.rename(temporary, path)
+
+    def sweep(self) -> None:
+        """Remove keys older than a day, and what killed processes left in tmp/."""
+        for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
+            for entry in os.scandir(os.path.join(self.directory, folder)):
+                with suppress(OSError):
+                    if entry.stat().st_mtime < time.time() - age:
+                        os.unlink(entry.path)
+
+    def _key(self, key: str) -> str:
+        safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
+        return os.path.join(self.directory, "done", safe[:250])
+
+    def _claim(self, key: str) -> bool:
+        """Return whether the key is ours; one that cannot be written is: better told twice than never."""
+        try:
+            os.close(os.open(self._key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def location() -> str:
+    """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
+    named = os.environ.get("PBXNOTIFY_SPOOL")
+    if named:
+        return named
+    asterisk = os.environ.get("AST_SPOOL_DIR") or _spool_in_asterisk_conf() or "/var/spool/asterisk"
+    return os.path.join(asterisk, "pbxnotify")
+
+
+def _spool_in_asterisk_conf() -> str:
+    """Return astspooldir from asterisk.conf; empty if it is not set. A section marked (!) is a template: ignored."""
+    path = os.path.join(os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk", "asterisk.conf")
+    section = ""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                text = line.partition(";")[0].strip()
+                if text.startswith("["):
+                    section = text
+                setting = re.match(r"astspooldir\s*=>?\s*(\S.*)", text)
+                if setting and section == "[directories]":
+                    return setting[1]
+    except OSError:
+        pass
+    return ""
+
+
+def open_spool() -> Spool:
+    """Return the spool, made where it is missing, as its owner. Raises SpoolError."""
+    directory = location()
+    try:
+        if not os.path.isdir(directory):
+            _make(directory)
+        _become_owner(directory)
+        if os.stat(directory).st_mode & 0o077:
+            os.chmod(directory, 0o700)
+            write_log(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
+        for folder in FOLDERS:
+            with suppress(FileExistsError):
+                os.mkdir(os.path.join(directory, folder), 0o700)
+    except OSError as error:
+        raise trouble(error) from error
+    return Spool(directory)
+
+
+def _make(directory: str) -> None:
+    """Make the spool with the owner of the directory it is in, whole or not at all."""
+    parent = os.stat(os.path.dirname(directory))
+    fresh = f"{directory}.{os.getpid()}"
+    os.mkdir(fresh, 0o700)
+    if os.geteuid() == 0:
+        os.chown(fresh, parent.st_uid, parent.st_gid)
+    try:
+        os.rename(fresh, directory)
+    except OSError:
+        os.rmdir(fresh)
+        if not os.path.isdir(directory):
+            raise
+
+
+def _become_owner(directory: str) -> None:
+    """Act as the owner of the spool, also when run by root; refuse another user's."""
+    owner = os.stat(directory)
+    if owner.st_uid == os.geteuid():
+        return
+    if os.geteuid() != 0:
+        raise SpoolError(f"the spool {directory} belongs to user {owner.st_uid}: run this as that user or as root")
+    import pwd
+
+    with suppress(KeyError):
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)

@@ -1,0 +1,43 @@
+"""What several tests need: a box with a spool, a log and an ini file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pbxnotify.spool import Spool, open_spool
+
+
+@pytest.fixture(autouse=True)
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory of a box: nothing that a test does reaches the host's Asterisk or its log."""
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(tmp_path / "spool"))
+    monkeypatch.setenv("PBXNOTIFY_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("PBXNOTIFY_CONFIG", str(tmp_path / "pbxnotify.ini"))
+    return tmp_path
+
+
+@pytest.fixture
+def spool(box: Path) -> Spool:
+    """Return an empty spool."""
+    return open_spool()
+
+
+@pytest.fixture
+def logged(box: Path) -> Callable[[], str]:
+    """Return what has been logged so far."""
+    return lambda: (box / "log").read_text() if (box / "log").exists() else ""
+
+
+@pytest.fixture
+def write_ini(box: Path) -> Callable[[str], Path]:
+    """Write the box's ini file."""
+
+    def write(text: str) -> Path:
+        path = box / "pbxnotify.ini"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,119 @@
+"""The far end of AGI: a small Asterisk that speaks the protocol to a script, for tests without a call."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MISSED = ROOT / "agi-bin" / "pbxnotify-missed.agi"
+
+ENVIRONMENT = {
+    "agi_request": "pbxnotify-missed.agi",
+    "agi_channel": "PJSIP/trunk-00000001",
+    "agi_language": "en",
+    "agi_type": "PJSIP",
+    "agi_uniqueid": "1795478867.0",
+    "agi_version": "22.10.1",
+    "agi_callerid": "5551212",
+    "agi_calleridname": "Alice Smith",
+    "agi_dnid": "101",
+    "agi_rdnis": "unknown",
+    "agi_context": "from-trunk",
+    "agi_extension": "101",
+    "agi_priority": "3",
+    "agi_enhanced": "0.0",
+    "agi_accountcode": "",
+    "agi_threadid": "139",
+}
+
+RANG_OUT = {
+    "DIALSTATUS": "NOANSWER",
+    "CALLERID(num)": "5551212",
+    "CALLERID(name)": "Alice Smith",
+    "CALLERID(num-pres)": "allowed_not_screened",
+    "CALLERID(dnid)": "101",
+    "CHANNEL(linkedid)": "1795478867.0",
+    "UNIQUEID": "1795478867.0",
+    "EXTEN": "101",
+}
+"""The variables of a call that 101 did not answer."""
+
+
+def environment_text(values: Mapping[str, str] = ENVIRONMENT) -> bytes:
+    """Return the lines that Asterisk sends first, ended by a blank one."""
+    return "".join(f"{key}: {value}\n" for key, value in values.items()).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def evaluate(expression: str, variables: Mapping[str, str]) -> str:
+    """Return what ``GET FULL VARIABLE`` makes of an expression, one pass as in Asterisk."""
+    return re.sub(r"\$\{(.*?)\}", lambda match: variables.get(match[1], ""), expression)
+
+
+class FarEnd:
+    """Starts a script, answers its commands until it exits, and remembers what it was told."""
+
+    def __init__(self, variables: Mapping[str, str] = RANG_OUT, greeting: bytes | None = None) -> None:
+        self.variables = dict(variables)
+        self.greeting = environment_text() if greeting is None else greeting
+        self.commands: list[str] = []
+        self.verbose: list[str] = []
+        self.answer: Callable[[str], bytes | None] = self._answer
+        """Returns the answer to a command; None hangs up and closes the pipes."""
+
+    def run(
+        self, arguments: Sequence[str] = ("101",), script: Path = MISSED, environment: Mapping[str, str] | None = None
+    ) -> int:
+        """Run the script to its end; returns its exit status."""
+        with subprocess.Popen(
+            [sys.executable, str(script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+        ) as process:
+            self.pid = process.pid
+            self._talk(process)
+            self.stderr = process.stderr.read().decode() if process.stderr else ""
+            return process.wait()
+
+    @property
+    def status(self) -> str:
+        """PBXNOTIFYSTATUS as the script set it."""
+        return self.variables.get("PBXNOTIFYSTATUS", "")
+
+    def _talk(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(self.greeting)
+            process.stdin.flush()
+            for line in process.stdout:
+                command = line.decode("utf-8", "surrogateescape").rstrip("\n")
+                self.commands.append(command)
+                answer = self.answer(command)
+                if answer is None:
+                    break
+                process.stdin.write(answer)
+                process.stdin.flush()
+        except BrokenPipeError:
+            return
+        finally:
+            process.stdin.close()
+
+    def _answer(self, command: str) -> bytes | None:
+        asked = re.fullmatch(r'GET FULL VARIABLE "(.*)"', command)
+        if asked:
+            return f"200 result=1 ({evaluate(asked[1], self.variables)})\n".encode("utf-8", "surrogateescape")
+        told = re.fullmatch(r'SET VARIABLE "(\w+)" "(.*)"', command)
+        if told:
+            self.variables[told[1]] = told[2]
+            return b"200 result=1\n"
+        said = re.fullmatch(r'VERBOSE "(.*)" \d', command)
+        if said:
+            self.verbose.append(said[1])
+            return b"200 result=1\n"
+        return b"510 Invalid or unknown command\n"

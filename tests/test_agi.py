@@ -1,0 +1,213 @@
+"""The channel and the guard, each test a real script that talks to a far end."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from far_end import ENVIRONMENT, MISSED, RANG_OUT, ROOT, FarEnd, environment_text
+
+
+@pytest.fixture
+def run(tmp_path: Path):  # type: ignore[no-untyped-def]
+    """Run the missed-call script against a far end; returns the event that it put into the spool, None if none."""
+
+    def run(far_end: FarEnd, *arguments: str) -> dict[str, Any] | None:
+        assert far_end.run(arguments or ("101",), environment=box(tmp_path)) == 0
+        items = sorted((tmp_path / "spool" / "queue").glob("*.json"))
+        assert len(items) <= 1
+        return json.loads(items[0].read_text())["event"] if items else None
+
+    return run
+
+
+def box(directory: Path) -> dict[str, str]:
+    """Return the environment of a box without settings, so that events stay in the queue."""
+    return {
+        "PBXNOTIFY_SPOOL": str(directory / "spool"),
+        "PBXNOTIFY_LOG": str(directory / "log"),
+        "PBXNOTIFY_CONFIG": str(directory / "missing.ini"),
+    }
+
+
+def test_a_missed_call(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    event = run(far_end)
+    assert (event["caller_number"], event["caller_name"], event["extensions"]) == ("5551212", "Alice Smith", ["101"])
+    assert far_end.status == "QUEUED"
+    assert far_end.verbose[0].startswith("pbxnotify: queued id=")
+
+
+def test_nothing_on_stderr(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    run(far_end)
+    assert far_end.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("555\n200 result=1 (ANSWER)", id="forges an answer"),
+        pytest.param("555\nagi_uniqueid: 1.1\nagi_arg_1: 666", id="plants variables"),
+        pytest.param("555\n\n200 result=1 ()\n200 result=1 ()\n", id="ends the environment early"),
+        pytest.param("555\n511 Command Not Permitted on a dead channel", id="says the channel is dead"),
+        pytest.param("555\nHANGUP\n520-Invalid\n", id="hangs up, half a 520"),
+        pytest.param("555${SHELL(touch x)}", id="an expression"),
+        pytest.param('555"\\', id="quote and backslash"),
+    ],
+)
+def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # type: ignore[no-untyped-def]
+    greeting = environment_text({**ENVIRONMENT, "agi_callerid": number})
+    far_end = FarEnd({**RANG_OUT, "CALLERID(num)": number}, greeting)
+    event = run(far_end)
+    assert event.pop("caller_number") == " ".join(number.split())
+    assert event.pop("duration") > 0
+    assert event == {
+        "event": "missed",
+        "time": 1795478867.0,
+        "extensions": ["101"],
+        "caller_name": "Alice Smith",
+        "private": False,
+        "dial_status": "NOANSWER",
+        "linked_id": "1795478867.0",
+    }
+    assert far_end.status == "QUEUED"
+
+
+def answers(question: str, answer: bytes | None) -> FarEnd:
+    """Return a far end that gives this answer to the first command in which the question occurs."""
+    far_end = FarEnd()
+    usual = far_end.answer
+
+    def unusual(command: str) -> bytes | None:
+        return answer if question in command else usual(command)
+
+    far_end.answer = unusual
+    return far_end
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(None, id="end of input"),
+        pytest.param(b"510 Invalid or unknown command\n", id="510"),
+        pytest.param(b"511 Command Not Permitted on a dead channel or intercept routine\n", id="511"),
+        pytest.param(b"520 Invalid command syntax.\n", id="520, one line"),
+        pytest.param(b"520-Invalid command syntax.\nUsage: x\n520 End of proper usage.\n", id="520"),
+    ],
+)
+def test_what_was_read_before_a_failure_is_used(run, answer: bytes | None) -> None:  # type: ignore[no-untyped-def]
+    event = run(answers("CALLERID(name)", answer))
+    assert (event["caller_number"], event["caller_name"], event["extensions"]) == ("5551212", "Alice Smith", ["101"])
+
+
+@pytest.mark.parametrize("noise", [b"HANGUP\n", b"\n", b"\n\nHANGUP\n"], ids=["HANGUP", "blank line", "both"])
+def test_lines_that_are_no_answer_are_skipped(run, noise: bytes) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    usual = far_end.answer
+    far_end.answer = lambda command: noise + (usual(command) or b"")
+    assert run(far_end)["linked_id"] == "1795478867.0"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "caller"),
+    [
+        pytest.param(environment_text(), "5551212", id="only the environment"),
+        pytest.param(environment_text()[:120], "", id="half an environment"),
+        pytest.param(environment_text() + b"200 result=1 (NOANSWER)\n" * 3, "5551212", id="recorded answers"),
+        pytest.param(b"", "", id="nothing"),
+        pytest.param(b"\xff\xfe\x00garbage" * 9, "", id="garbage"),
+    ],
+)
+def test_a_dialogue_piped_to_stdin(tmp_path: Path, greeting: bytes, caller: str) -> None:
+    subprocess.run(
+        [sys.executable, MISSED, "101"],
+        input=greeting,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **box(tmp_path)},
+        check=True,
+        capture_output=True,
+    )
+    (item,) = (tmp_path / "spool" / "queue").glob("*.json")
+    event = json.loads(item.read_text())["event"]
+    assert (event["caller_number"], event["extensions"]) == (caller, ["101"])
+
+
+def test_an_answered_call_leaves_nothing(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd({**RANG_OUT, "DIALSTATUS": "ANSWER"})
+    assert run(far_end) is None
+    assert far_end.status == "SKIPPED"
+
+
+def test_a_second_script_of_one_call_tells_nobody_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run(FarEnd(), "101")
+    far_end = FarEnd()
+    event = run(far_end, "101")
+    assert far_end.status == "SKIPPED"
+    assert event["extensions"] == ["101"]
+
+
+def test_a_value_cannot_inject_a_command(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd({**RANG_OUT, "CALLERID(num)": '5\nSET VARIABLE "PWNED" "1"'})
+    run(far_end)
+    assert "PWNED" not in far_end.variables
+    assert all(command.startswith(("GET FULL VARIABLE", "SET VARIABLE", "VERBOSE")) for command in far_end.commands)
+
+
+def test_hang_up_while_it_runs(tmp_path: Path) -> None:
+    far_end = FarEnd()
+    usual = far_end.answer
+
+    def hang_up(command: str) -> bytes | None:
+        os.kill(far_end.pid, signal.SIGHUP)
+        return usual(command)
+
+    far_end.answer = hang_up
+    assert far_end.run(environment=box(tmp_path)) == 0
+    assert far_end.status == "QUEUED"
+
+
+def test_a_held_call_learns_the_outcome(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    run(far_end, "101", "hold")
+    assert far_end.status == "QUEUED"
+    assert far_end.commands[-1].startswith("VERBOSE")
+
+
+def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    far_end.answer = lambda command: b""
+    assert run(far_end)["extensions"] == ["101"]
+
+
+def test_on_a_terminal_it_explains_itself(tmp_path: Path) -> None:
+    terminal, side = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, MISSED],
+        stdin=side,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **box(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    os.close(terminal)
+    os.close(side)
+    assert done.returncode == os.EX_USAGE
+    assert "pbxnotify missed --from NUMBER --to EXTENSION" in done.stderr
+
+
+def test_closed_standard_streams(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{sys.executable}" "{MISSED}" 101 <&- >&- 2>&-'],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **box(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert len(list((tmp_path / "spool" / "queue").glob("*.json"))) == 1

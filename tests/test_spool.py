@@ -1,0 +1,238 @@
+"""Where events wait: durable, keyed, owned, and back after every trouble."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pbxnotify import spool as spool_module
+from pbxnotify.errors import SpoolError
+from pbxnotify.events import Alert, MissedCall
+from pbxnotify.spool import Rest, Spool, open_spool
+
+CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+NO_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+def test_an_item_is_readable_json(spool: Spool) -> None:
+    entry = spool.add(CALL)
+    assert entry is not None
+    text = (Path(spool.directory) / "queue" / f"{entry.item.id}.json").read_text()
+    assert '"caller_name": "Alice"' in text
+
+
+def test_a_call_told_before_is_told_no_more(spool: Spool) -> None:
+    assert spool.add(CALL) is not None
+    assert spool.add(CALL) is None
+
+
+def test_only_the_fresh_extensions_are_told(spool: Spool) -> None:
+    spool.add(CALL.only(["101"]))
+    entry = spool.add(CALL)
+    assert entry is not None
+    assert entry.item.event == CALL.only(["102"])
+
+
+def test_a_call_without_an_id_cannot_be_told_before(spool: Spool) -> None:
+    nameless = CALL._replace(linked_id="")
+    assert spool.add(nameless) is not None
+    assert spool.add(nameless) is not None
+
+
+def test_a_call_to_nobody_known_is_told_once(spool: Spool) -> None:
+    assert spool.add(CALL.only([])) is not None
+    assert spool.add(CALL.only([])) is None
+
+
+def test_an_alert_is_told_once(spool: Spool) -> None:
+    assert spool.add(Alert(1.0, "disk", "full", "disk")) is not None
+    assert spool.add(Alert(2.0, "disk", "still full", "disk")) is None
+
+
+def test_a_key_is_no_path(spool: Spool) -> None:
+    spool.add(CALL._replace(linked_id="../../../etc/passwd", extensions=("../" * 200,)))
+    assert len(os.listdir(Path(spool.directory) / "done")) == 1
+
+
+def test_many_scripts_of_one_call_leave_one_item(spool: Spool) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        entries = list(pool.map(lambda _: Spool(spool.directory).add(CALL), range(64)))
+    told = [extension for entry in entries if entry for extension in entry.item.event.extensions]
+    assert sorted(told) == ["101", "102"]
+
+
+def test_an_item_is_locked_from_birth(spool: Spool) -> None:
+    entry = spool.add(CALL)
+    assert entry is not None
+    assert spool.lock(entry.item.id) is None
+    entry.change(attempts=1)
+    assert spool.lock(entry.item.id) is None
+    entry.release()
+    again = spool.lock(entry.item.id)
+    assert again is not None
+    assert again.item.attempts == 1
+
+
+def test_an_ended_item_is_gone(spool: Spool) -> None:
+    entry = spool.add(CALL)
+    assert entry is not None
+    entry.end("sent")
+    assert spool.identifiers() == []
+    assert spool.lock(entry.item.id) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"event": {}}', b"\xff\xfe", b'{"event": {"event": "missed"}, "id": 1}'],
+    ids=["empty", "half", "list", "no kind", "no UTF-8", "number for a name"],
+)
+def test_a_damaged_item_is_set_aside(spool: Spool, content: bytes, logged) -> None:  # type: ignore[no-untyped-def]
+    (Path(spool.directory) / "queue" / "a.json").write_bytes(content)
+    assert spool.lock("a") is None
+    assert (Path(spool.directory) / "failed" / "a.json.damaged").read_bytes() == content
+    assert "damaged" in logged()
+
+
+def test_the_sweep_takes_only_what_is_old(spool: Spool) -> None:
+    old, new = Path(spool.directory) / "tmp" / "old", Path(spool.directory) / "tmp" / "new"
+    key = Path(spool.directory) / "done" / "key"
+    for path in (old, new, key):
+        path.touch()
+    for path in (old, key):
+        os.utime(path, (0, 0))
+    spool.sweep()
+    assert [path.exists() for path in (old, new, key)] == [False, True, False]
+
+
+def test_the_rest_is_remembered_and_ended(spool: Spool) -> None:
+    spool.set_rest(Rest(2, 9e9, "ini", "refused", 1.0))
+    assert spool.rest().holds("ini")
+    assert not spool.rest().holds("changed ini")
+    spool.set_rest(None)
+    assert spool.rest() == Rest()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"until": 1, "x": 2}'])
+def test_a_damaged_rest_is_none(spool: Spool, content: str) -> None:
+    (Path(spool.directory) / "relay.json").write_text(content)
+    assert spool.rest() == Rest()
+
+
+CONF = "[directories]{mark}\nastspooldir => {directory} ; a comment\n[options]\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "conf", "place"),
+    [
+        pytest.param({"PBXNOTIFY_SPOOL": "/a"}, "", "/a", id="PBXNOTIFY_SPOOL"),
+        pytest.param({"AST_SPOOL_DIR": "/b"}, "", "/b/pbxnotify", id="AST_SPOOL_DIR"),
+        pytest.param({}, CONF.format(mark="", directory="/c"), "/c/pbxnotify", id="asterisk.conf"),
+        pytest.param({}, CONF.format(mark="(!)", directory="/c"), "/var/spool/asterisk/pbxnotify", id="a template"),
+        pytest.param({}, "astspooldir => /d\n", "/var/spool/asterisk/pbxnotify", id="no section"),
+        pytest.param({}, None, "/var/spool/asterisk/pbxnotify", id="no asterisk.conf"),
+    ],
+)
+def test_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], conf: str | None, place: str
+) -> None:
+    for name in ("PBXNOTIFY_SPOOL", "AST_SPOOL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AST_CONFIG_DIR", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if conf is not None:
+        (tmp_path / "asterisk.conf").write_text(conf)
+    assert spool_module.location() == place
+
+
+def test_it_is_private(spool: Spool) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in [Path(spool.directory), *Path(spool.directory).iterdir()]}
+    assert modes == {0o700}
+
+
+def test_one_found_open_is_closed(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    os.chmod(spool.directory, 0o775)  # noqa: S103  what chown scripts of a distribution do
+    open_spool()
+    assert stat.S_IMODE(os.stat(spool.directory).st_mode) == 0o700
+    assert "set back to 0700" in logged()
+
+
+def test_no_asterisk_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(tmp_path / "no" / "spool"))
+    with pytest.raises(SpoolError, match="No such file"):
+        open_spool()
+
+
+def test_a_file_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spool").touch()
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(tmp_path / "spool"))
+    with pytest.raises(SpoolError):
+        open_spool()
+
+
+OPEN = "from pbxnotify.spool import open_spool; import os; open_spool(); print(os.geteuid())"
+
+
+def opened_by(user: int, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Open the spool in a process of that user."""
+    return subprocess.run(
+        ["/usr/bin/python3", "-c", f"import os; os.setgid({user}); os.setuid({user}); {OPEN}"],
+        env={**os.environ, "PBXNOTIFY_SPOOL": str(directory), "PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def asterisk_spool() -> Iterator[Path]:
+    """Return the spool directory of an Asterisk that runs as user 1234, where that user gets to it."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        os.chown(directory, 1234, 1234)
+        yield directory
+
+
+@ROOT_ONLY
+def test_root_makes_it_for_asterisk_and_acts_as_its_owner(asterisk_spool: Path) -> None:
+    assert opened_by(0, asterisk_spool / "pbxnotify").stdout == "1234\n"
+    assert {path.stat().st_uid for path in (asterisk_spool / "pbxnotify").glob("**")} == {1234}
+
+
+@ROOT_ONLY
+def test_another_users_is_refused(asterisk_spool: Path) -> None:
+    opened_by(0, asterisk_spool / "pbxnotify")
+    os.chmod(asterisk_spool, 0o755)  # noqa: S103  so that the other user gets as far as the spool
+    assert "SpoolError" in opened_by(4321, asterisk_spool / "pbxnotify").stderr
+
+
+@NO_ROOT
+def test_no_right_to_write(spool: Spool) -> None:
+    os.chmod(Path(spool.directory) / "tmp", 0o500)
+    with pytest.raises(SpoolError, match="Permission denied"):
+        spool.add(CALL)
+
+
+def test_no_room(spool: Spool) -> None:
+    """A file size limit of nothing is what a full disk looks like to a process: the write fails half way."""
+    script = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "from pbxnotify.spool import open_spool; from pbxnotify.events import MissedCall;"
+        "open_spool().add(MissedCall())"
+    )
+    environment = {**os.environ, "PBXNOTIFY_SPOOL": spool.directory, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "SpoolError: the spool cannot be used: File too large" in done.stderr
+    assert os.listdir(Path(spool.directory) / "tmp") == os.listdir(Path(spool.directory) / "queue") == []
