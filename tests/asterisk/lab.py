@@ -183,7 +183,7 @@ def _take_archive(archive: Path, debs: Path) -> None:
                 if content:
                     (debs / Path(member.name).name).write_bytes(content.read())
     except (OSError, tarfile.TarError) as error:
-        raise LabUnavailable(f"{archive} is neither a folder nor a tar archive: {error}") from None
+        raise LabUnavailable(f"{archive} is neither a folder nor a tar archive: {str(error).splitlines()[0]}") from None
 
 
 def _download(suite: str, apt: Path, debs: Path) -> None:
@@ -518,7 +518,7 @@ class Phone:
 # ---- Asterisk --------------------------------------------------------------------------------------------------------
 
 # Read at start by modules and the core, which complain when they are missing; nothing in them is needed.
-EMPTY_CONF = (
+EMPTY_CONF = [
     "acl",
     "ccss",
     "cel",
@@ -530,7 +530,7 @@ EMPTY_CONF = (
     "smdi",
     "sorcery",
     "udptl",
-)
+]
 FOLDERS = ("etc", "lib", "run", "agi-bin", "cache", "sipp", "data/sounds", "log/cdr-csv", "log/cdr-custom")
 SPOOL_FOLDERS = ("voicemail", "tmp", "outgoing", "system", "monitor", "recording")
 BOOT_SECONDS = 30
@@ -820,7 +820,10 @@ def _run(version: int, directory: Path) -> None:
     """Run an instance until Ctrl-C."""
     dialplan = (HERE / "conf" / "extensions.conf").read_text()
     with contextlib.suppress(KeyboardInterrupt), Asterisk(version, directory, dialplan=dialplan) as asterisk:
-        print(f"Asterisk {version} listens on {SERVER}:{asterisk.port}. Its console: {asterisk.directory}/asterisk -r")
+        print(
+            f"Asterisk {version} listens on {SERVER}:{asterisk.port}. Its console: {asterisk.directory}/asterisk -r",
+            flush=True,
+        )
         signal.pause()
 
 

@@ -254,7 +254,7 @@ def test_second_fetch_needs_no_network(version: int, monkeypatch: pytest.MonkeyP
 def test_failed_fetch_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PBXNOTIFY_CACHE", str(tmp_path))
     monkeypatch.setenv("MIRROR", f"file:{tmp_path}/no-mirror")
-    with pytest.raises(lab.LabUnavailable, match="the suite forky cannot be had"):
+    with pytest.raises(lab.LabUnavailable, match=r"the suite forky cannot be had|there is no apt"):
         lab.fetch(22)
     assert [path.name for path in tmp_path.iterdir()] == ["asterisk-22.lock"]
 

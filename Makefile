@@ -1,0 +1,77 @@
+# make demo        the main job, shown: a real Asterisk, a call nobody answers, the mail that arrives
+# make test        everything, on real Asterisk 22 and 16
+# make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR, ASTSPOOLDIR
+# make uninstall   leaves the settings and the queue
+
+# An interpreter that Asterisk's user may run too: the system's, not one in somebody's home.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib/pbxnotify
+# What asterisk.conf says, if there is one; a section marked (!) is a template and says nothing.
+asterisk_conf = $(shell sed -n '/^\[directories\] *$$/,/^\[[a-z]*\]/s/^ *$(1) *=>* *\([^ ;]*\).*/\1/p' \
+	$(ASTETCDIR)/asterisk.conf 2>/dev/null | tail -n 1)
+ASTETCDIR ?= /etc/asterisk
+ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/asterisk/agi-bin) /var/lib/asterisk/agi-bin)
+AGI := pbxnotify-missed.agi
+
+.PHONY: all test lint demo install uninstall clean
+
+all: test
+
+$(BIN)/pip:
+	@"$(PYTHON)" -m venv --clear "$(VENV)" || { \
+		echo "This Python makes no venv. On Debian: apt install python3-venv" >&2; exit 69; }
+
+$(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch "$@"
+
+test: $(VENV)/tools lint
+	@tests/need-sipp
+	"$(BIN)/python" -m pytest $(TESTS)
+
+lint: $(VENV)/tools
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+
+demo: $(VENV)/tools
+	@tests/need-sipp
+	@"$(BIN)/python" tests/demo.py
+
+# Package and dependencies in a directory of their own: no venv, no system packages are touched. The AGI scripts run with
+# -E and -S: a third of the start of Python is looking for packages that are not used.
+install: $(BIN)/pip
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-warn-script-location --upgrade \
+		--target "$(DESTDIR)$(LIBDIR)" .
+	rm -rf "$(DESTDIR)$(LIBDIR)/bin"
+	install -d "$(DESTDIR)$(ASTAGIDIR)" "$(DESTDIR)$(ASTETCDIR)" "$(DESTDIR)$(PREFIX)/bin"
+	for script in $(AGI); do \
+		sed '1s|.*|#!$(PYTHON) -ES|' "agi-bin/$$script" >"$(DESTDIR)$(LIBDIR)/$$script" && \
+		chmod 755 "$(DESTDIR)$(LIBDIR)/$$script" && \
+		ln -sfn "$(LIBDIR)/$$script" "$(DESTDIR)$(ASTAGIDIR)/$$script" || exit 1; \
+	done
+	printf '%s\n' '#!$(PYTHON) -ES' 'import sys' 'sys.path.insert(0, "$(LIBDIR)")' \
+		'from pbxnotify.cli import main' 'sys.exit(main())' >"$(DESTDIR)$(PREFIX)/bin/pbxnotify"
+	chmod 755 "$(DESTDIR)$(PREFIX)/bin/pbxnotify"
+	install -m 644 etc/extensions_pbxnotify.conf "$(DESTDIR)$(ASTETCDIR)/extensions_pbxnotify.conf"
+	[ -e "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini" ] || \
+		install -m 640 etc/pbxnotify.ini "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
+	[ "$$(id -u)" != 0 ] || ! getent group asterisk >/dev/null || \
+		chgrp asterisk "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
+	@echo "Installed. Next:"
+	@echo "  1. $${EDITOR:-editor} $(ASTETCDIR)/pbxnotify.ini"
+	@echo "  2. $(PREFIX)/bin/pbxnotify check && $(PREFIX)/bin/pbxnotify test you@example.com"
+	@echo '  3. in extensions.conf: #include "extensions_pbxnotify.conf", and Gosub(pbxnotify,watch,1(101)) before Dial'
+
+uninstall:
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/pbxnotify" "$(DESTDIR)$(ASTETCDIR)/extensions_pbxnotify.conf" \
+		$(foreach script,$(AGI),"$(DESTDIR)$(ASTAGIDIR)/$(script)")
+	@echo "Settings ($(ASTETCDIR)/pbxnotify.ini) and queue are left."
+
+clean:
+	rm -rf "$(VENV)" build *.egg-info .*_cache

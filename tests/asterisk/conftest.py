@@ -1,0 +1,35 @@
+"""The office that the tests of real calls share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import SUITES, Asterisk, require, require_sipp
+from office import Office, install
+from relay import Catcher
+
+
+@pytest.fixture(scope="session", params=SUITES, ids=lambda version: f"Asterisk {version}")
+def running_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Return an office that lives as long as the tests of one Asterisk."""
+    require(request.param)
+    require_sipp()
+    directory = tmp_path_factory.mktemp(f"asterisk-{request.param}")
+    asterisk = Asterisk(
+        request.param,
+        directory / "lab",
+        dialplan=(Path(__file__).parent / "extensions.conf").read_text(),
+        environment={"PBXNOTIFY_LOG": str(directory / "pbxnotify.log")},
+    )
+    install(asterisk, directory)
+    with Catcher() as catcher, asterisk:
+        yield Office(asterisk, catcher, directory)
+
+
+@pytest.fixture
+def office(running_office: Office) -> Office:
+    """Return the office with nothing in it of other tests."""
+    running_office.reset()
+    return running_office

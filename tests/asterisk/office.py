@@ -1,0 +1,153 @@
+"""An office: a real Asterisk with pbxnotify installed, a relay that catches its mails, and an ini file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+
+from lab import Asterisk
+from relay import Catcher
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = "/usr/bin/python3"
+
+INI = """\
+[smtp]
+host = localhost
+port = {port}
+sender = pbx@example.com
+[notifications]
+enabled = {enabled}
+admin_email = admin@example.com
+pbx_name = office
+[missed_calls]
+email = common@example.com
+subject = "missed NOTIFICATION_NAME_FROM"
+body = '''
+cause: NOTIFICATION_MISSEDCAUSE
+caller: NOTIFICATION_CALLERID
+called: NOTIFICATION_TO
+seconds: NOTIFICATION_DURATION
+date: NOTIFICATION_DATE
+status: NOTIFICATION_DIALSTATUS
+from: NOTIFICATION_NAME_FROM
+to: NOTIFICATION_NAME_TO
+'''
+[employees]
+[[101]]
+name = Ivan Petrov
+email = ivan@example.com
+[[102]]
+name = Anna
+email = anna@example.com
+mobile = "+7 916 123-45-67"
+[[106]]
+name = No Mail
+"""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail as it arrived."""
+
+    to: str
+    subject: str
+    fields: dict[str, str]
+    """The lines of the body, ``name: value``."""
+    message: EmailMessage
+
+
+class Office:
+    """A real Asterisk with pbxnotify installed, and the relay that its mails go to."""
+
+    def __init__(self, asterisk: Asterisk, catcher: Catcher, directory: Path) -> None:
+        self.asterisk = asterisk
+        self.catcher = catcher
+        self.phone = asterisk.phone
+        self._command = directory / "usr" / "bin" / "pbxnotify"
+        self._log = directory / "pbxnotify.log"
+
+    def reset(self) -> None:
+        """Begin a test: nothing waits, nothing is logged, nothing has arrived."""
+        self.asterisk.wait_until_idle()
+        self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
+        spool = self.asterisk.spool / "pbxnotify"
+        for path in [*spool.glob("queue/*"), *spool.glob("failed/*"), *spool.glob("done/*"), *spool.glob("relay.json")]:
+            path.unlink()
+        self.catcher.clear()
+        self._log.write_text("")
+        self._log.chmod(0o666)
+        self.asterisk.mark()
+
+    def write_ini(self, text: str) -> None:
+        """Write the ini file, as an admin's editor would."""
+        (self.asterisk.etc / "pbxnotify.ini").write_text(text, encoding="utf-8")
+
+    def call(self, extension: str, scenario: str = "uac_noanswer", **options: object) -> float:
+        """Place a call and wait until nothing of it is left in Asterisk; returns when it began."""
+        began = time.time()
+        self.asterisk.call(scenario, extension, **options)
+        self.asterisk.wait_until_idle()
+        return began
+
+    def mails(self, count: int) -> list[Mail]:
+        """Wait for that many mails and for an empty queue; there must not be one more. Sorted by recipient."""
+        self.catcher.wait(count, timeout=20)
+        self.wait_until(lambda: not self.queue())
+        caught = [
+            Mail(one.recipients[0], str(one.message["Subject"]), _fields(one.message), one.message)
+            for one in self.catcher.mails
+        ]
+        assert len(caught) == count, [mail.to for mail in caught]
+        return sorted(caught, key=lambda mail: mail.to)
+
+    def no_mail(self) -> None:
+        """Assert that the call that is over told nobody: what tells leaves a line in the log before it lets go."""
+        assert " queued " not in self.log(), self.log()
+        assert not self.catcher.mails
+
+    def queue(self) -> list[Path]:
+        """Return the items that wait."""
+        return list((self.asterisk.spool / "pbxnotify" / "queue").glob("*.json"))
+
+    def log(self) -> str:
+        """Return what pbxnotify has logged."""
+        return self._log.read_text()
+
+    def wait_until(self, condition: Callable[[], object], timeout: float = 20) -> None:
+        """Wait for another process."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
+
+    def pbxnotify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed command as the admin would."""
+        environment = {
+            "AST_CONFIG_DIR": str(self.asterisk.etc),
+            "PBXNOTIFY_LOG": str(self._log),
+            "PATH": "/usr/bin:/bin",
+        }
+        return subprocess.run(
+            [self._command, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+
+
+def _fields(message: EmailMessage) -> dict[str, str]:
+    body = message.get_body(("plain",))
+    text = str(body.get_content()) if body else ""
+    return dict(re.findall(r"^(\w+): (.*)$", text.replace("\r\n", "\n"), re.MULTILINE))
+
+
+def install(asterisk: Asterisk, directory: Path) -> None:
+    """Install pbxnotify for an instance of Asterisk, as an admin does."""
+    command = [
+        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}"),
+        *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,346 @@
+"""Real calls on a real Asterisk, and the mails that arrive: the table of what counts as a missed call."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import datetime
+
+import pytest
+from office import INI, Mail, Office
+
+
+def check(mail: Mail, *, to: str, called: str, began: float, seconds: int, status: str, called_name: str = "") -> None:
+    """Compare a mail about a call from 5551212, Alice Smith, field by field."""
+    assert mail.to == to
+    assert mail.subject == "missed Alice Smith"
+    fields = dict(mail.fields)
+    rang_at = datetime.strptime(fields.pop("date"), "%Y-%m-%d %H:%M:%S").timestamp()  # noqa: DTZ007  local, as mailed
+    assert abs(rang_at - began) <= 1
+    assert abs(int(fields.pop("seconds")) - seconds) <= 1
+    assert fields == {
+        "cause": "NOANSWER",
+        "caller": "5551212",
+        "called": called,
+        "status": status,
+        "from": "Alice Smith",
+        "to": called_name or called,
+    }
+
+
+def test_it_rings_out(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        began = office.call("ring-101")
+    (mail,) = office.mails(1)
+    check(mail, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=3, status="NOANSWER")
+
+
+def test_the_caller_gives_up(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        began = office.call("ring-101", "uac_cancel", duration_ms=2000)
+    (mail,) = office.mails(1)
+    check(mail, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=2, status="CANCEL")
+
+
+@pytest.mark.parametrize(
+    ("phone", "status"),
+    [
+        pytest.param("uas_486", "BUSY", id="busy"),
+        pytest.param("uas_603", "CHANUNAVAIL", id="rejects"),
+        pytest.param("uas_503", "CONGESTION", id="congestion"),
+    ],
+)
+def test_the_phone_refuses(office: Office, phone: str, status: str) -> None:
+    with office.phone(101, phone):
+        began = office.call("ring-101")
+    (mail,) = office.mails(1)
+    check(mail, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=0, status=status)
+
+
+def test_the_phone_is_not_registered_and_has_no_card(office: Office) -> None:
+    began = office.call("ring-103")
+    (mail,) = office.mails(1)
+    check(mail, to="common@example.com", called="103", began=began, seconds=0, status="CHANUNAVAIL")
+
+
+def test_a_card_without_an_email(office: Office) -> None:
+    with office.phone(106, "uas_ring"):
+        began = office.call("ring-106")
+    (mail,) = office.mails(1)
+    check(mail, to="common@example.com", called="106", called_name="No Mail", began=began, seconds=2, status="NOANSWER")
+
+
+def test_a_mobile_number_is_rung(office: Office) -> None:
+    with office.phone(102, "uas_ring"):
+        began = office.call("ring-mobile")
+    (mail,) = office.mails(1)
+    check(
+        mail, to="anna@example.com", called="89161234567", called_name="Anna", began=began, seconds=2, status="NOANSWER"
+    )
+
+
+def test_both_ring_out(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_ring"):
+        began = office.call("ring-both")
+    anna, ivan = office.mails(2)
+    check(anna, to="anna@example.com", called="102", called_name="Anna", began=began, seconds=3, status="NOANSWER")
+    check(ivan, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=3, status="NOANSWER")
+
+
+def test_one_of_both_answers(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_answer_bye", 500):
+        office.call("ring-both")
+    office.no_mail()
+
+
+def test_the_next_one_answers(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_answer_bye", 500):
+        office.call("ring-101-then-102")
+    office.no_mail()
+
+
+def test_a_queue_answers_afterwards(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_answer_bye", 500):
+        office.call("ring-101-then-queue")
+    office.no_mail()
+
+
+def test_a_queue_answers_afterwards_and_the_caller_hangs_up(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_answer", 300):
+        office.call("ring-101-then-queue", "uac_bye", duration_ms=800)
+    office.no_mail()
+
+
+def test_one_answers_then_the_next_one_rings_out(office: Office) -> None:
+    with office.phone(101, "uas_answer_bye", 1000), office.phone(102, "uas_ring"):
+        began = office.call("answer-101-then-102")
+    (mail,) = office.mails(1)
+    rang_at = float(began) + 1.5  # the phone rings for half a second and talks for one
+    check(mail, to="anna@example.com", called="102", called_name="Anna", began=rang_at, seconds=2, status="NOANSWER")
+
+
+def test_the_caller_hangs_up_before_the_next_one_rings(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        office.call("ring-101-then-music", "uac_bye", duration_ms=500)
+    mails = office.mails(2)
+    assert [(mail.to, mail.fields["status"]) for mail in mails] == [
+        ("anna@example.com", "NOANSWER"),
+        ("ivan@example.com", "NOANSWER"),
+    ]
+
+
+def test_a_group_of_local_channels_answered(office: Office) -> None:
+    with office.phone(101, "uas_answer_bye", 500), office.phone(102, "uas_ring"):
+        office.call("group")
+    office.no_mail()
+
+
+def test_a_group_of_local_channels_rings_out(office: Office) -> None:
+    with office.phone(101, "uas_ring"), office.phone(102, "uas_ring"):
+        office.call("group")
+    assert [(mail.to, mail.fields["called"]) for mail in office.mails(2)] == [
+        ("anna@example.com", "102"),
+        ("ivan@example.com", "101"),
+    ]
+
+
+def test_three_scripts_for_one_call(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        office.call("in-call")
+    office.asterisk.wait_for_log(re.compile(r"AGI Script pbxnotify-missed.agi completed"), count=3)
+    office.mails(1)
+
+
+def test_a_queue_is_abandoned(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        began = office.call("queue", "uac_bye", duration_ms=1500)
+    (mail,) = office.mails(1)
+    check(
+        mail, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=2, status="ABANDONED"
+    )
+
+
+def test_a_queue_times_out(office: Office) -> None:
+    with office.phone(101, "uas_ring"):
+        began = office.call("queue")
+    (mail,) = office.mails(1)
+    check(mail, to="ivan@example.com", called="101", called_name="Ivan Petrov", began=began, seconds=3, status="TIMEOUT")
+
+
+def hang_up_while_the_script_runs(office: Office, kind: str) -> list[int]:
+    """Hang up 0, 10, 20 ... 100 ms after the script has started; returns the delays of which a mail arrived."""
+    for delay in range(0, 101, 10):
+        office.call(f"{kind}-{max(delay, 1)}")
+    office.wait_until(lambda: not office.queue())
+    return sorted(int(mail.message["Subject"] and _fields_of(mail)["called"]) for mail in office.catcher.mails)
+
+
+def _fields_of(caught) -> dict[str, str]:  # type: ignore[no-untyped-def]
+    text = caught.message.get_body(("plain",)).get_content()
+    return dict(re.findall(r"^(\w+): (.*)$", text, re.MULTILINE))
+
+
+def test_hung_up_while_the_script_runs(office: Office) -> None:
+    assert hang_up_while_the_script_runs(office, "hangup") == [1, *range(10, 101, 10)]
+
+
+def test_hung_up_while_the_script_runs_without_agisighup(office: Office, record_property) -> None:  # type: ignore[no-untyped-def]
+    arrived = hang_up_while_the_script_runs(office, "sighup")
+    lost = sorted({1, *range(10, 101, 10)} - set(arrived))
+    record_property("delays in ms that lose the mail without AGISIGHUP=no", str(lost))
+    print(f"\ndelays in ms that lose the mail without AGISIGHUP=no: {lost}")
+    assert set(arrived) >= set(range(30, 101, 10))
+
+
+def test_switched_off(office: Office) -> None:
+    office.write_ini(INI.format(port=office.catcher.port, enabled="no"))
+    with office.phone(101, "uas_ring"):
+        office.call("ring-101")
+    office.wait_until(lambda: " skipped " in office.log())
+    assert office.queue() == []
+    assert office.catcher.mails == []
+
+
+def held_status(office: Office) -> str:
+    """Place a call whose dialplan waits for the outcome; returns PBXNOTIFYSTATUS."""
+    with office.phone(101, "uas_ring"):
+        office.call("held")
+    return office.asterisk.wait_for_log(re.compile(r"AFTER status=\w")).rpartition("=")[2]
+
+
+def test_held_and_sent(office: Office) -> None:
+    assert held_status(office) == "SENT"
+    office.mails(1)
+
+
+def test_held_and_switched_off(office: Office) -> None:
+    office.write_ini(INI.format(port=office.catcher.port, enabled="no"))
+    assert held_status(office) == "SKIPPED"
+
+
+def test_held_while_the_relay_is_down_then_up(office: Office) -> None:
+    office.catcher.stop()
+    try:
+        assert held_status(office) == "QUEUED"
+        began = time.monotonic()
+        assert held_status(office) == "QUEUED"
+        assert "is left alone" in office.pbxnotify("queue", "list").stdout
+        assert len(office.queue()) == 2
+        assert time.monotonic() - began < 30
+    finally:
+        office.catcher.start()
+    ran = office.pbxnotify("queue", "run", "--all")
+    assert (ran.stdout, ran.returncode) == ("pbxnotify: 2 sent\n", 0)
+    office.mails(2)
+
+
+def test_a_mail_leaves_by_itself_when_it_is_due(office: Office) -> None:
+    office.catcher.stop()
+    try:
+        assert held_status(office) == "QUEUED"
+    finally:
+        office.catcher.start()
+    assert office.pbxnotify("queue", "run").stdout == ""
+    rest = office.asterisk.spool / "pbxnotify" / "relay.json"
+    rest.write_text(re.sub(r'"until": [\d.]+', '"until": 1.0', rest.read_text()))
+    assert office.pbxnotify("queue", "run").stdout == "pbxnotify: 1 sent\n"
+    office.mails(1)
+
+
+def test_the_next_call_does_not_try_a_dead_relay(office: Office) -> None:
+    office.catcher.stop()
+    try:
+        assert held_status(office) == "QUEUED"
+        tried = office.log().count("refused")
+        office.asterisk.mark()
+        assert held_status(office) == "QUEUED"
+    finally:
+        office.catcher.start()
+    assert tried == 1
+
+
+def test_a_broken_ini_file_then_mended(office: Office) -> None:
+    office.write_ini("[smtp\nhost = localhost\n")
+    assert held_status(office) == "QUEUED"
+    broken = office.pbxnotify("queue", "run")
+    office.write_ini(INI.format(port=office.catcher.port, enabled="yes"))
+    mended = office.pbxnotify("queue", "run")
+    assert (broken.stdout, mended.returncode) == ("", 0)
+    mails = office.mails(2)
+    assert [mail.to for mail in mails] == ["admin@example.com", "ivan@example.com"]
+
+
+def test_the_dialplan_goes_on_before_the_relay_answers(office: Office, record_property) -> None:  # type: ignore[no-untyped-def]
+    answer = threading.Event()
+    office.catcher.hold_answers(answer)
+    try:
+        with office.phone(101, "uas_ring"):
+            office.call("by-hand")
+        after = office.asterisk.wait_for_log("AFTER status=QUEUED")
+        assert office.catcher.mails == []
+        before = office.asterisk.wait_for_log("BEFORE")
+    finally:
+        answer.set()
+    held = (_logged_at(after) - _logged_at(before)).total_seconds() * 1000
+    record_property("ms that the dialplan was held", f"{held:.0f}")
+    print(f"\nthe dialplan was held for {held:.0f} ms")
+    office.mails(1)
+
+
+def _logged_at(line: str) -> datetime:
+    stamp = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", line)
+    assert stamp
+    return datetime.strptime(stamp[0], "%Y-%m-%d %H:%M:%S.%f")  # noqa: DTZ007  only a difference is taken
+
+
+@pytest.mark.parametrize(
+    ("options", "caller", "name"),
+    [
+        pytest.param({"caller_name": '"Иван Сидоров"'}, "5551212", "Иван Сидоров", id="Cyrillic"),
+        pytest.param({"caller_name": '"Anna 😀"'}, "5551212", "Anna 😀", id="emoji"),
+        pytest.param({"caller_name": '"' + "Я" * 60 + '"'}, "5551212", "Я" * 39, id="79 bytes and more"),
+        pytest.param({"caller_name": b'"bad \xff\xfe byte"'}, "5551212", "bad \ufffd\ufffd byte", id="bad UTF-8"),
+        pytest.param({"caller_name": ""}, "5551212", "5551212", id="no name"),
+        pytest.param(
+            {"caller_name": '"Anonymous"', "caller_number": "anonymous"}, "anonymous", "Anonymous", id="anonymous"
+        ),
+        pytest.param(
+            {"headers": ["P-Asserted-Identity: <sip:74950001122@127.0.0.2>", "Privacy: id"]},
+            "number withheld",
+            "number withheld",
+            id="withheld, P-Asserted-Identity",
+        ),
+    ],
+)
+def test_callers(office: Office, options: dict[str, object], caller: str, name: str) -> None:
+    office.call("ring-103", **options)
+    (mail,) = office.mails(1)
+    assert (mail.fields["caller"], mail.fields["from"]) == (caller, name)
+    assert "74950001122" not in mail.message.as_string()
+    assert "74950001122" not in office.log()
+
+
+def test_a_caller_without_a_number(office: Office) -> None:
+    office.asterisk.originate("ring-103", application="Wait", data="1")
+    (mail,) = office.mails(1)
+    assert mail.fields["caller"] == "number unknown"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("555%0aagi_uniqueid: 1.1%0aagi_arg_1: 102%0aagi_extension: 102", id="plants variables"),
+        pytest.param("555%0a200 result=1 (ANSWER)", id="forges an answer"),
+        pytest.param("555%0a%0a200 result=1 (ANSWER)%0a200 result=1 (ANSWER)", id="ends the environment early"),
+        pytest.param("555%0d%0aBcc: evil@example.com%0d%0a%0d%0aspam", id="plants a header"),
+    ],
+)
+def test_a_hostile_number(office: Office, number: str) -> None:
+    began = office.call("ring-103", caller_number=number.replace(" ", "%20"))
+    (mail,) = office.mails(1)
+    cleaned = " ".join(re.sub("%0[ad]", " ", number).split())
+    assert mail.fields["caller"] == cleaned
+    honest = Mail(mail.to, mail.subject, {**mail.fields, "caller": "5551212"}, mail.message)
+    check(honest, to="common@example.com", called="103", began=began, seconds=0, status="CHANUNAVAIL")
+    assert mail.message["Bcc"] is None
