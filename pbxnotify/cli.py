@@ -23,6 +23,7 @@ SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from th
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (sysexits). The one place where errors become sentences."""
     options = _parser().parse_args(arguments)
+    events.open_log(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = options.config
     try:
@@ -96,8 +97,7 @@ def missed(options: argparse.Namespace) -> int:
     )
     if options.dry_run:
         return _show_mails(call)
-    status, line, deliver = notify.tell(call)
-    print(line)
+    status, _, deliver = notify.tell(call)
     outcome = [status]
     if deliver:
         deliver(outcome.append)

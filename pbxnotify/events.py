@@ -175,6 +175,13 @@ def from_json(record: Mapping[str, Any]) -> Event:
     return kind(**values)
 
 
+def open_log(*, to_stderr: bool = False) -> None:
+    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well."""
+    syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr else 0, syslog.LOG_MAIL)
+
+
+open_log()
+
 PRIORITIES = {"deferred": syslog.LOG_WARNING, "failed": syslog.LOG_ERR}
 
 
@@ -193,7 +200,6 @@ def log(state: str, identifier: str, event: Event, reason: str = "") -> str:
 
 def write_log(priority: int, line: str) -> None:
     """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names. Never raises: no log may stop a mail."""
-    syslog.openlog("pbxnotify", 0, syslog.LOG_MAIL)
     syslog.syslog(priority, line.replace("\0", " "))
     path = os.environ.get("PBXNOTIFY_LOG")
     if path:

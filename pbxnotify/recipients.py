@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pbxnotify.events import Alert, Event, MissedCall
 from pbxnotify.settings import Employee, Settings
+from pbxnotify.values import DIAL_STATUSES, SHORTEST_MOBILE, national
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
     missed_calls = settings.missed_calls
     if not missed_calls.enabled:
         return Told(reason="missed calls are switched off", switched_off=True)
-    if call.dial_status in NEVER_RUNG_OUT and call.dial_status not in missed_calls.causes:
+    if call.dial_status in DIAL_STATUSES and call.dial_status not in missed_calls.causes:
         return Told(reason=f"{call.dial_status} is not among the causes")
     if not missed_calls.internal_calls and _is_internal(call, settings):
         return Told(reason="internal calls are switched off")
@@ -74,11 +74,6 @@ def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
     return Told(_each_once(recipients), reason and f"{reason}, and [missed_calls] email is empty")
 
 
-DIAL_STATUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION", "DONTCALL", "TORTURE", "INVALIDARGS")
-NEVER_RUNG_OUT = frozenset(DIAL_STATUSES)
-"""What ``causes`` chooses from; a queue that was left, or a call that could not say, is always told."""
-
-
 def _is_internal(call: MissedCall, settings: Settings) -> bool:
     """Return whether the caller and everyone who was called are employees."""
     return all(find_employee(number, settings.employees) for number in (call.caller_number, *call.extensions))
@@ -86,25 +81,14 @@ def _is_internal(call: MissedCall, settings: Settings) -> bool:
 
 def find_employee(number: str, employees: Iterable[Employee]) -> Employee | None:
     """Return the employee with this extension, else with this mobile number however it is written."""
-    digits = _national(number)
+    digits = national(number)
     by_mobile = None
     for employee in employees:
         if employee.extension == number:
             return employee
-        if by_mobile is None and len(digits) >= SHORTEST_MOBILE and digits in map(_national, employee.mobiles):
+        if by_mobile is None and len(digits) >= SHORTEST_MOBILE and digits in map(national, employee.mobiles):
             by_mobile = employee
     return by_mobile
-
-
-SHORTEST_MOBILE = 5
-"""Digits; a shorter number is an extension."""
-NATIONAL_DIGITS = 10
-"""Digits that +7 916 123-45-67, 8 916 123-45-67 and 9161234567 share."""
-
-
-def _national(number: str) -> str:
-    """Return the digits of a number without trunk or country prefix."""
-    return re.sub(r"\D", "", number)[-NATIONAL_DIGITS:]
 
 
 def _each_once(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:

@@ -1,0 +1,224 @@
+"""An ini file read by configobj; each problem in it with its line, and no secret in any of them.
+
+configobj takes the file apart but does not validate it: all checks would be ours anyway, its defaults would have to be
+quoted for a language of their own, and importing its validation takes longer than reading the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import Field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pbxnotify.errors import SettingsError
+from pbxnotify.values import Option, did_you_mean, options
+
+if TYPE_CHECKING:
+    from configobj import ConfigObj, ConfigObjError, Section
+
+Fields = TypeVar("Fields")
+
+HEADER = re.compile(r"""\s*(\[[\[\s]*)(['"]?)(.*?)\2\s*\]""")
+OPTION = re.compile(r"""\s*(['"]?)([^'"=\s].*?|)\1\s*=\s*(.*)""")
+QUOTES = ("'", '"')
+TRIPLE_QUOTES = ("'''", '"""')
+A_HEADER = "[section], or [[101]] below [employees], on a line of its own"
+
+
+class IniFile:
+    """One reading of a file: its sections, and the problems met so far.
+
+    A place is ``("smtp", "host")`` or ``("employees", "101", "email")``; that of a section ends in an empty word.
+    """
+
+    def __init__(self, path: Path, kinds: Mapping[str, type]) -> None:
+        """Read a file whose sections hold the options of these dataclasses; raises SettingsError when it is no text."""
+        self.path = path
+        self.kinds = kinds
+        self.lines = _read(path).split("\n")
+        self.place_of = dict(_places(self.lines))
+        self.line_of = {place: line for line, place in reversed(self.place_of.items())}
+        self.end = len(self.lines)
+        """The last line whose place is sure: below a broken header or an unclosed text it is not."""
+        self.complete = True
+        """Whether every line could be taken apart."""
+        self._problems: list[tuple[int, str]] = []
+        self._wrong: set[tuple[str, ...]] = set()
+        self.config = self._parse()
+        self._check_sections()
+
+    def raise_problems(self) -> None:
+        """Raise SettingsError with all problems, in the order of their lines; does nothing when there are none."""
+        problems = sorted(problem for problem in self._problems if problem[0] <= self.end)
+        if problems:
+            raise SettingsError(*(f"{self.path}:{line}: {what}" for line, what in problems))
+
+    def problem(self, place: tuple[str, ...], what: str, line: int = 0) -> None:
+        """Note what is wrong with an option or a section."""
+        self._wrong.add(place)
+        line = line or self.line_of.get(place, self.end + 1)
+        if self.complete and line > self.end:  # an option that is not written: its section's line, if there is one
+            line = self.line_of.get((*place[:-1], ""), 1)
+        self._problems.append((line, ": ".join(filter(None, (_shown(place), what)))))
+
+    def contradiction(self, section: str, names: tuple[str, ...], what: str) -> None:
+        """Note that options do not go together, unless one is wrong by itself; the first of them is blamed."""
+        if self.complete and not any((section, name) in self._wrong for name in names):
+            self.problem((section, names[0]), what)
+
+    def subsections(self, name: str) -> list[str]:
+        """Return the names of the sections below one that has no options of its own."""
+        for option in self.config[name].scalars:
+            self.problem((name, option), "belongs to no section below this one; write it below one such as [[101]]")
+        return list(self.config[name].sections)
+
+    def fill(self, kind: type[Fields], *place: str, **known: object) -> Fields:
+        """Return a section as the dataclass whose fields are its options; ``known`` are its other fields."""
+        section, declared, values = self.config, options(kind), dict(known)
+        for name in place:
+            section = section[name]
+        for name in section.sections:
+            what = f"is an option; write {name} = ..." if name in declared else "there is no such section; remove it"
+            self.problem((*place, name, ""), what)
+        for name in section.scalars:
+            if name not in declared:
+                self._unknown_option(place, name, list(declared))
+                continue
+            try:
+                values[declared[name].name] = self._value(section, (*place, name), declared[name])
+            except ValueError as error:
+                self.problem((*place, name), str(error))
+        return kind(**values)
+
+    def _unknown_option(self, place: tuple[str, ...], name: str, known: list[str]) -> None:
+        """Note an option that does not exist; the one that was probably meant is not missed as well."""
+        guess = did_you_mean(_word(name), known)
+        self._wrong.update((*place, meant) for meant in known if f" {meant}?" in guess)
+        homes = [f"[{section}]" for section, kind in self.kinds.items() if name in options(kind)]
+        advice = f"write it below {' or '.join(homes)}" if homes else "correct its name or remove the line"
+        self.problem((*place, name), f"there is no such option here{'' if homes else guess}; {advice}")
+
+    def _check_sections(self) -> None:
+        """Note what is no section of ours; afterwards each of ours is there."""
+        for name in self.config.scalars[:]:
+            if name in self.kinds:
+                self.problem((name,), f"is a section; write [{name}] on a line of its own")
+                del self.config[name]
+            else:
+                self._unknown_option((), name, [])
+        for name in self.config.sections:
+            if name not in self.kinds:
+                guess = did_you_mean(name, self.kinds)
+                self.problem((name, ""), f"there is no such section{guess}; correct its name or remove it")
+        for name in self.kinds:
+            self.config.setdefault(name, {})
+
+    def _value(self, section: Section, place: tuple[str, ...], declared: Field[Any]) -> object:
+        """Return the value of an option; raises ValueError with a whole sentence."""
+        written, option = section[place[-1]], declared.metadata["option"]
+        if self._is_cut(section.inline_comments[place[-1]], place, option):
+            raise ValueError("the value is cut off at its #; put it in quotes")
+        if isinstance(declared.default, tuple):
+            texts = [written] if isinstance(written, str) else written
+            return tuple(option.value(text) for text in texts if text)
+        if not isinstance(written, str):
+            raise ValueError("the value holds a comma; put it in quotes")
+        return "" if written == declared.default == "" else option.value(written)
+
+    def _is_cut(self, comment: str | None, place: tuple[str, ...], option: Option) -> bool:
+        """Return whether the end of a value was taken for a comment; in a secret any # is suspect."""
+        line = self.lines[self.line_of.get(place, 1) - 1]
+        if not comment or not line.endswith(comment):
+            return False
+        if option.secret:
+            return not line.partition("=")[2].lstrip().startswith(QUOTES)
+        return not line[: -len(comment)].endswith((" ", "\t", *QUOTES))
+
+    def _parse(self) -> ConfigObj:
+        """Return what configobj understands, and note what it does not."""
+        from configobj import ConfigObj, ConfigObjError
+
+        try:
+            return ConfigObj(self.lines, interpolation=False)
+        except ConfigObjError as error:  # and nothing is raised in here: its text quotes the line
+            mistakes, understood = error.errors, error.config
+        self.complete = False
+        for mistake in mistakes:
+            self._mistake(mistake)
+            if self.end < len(self.lines):
+                break
+        return understood
+
+    def _mistake(self, mistake: ConfigObjError) -> None:
+        """Note a line that configobj cannot take apart; its text is not shown, it may hold a secret."""
+        from configobj import DuplicateError
+
+        number = mistake.line_number
+        line, place = self.lines[number - 1].strip(), self.place_of.get(number, ("",))
+        twice = isinstance(mistake, DuplicateError)
+        if line.startswith("["):
+            what = "this section is there twice; merge the two" if twice else f"broken; write {A_HEADER}"
+            self.end = number
+        elif line.partition("=")[2].lstrip().startswith(TRIPLE_QUOTES) and not twice:
+            what = "the text is not closed; end it with the three quotes it begins with, and nothing after them"
+            self.end = number
+        elif twice:
+            what = "this option is there twice; remove one of the lines"
+        elif number in self.place_of:
+            what = "the value's quotes or commas do not fit; put the whole value in quotes"
+        else:
+            what = f"neither an option nor a section; write option = value, or {A_HEADER}"
+        self.problem(place, what, number)
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file, with ``\\n`` for its line ends; raises SettingsError when there is none."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file; put pbxnotify.ini there, or name yours") from None
+    except IsADirectoryError:
+        raise SettingsError(f"{path}: this is a directory; name the file in it") from None
+    except PermissionError:
+        raise SettingsError(f"{path}: reading it is not allowed; make it readable for Asterisk's user") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: it cannot be read: {error}; put a readable file there") from None
+    undecodable = re.search("[\x00\ud800-\udfff]", text)
+    if undecodable:
+        line = text.count("\n", 0, undecodable.start()) + 1
+        raise SettingsError(f"{path}:{line}: this is no text in UTF-8; save the file again as UTF-8")
+    return text
+
+
+def _places(lines: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the lines that are section headers or options, and what they are (configobj does not tell)."""
+    sections: tuple[str, ...] = ()
+    closing = ""
+    for number, line in enumerate(lines, 1):
+        header, assignment = HEADER.match(line), OPTION.match(line)
+        if closing:
+            closing = "" if closing in line else closing
+        elif line.lstrip().startswith("#"):
+            continue
+        elif header:
+            sections = (*sections[: header[1].count("[") - 1], header[3])
+            yield number, (*sections, "")
+        elif assignment:
+            yield number, (*sections, assignment[2])
+            quotes = assignment[3][:3]
+            closing = quotes if quotes in TRIPLE_QUOTES and quotes not in assignment[3][3:] else ""
+
+
+def _shown(place: tuple[str, ...]) -> str:
+    """Return ``[employees] [[101]] email``."""
+    *sections, name = place
+    headers = (f"{'[' * depth}{section}{']' * depth}" for depth, section in enumerate(sections, 1))
+    return " ".join(filter(None, (*headers, _word(name))))
+
+
+def _word(name: str) -> str:
+    """Return the first word of an option's name: ``password: secret=`` makes a name that holds a secret."""
+    match = re.match(r"\w*", name)
+    return match[0] if match else ""

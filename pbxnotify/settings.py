@@ -1,0 +1,247 @@
+"""pbxnotify.ini -> frozen Settings; each option declared once."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pbxnotify import values
+from pbxnotify.errors import SettingsError
+from pbxnotify.inifile import IniFile
+from pbxnotify.values import option, yes_or_no
+
+PORTS = {"tls": 465, "starttls": 587, "none": 25}
+PASSWORD_COMMAND_TIMEOUT = 10
+"""Seconds."""
+HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """The mail relay. ``load`` replaces ``host`` and ``port`` by the real ones, and works out ``security``."""
+
+    host: str = option(
+        values.relay,
+        "localhost",
+        "the mail relay: name, name:port, ssl://name (TLS) or tls://name (STARTTLS)",
+        "SMTP host / SMTP хост",
+    )
+    port: int = option(
+        values.port,
+        0,
+        "a number from 1 to 65535; empty: 465, 587 or 25, as the encryption needs",
+        "SMTP port / SMTP порт",
+    )
+    login: str = option(values.line, "", "the account's name; empty: no login", "SMTP login / SMTP логин")
+    password: str = option(
+        values.line,
+        "",
+        "the password in quotes; many providers want an app password",
+        "SMTP password / SMTP пароль",
+        secret=True,
+    )
+    password_command: str = option(
+        values.command, "", "a command whose first line of output is the password, instead of password", secret=True
+    )
+    sender: str = option(
+        values.address,
+        "",
+        "name@example.com; empty: the login if it is an address, else asterisk@ this host's name",
+        "Sender address / Адрес отправителя",
+    )
+    sender_name: str = option(values.line, "", "the name shown with the sender's address; empty: pbx_name")
+    use_tls: bool = option(
+        yes_or_no, False, "yes for STARTTLS, which never falls back to plain text, or no", "Use TLS / Использовать TLS"
+    )
+    verify_certificate: bool = option(
+        yes_or_no,
+        True,
+        "yes, or no for a self-signed certificate (ca_file is safer)",
+        "Verify server certificate / Проверять сертификат сервера",
+    )
+    ca_file: str = option(values.file, "", "the path of a PEM file of certificates to trust; empty: the system's")
+    timeout: int = option(values.seconds, 30, "seconds without progress, 1 to 600")
+    allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
+    security: str = "none"
+    """``none``, ``starttls`` or ``tls``."""
+
+    @property
+    def sender_address(self) -> str:
+        """The sender, else the login if it is an address, else asterisk@ this host's name (without asking DNS)."""
+        try:
+            return self.sender or values.address(self.login)
+        except ValueError:
+            return f"asterisk@{socket.gethostname()}"
+
+    def secret(self) -> str:
+        """Return the password; raises SettingsError when ``password_command`` gives none within 10 seconds."""
+        if not self.password_command:
+            return self.password
+        import subprocess
+
+        arguments = shlex.split(self.password_command)
+        try:
+            done = subprocess.run(
+                arguments, capture_output=True, stdin=subprocess.DEVNULL, timeout=PASSWORD_COMMAND_TIMEOUT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            why, output = f"is not finished after {PASSWORD_COMMAND_TIMEOUT} seconds", b""
+        except OSError as error:
+            why, output = f"cannot be started ({error.strerror})", b""
+        else:
+            why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
+            output = b"" if done.returncode else done.stdout
+        password = output.decode(errors="replace").partition("\n")[0].rstrip("\r")
+        if not password:
+            raise SettingsError(f"[smtp] password_command: it {why}; run it by hand as Asterisk's user")
+        return password
+
+    def connection(self) -> Smtp:
+        """Return these settings with the real host and port, and the security that follows from what is written."""
+        protocol, host, port = values.relay_parts(self.host)
+        port = port or self.port
+        if protocol == "ssl" or (not protocol and port == PORTS["tls"]):
+            security = "tls"
+        else:
+            security = "starttls" if protocol or self.use_tls else "none"
+        return replace(self, host=host, port=port or PORTS[security], security=security)
+
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the options that do not go together as they are written, and what to do."""
+        connection = self.connection()
+        if self.port and connection.port != self.port:
+            yield ("port", "host"), f"{self.port} here, but {connection.port} in host; remove one of them"
+        if self.password and self.password_command:
+            yield ("password_command", "password"), "there is a password as well; remove one of them"
+        has_password = bool(self.password or self.password_command)
+        if self.login and not has_password:
+            yield ("login", "password", "password_command"), "there is no password; write password, or remove login"
+        if has_password and not self.login:
+            blamed = ("password", "password_command") if self.password else ("password_command", "password")
+            yield (*blamed, "login"), "there is no login; write login, or remove this line"
+        local = connection.host in ("localhost", "::1") or connection.host.startswith("127.")
+        if self.login and connection.security == "none" and not local and not self.allow_plaintext_login:
+            what = "it would cross the network unencrypted; write use_tls = yes, or ssl:// before the host"
+            yield ("login", "host", "port", "use_tls", "allow_plaintext_login"), what
+
+
+@dataclass(frozen=True)
+class Notifications:
+    """What concerns all mails."""
+
+    enabled: bool = option(
+        yes_or_no, True, "yes, or no to send no mail at all", "Use notifications / Использовать оповещения"
+    )
+    admin_email: tuple[str, ...] = option(
+        values.address,
+        (),
+        "name@example.com, several with commas between; gets the alerts",
+        "System administrator e-mail / Email системного администратора",
+    )
+    pbx_name: str = option(values.line, "", "the name of this PBX in mails; empty: the host's name")
+    language: str = option(values.language, "en", "en or ru")
+    timezone: str = option(values.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
+    date_format: str = option(values.date_format, "%Y-%m-%d %H:%M:%S", "a date as strftime takes it")
+    history_url: str = option(
+        values.link, "", "the address of your call history, https://..., for HISTORY_URL; empty: none"
+    )
+    show_private_numbers: bool = option(yes_or_no, False, "yes to show numbers that callers withhold, or no")
+
+
+@dataclass(frozen=True)
+class MissedCalls:
+    """The mails about missed calls; an empty template is the built-in text of the recipient's language."""
+
+    enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about missed calls")
+    email: tuple[str, ...] = option(
+        values.address,
+        (),
+        "name@example.com, several with commas between; gets what fits no employee with an e-mail",
+        "E-mail for missed calls / Email для уведомлений о пропущенных",
+    )
+    causes: tuple[str, ...] = option(values.cause, values.CAUSES, f"words out of {', '.join(values.DIAL_STATUSES)}")
+    internal_calls: bool = option(yes_or_no, True, "yes, or no to leave out calls between employees")
+    subject: str = option(values.line, "", HOW_TO_SUBJECT, "Subject / Тема")
+    body: str = option(
+        values.lines, "", "a text or HTML between three quotes; empty: the built-in text", "Text / Текст"
+    )
+    footer: str = option(
+        values.lines, "", "a text or HTML between three quotes; empty: the built-in text", "Footer / Подвал"
+    )
+
+
+@dataclass(frozen=True)
+class Employee:
+    """Whom an extension or mobile number belongs to; ``language`` is empty for the installation's."""
+
+    extension: str
+    name: str = option(values.line, "", "the name shown in mails")
+    emails: tuple[str, ...] = option(values.address, (), "name@example.com, several with commas between", name="email")
+    mobiles: tuple[str, ...] = option(
+        values.mobile, (), "a number with at least 5 digits, several with commas between", name="mobile"
+    )
+    language: str = option(values.language, "", "en or ru; empty: language of [notifications]")
+    missed_calls: bool = option(yes_or_no, True, "yes, or no to tell this employee of no missed call")
+    voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no voicemail")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole ini file."""
+
+    path: Path
+    smtp: Smtp = Smtp()
+    notifications: Notifications = Notifications()
+    missed_calls: MissedCalls = MissedCalls()
+    employees: tuple[Employee, ...] = ()
+
+
+SECTIONS = {"smtp": Smtp, "notifications": Notifications, "missed_calls": MissedCalls, "employees": Employee}
+
+
+def location(option: str | None = None) -> Path:
+    """Return where the ini file is: ``--config``, $PBXNOTIFY_CONFIG, or in Asterisk's configuration directory."""
+    directory = os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk"
+    return Path(option or os.environ.get("PBXNOTIFY_CONFIG") or f"{directory}/pbxnotify.ini")
+
+
+def fingerprint(path: Path) -> str:
+    """Return a text that differs whenever the file was changed, or its owner or rights."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return "missing"
+    return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}-{status.st_ino}"
+
+
+def load(path: Path) -> Settings:
+    """Return the settings in a file; raises SettingsError with everything that is wrong with it."""
+    ini = IniFile(path, SECTIONS)
+    smtp = ini.fill(Smtp, "smtp")
+    for names, what in smtp.contradictions():
+        ini.contradiction("smtp", names, what)
+    notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
+    employees = tuple(_employees(ini))
+    ini.raise_problems()
+    return Settings(path, smtp.connection(), notifications, missed_calls, employees)
+
+
+def _employees(ini: IniFile) -> Iterator[Employee]:
+    """Yield the employees, and note a mobile number that two of them have."""
+    owners: dict[str, str] = {}
+    for extension in ini.subsections("employees"):
+        employee = ini.fill(Employee, "employees", extension, extension=extension)
+        try:
+            values.extension(extension)
+        except ValueError as error:
+            ini.problem(("employees", extension, ""), f"this {error}; write the number that rings, such as [[101]]")
+        for mobile in employee.mobiles:
+            owner = owners.setdefault(values.national(mobile), extension)
+            if owner != extension:
+                what = f"{mobile!r} belongs to [[{owner}]] already; remove it from one of them"
+                ini.problem(("employees", extension, "mobile"), what)
+        yield employee

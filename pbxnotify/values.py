@@ -1,0 +1,242 @@
+"""What may be written for one option, and what it means: each check takes the text and returns the value.
+
+A check raises ``ValueError`` with the end of a sentence that begins with what was written: ``is no e-mail address``.
+It never repeats the text itself, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = ("en", "ru")
+CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
+DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
+YES = ("yes", "true", "on", "1", "да")
+NO = ("no", "false", "off", "0", "нет")
+SHORTEST_MOBILE = 5
+"""Digits; a shorter number is an extension."""
+NATIONAL_DIGITS = 10
+PERHAPS_SECRET = re.compile(r"[=\n]|:.*@|.{60}")
+"""Other options that got into the value by a lost quote or line end, or ``user:password@host``: not shown."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the ini file may say about one field."""
+
+    check: Callable[[str], object]
+    write: str
+    """What may be written: the comment in the ini file, and the advice after a mistake."""
+    label: str
+    secret: bool
+    name: str
+    """The option's name where it is not the field's."""
+
+    def value(self, text: str) -> object:
+        """Return what a text means; raises ValueError with a whole sentence, which shows the text unless secret."""
+        try:
+            return self.check(text)
+        except ValueError as error:
+            what = "the value" if self.secret or PERHAPS_SECRET.search(text) else repr(text)
+            sentence = f"{what} {error}; write {self.write}"
+        raise ValueError(sentence)
+
+
+def option(
+    check: Callable[[str], object],
+    default: object,
+    write: str,
+    label: str = "",
+    *,
+    secret: bool = False,
+    name: str = "",
+) -> Any:
+    """Declare a dataclass field that is an option of the ini file; a tuple as default makes it a list."""
+    declared = Option(check, write, label, secret, name)
+    return field(default=default, repr=not secret, metadata={"option": declared})
+
+
+def options(kind: type) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that are options, by their names in the ini file."""
+    declared = [one for one in fields(kind) if "option" in one.metadata]
+    return {one.metadata["option"].name or one.name: one for one in declared}
+
+
+def lines(value: str) -> str:
+    """Take any text, line breaks included."""
+    return value
+
+
+def line(value: str) -> str:
+    """Take a text that fits into a header or onto a command line."""
+    if len(value.splitlines()) > 1 or re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("spans several lines or holds a control character")
+    return value
+
+
+def yes_or_no(value: str) -> bool:
+    """Take a word for yes or no, English or Russian."""
+    if value.lower() not in YES + NO:
+        raise ValueError("is neither yes nor no")
+    return value.lower() in YES
+
+
+def number(value: str, highest: int) -> int:
+    """Take a whole number from 1 on."""
+    if not re.fullmatch("[0-9]{1,6}", value) or not 1 <= int(value) <= highest:
+        raise ValueError(f"is no number from 1 to {highest}")
+    return int(value)
+
+
+def port(value: str) -> int:
+    """Take a port; 0 stands for the usual one."""
+    return number(value, 65535) if value else 0
+
+
+def seconds(value: str) -> int:
+    """Take a time-out in seconds."""
+    return number(value, 600)
+
+
+def address(value: str) -> str:
+    """Take an e-mail address and nothing beside it: it goes into the conversation with the relay as it is."""
+    local_part, _, name = value.rpartition("@")
+    atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
+    if len(local_part) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", local_part, re.ASCII):
+        raise ValueError("is no e-mail address")
+    return f"{local_part}@{domain(name)}"
+
+
+def domain(value: str) -> str:
+    """Take a host's or domain's name and return it as DNS knows it (IDNA, RFC 3490)."""
+    label = r"(?!-)[\w-]{1,63}(?<!-)"
+    try:
+        name = value if value.isascii() else value.encode("idna").decode()
+    except UnicodeError:
+        name = ""
+    if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})*", name, re.ASCII):
+        raise ValueError("holds no valid domain name")
+    return name
+
+
+def relay(value: str) -> str:
+    """Take a relay as the admin writes it: ``name``, ``name:port``, ``ssl://name``, ``tls://[::1]:25``."""
+    relay_parts(value)
+    return value
+
+
+def relay_parts(value: str) -> tuple[str, str, int]:
+    """Return protocol, host and port of a relay: "" and 0 for what is not written."""
+    protocol, _, rest = value.lower().rpartition("://")
+    if protocol not in ("", "ssl", "tls"):
+        raise ValueError("starts with an unknown protocol")
+    if rest.count(":") > 1 and "[" not in rest:
+        rest = f"[{rest}]"
+    match = re.fullmatch(r"(?:\[(?P<v6>.*)\]|(?P<name>[^:]*))(?::(?P<port>.*))?", rest)
+    if match is None:
+        raise ValueError("holds no valid host name")
+    host = domain(match["name"]) if match["v6"] is None else _ip_version_6(match["v6"])
+    return protocol, host, 0 if match["port"] is None else number(match["port"], 65535)
+
+
+def _ip_version_6(value: str) -> str:
+    from ipaddress import IPv6Address
+
+    try:
+        return str(IPv6Address(value))
+    except ValueError:
+        raise ValueError("holds no valid IPv6 address") from None
+
+
+def command(value: str) -> str:
+    """Take a command line whose quotes are closed."""
+    try:
+        if shlex.split(line(value)):
+            return value
+    except ValueError:
+        pass
+    raise ValueError("is no command line")
+
+
+def file(value: str) -> str:
+    """Take the absolute path of a file that exists."""
+    if not Path(value).is_absolute() or not Path(value).is_file():
+        raise ValueError("is no file")
+    return value
+
+
+def language(value: str) -> str:
+    """Take one of our languages."""
+    if value not in LANGUAGES:
+        raise ValueError("is no language of ours")
+    return value
+
+
+def timezone(value: str) -> str:
+    """Take a time zone this host knows."""
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        known = zoneinfo.available_timezones()
+        raise ValueError(f"is no time zone of this host{did_you_mean(value, known)}") from None
+    return value
+
+
+def date_format(value: str) -> str:
+    """Take a format that ``strftime`` can render."""
+    if not datetime(2000, 1, 2, 3, 4, 5).strftime(line(value)).strip():
+        raise ValueError("renders nothing")
+    return value
+
+
+def link(value: str) -> str:
+    """Take the address of a web page."""
+    if not re.fullmatch(r"https?://[^\s<>\"]+", value):
+        raise ValueError("is no address of a web page")
+    return value
+
+
+def cause(value: str) -> str:
+    """Take a DIALSTATUS that leaves a call unanswered."""
+    word = value.upper()
+    if word == "ANSWER":
+        raise ValueError("means that somebody answered, and such a call is never missed")
+    if word not in DIAL_STATUSES:
+        raise ValueError(f"is no DIALSTATUS of Asterisk{did_you_mean(value, DIAL_STATUSES)}")
+    return word
+
+
+def mobile(value: str) -> str:
+    """Take a telephone number however it is written."""
+    if not re.fullmatch(r"[\d ()+./-]+", value, re.ASCII) or len(re.sub(r"\D", "", value)) < SHORTEST_MOBILE:
+        raise ValueError("is no mobile number")
+    return value
+
+
+def national(value: str) -> str:
+    """Return the digits that +7 916 123-45-67, 8 916 123-45-67 and 9161234567 share."""
+    return re.sub(r"\D", "", value)[-NATIONAL_DIGITS:]
+
+
+def extension(value: str) -> str:
+    """Take an extension as the dialplan writes it."""
+    if not re.fullmatch(r"[\w*#+.-]+", value, re.ASCII):
+        raise ValueError("is no extension")
+    return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question that follows a mistyped word, "" when nothing resembles it."""
+    from difflib import get_close_matches
+
+    spellings = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(word.lower(), spellings, n=1)
+    return f" (did you mean {spellings[close[0]]}?)" if close else ""

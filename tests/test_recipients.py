@@ -1,0 +1,121 @@
+"""Who is told of a missed call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pbxnotify import settings
+from pbxnotify.events import Alert, MissedCall
+from pbxnotify.recipients import told_of
+
+INI = """\
+[notifications]
+admin_email = admin@example.com, second@example.com
+[missed_calls]
+email = common@example.com
+[employees]
+[[101]]
+email = ivan@example.com, ivan@example.org
+language = ru
+[[102]]
+email = anna@example.com
+mobile = "+7 (916) 123-45-67", 84951112233
+[[103]]
+name = No Mail
+[[104]]
+email = quiet@example.com
+missed_calls = no
+[[105]]
+email = Anna@example.com
+"""
+
+
+@pytest.fixture
+def told(write_ini: Callable[[str], Path]) -> Callable[..., list[tuple[str, tuple[str, ...]]]]:
+    """Return who is told of a call to these extensions: address and extensions."""
+
+    def told(*extensions: str, ini: str = INI, **call: object) -> list[tuple[str, tuple[str, ...]]]:
+        event = MissedCall(extensions=extensions, **{"dial_status": "NOANSWER", **call})  # type: ignore[arg-type]
+        recipients = told_of(event, settings.load(write_ini(ini))).recipients
+        return [(recipient.address, recipient.extensions) for recipient in recipients]
+
+    return told
+
+
+IVAN = [("ivan@example.com", ("101",)), ("ivan@example.org", ("101",))]
+
+
+@pytest.mark.parametrize(
+    ("extensions", "recipients"),
+    [
+        pytest.param(["101"], IVAN, id="each of several addresses"),
+        pytest.param(["9161234567"], [("anna@example.com", ("9161234567",))], id="mobile without prefix"),
+        pytest.param(["89161234567"], [("anna@example.com", ("89161234567",))], id="mobile with trunk prefix"),
+        pytest.param(["+79161234567"], [("anna@example.com", ("+79161234567",))], id="mobile with country code"),
+        pytest.param(["74951112233"], [("anna@example.com", ("74951112233",))], id="second mobile"),
+        pytest.param(["1234567"], [("common@example.com", ("1234567",))], id="the end of a mobile number is none"),
+        pytest.param(["999"], [("common@example.com", ("999",))], id="no card"),
+        pytest.param(["103"], [("common@example.com", ("103",))], id="no e-mail"),
+        pytest.param(["998", "999", "103"], [("common@example.com", ("998", "999", "103"))], id="one common mail"),
+        pytest.param(["104"], [], id="opted out: nobody"),
+        pytest.param(["104", "999"], [("common@example.com", ("999",))], id="one opted out, one unknown"),
+        pytest.param(["102", "105"], [("anna@example.com", ("102", "105"))], id="never the same address twice"),
+        pytest.param([], [("common@example.com", ())], id="nobody known was rung"),
+    ],
+)
+def test_missed(told, extensions: list[str], recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+    assert told(*extensions) == recipients
+
+
+def test_languages(write_ini: Callable[[str], Path]) -> None:
+    told = told_of(MissedCall(extensions=("101", "999")), settings.load(write_ini(INI)))
+    assert {recipient.address: recipient.language for recipient in told.recipients} == {
+        "ivan@example.com": "ru",
+        "ivan@example.org": "ru",
+        "common@example.com": "en",
+    }
+
+
+@pytest.mark.parametrize(
+    ("ini", "reason"),
+    [
+        pytest.param("[notifications]\nenabled = no\n", "notifications are switched off", id="the one switch"),
+        pytest.param("[missed_calls]\nenabled = no\n", "missed calls are switched off", id="missed calls"),
+        pytest.param("[missed_calls]\ncauses = BUSY\n", "NOANSWER is not among the causes", id="causes"),
+        pytest.param("", "101 fits no employee with an e-mail, and [missed_calls] email is empty", id="no address"),
+    ],
+)
+def test_nobody(write_ini: Callable[[str], Path], ini: str, reason: str) -> None:
+    told = told_of(MissedCall(extensions=("101",), dial_status="NOANSWER"), settings.load(write_ini(ini)))
+    assert (told.recipients, told.reason) == ((), reason)
+
+
+@pytest.mark.parametrize("status", ["TIMEOUT", "ABANDONED", ""], ids=["queue", "abandoned queue", "could not say"])
+def test_causes_do_not_choose_among_queues(told, status: str) -> None:  # type: ignore[no-untyped-def]
+    assert told("101", ini=INI.replace("[employees]", "causes = BUSY\n[employees]"), dial_status=status) == IVAN
+
+
+@pytest.mark.parametrize(
+    ("caller", "recipients"),
+    [
+        pytest.param("102", [], id="a colleague"),
+        pytest.param("9161234567", [], id="a colleague's mobile"),
+        pytest.param("5551212", IVAN, id="from outside"),
+        pytest.param("", IVAN, id="no number"),
+    ],
+)
+def test_internal_calls_switched_off(told, caller: str, recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+    ini = INI.replace("[missed_calls]", "[missed_calls]\ninternal_calls = no")
+    assert told("101", ini=ini, caller_number=caller) == recipients
+
+
+def test_an_alert_goes_to_the_administrator(write_ini: Callable[[str], Path]) -> None:
+    told = told_of(Alert(), settings.load(write_ini(INI)))
+    assert [recipient.address for recipient in told.recipients] == ["admin@example.com", "second@example.com"]
+
+
+def test_an_alert_without_an_administrator(write_ini: Callable[[str], Path]) -> None:
+    assert told_of(Alert(), settings.load(write_ini(""))).reason == "admin_email is empty"

@@ -1,0 +1,87 @@
+"""The diagram holds: imports point downwards only, and nothing heavy is imported before an event is durable."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "pbxnotify"
+SCRIPTS = PACKAGE.parent / "agi-bin"
+
+MAY_IMPORT = {
+    "__init__": set(),
+    "errors": set(),
+    "events": set(),
+    "agi": {"events"},
+    "items": {"errors", "events"},
+    "spool": {"errors", "events", "items"},
+    "values": set(),
+    "inifile": {"errors", "values"},
+    "settings": {"errors", "inifile", "values"},
+    "recipients": {"events", "settings", "values"},
+    "templates": set(),
+    "message": {"events", "recipients", "settings", "templates"},
+    "smtp": {"errors", "settings"},
+    "attempt": {"errors", "events", "items", "message", "recipients", "settings", "smtp", "spool"},
+    "notify": {"attempt", "errors", "events", "items", "recipients", "settings", "smtp", "spool"},
+    "cli": {
+        "__init__",
+        *("errors", "events", "items", "message", "notify", "recipients", "settings", "smtp", "spool", "templates"),
+    },
+}
+HEAVY = ("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint")
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "pbxnotify":
+            found |= {name.name if (PACKAGE / f"{name.name}.py").exists() else "__init__" for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pbxnotify."):
+            found.add(node.module.partition(".")[2])
+    return found
+
+
+def test_every_module_is_in_the_diagram() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", sorted(MAY_IMPORT))
+def test_imports_point_downwards(module: str) -> None:
+    assert imported_by(PACKAGE / f"{module}.py") <= MAY_IMPORT[module]
+
+
+def test_the_diagram_has_no_circle() -> None:
+    reached: dict[str, set[str]] = {}
+
+    def below(module: str) -> set[str]:
+        if module not in reached:
+            reached[module] = set().union(*({lower} | below(lower) for lower in MAY_IMPORT[module]))
+        return reached[module]
+
+    assert all(module not in below(module) for module in MAY_IMPORT)
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.agi")), ids=lambda path: path.name)
+def test_a_script_imports_the_guard_and_the_way(script: Path) -> None:
+    assert imported_by(script) == {"agi", "notify"}
+
+
+def test_nothing_heavy_before_the_event_is_durable() -> None:
+    """The modules that are loaded when the call is let go, in a Python without a site."""
+    script = f"""
+import sys
+sys.path[:0] = {[str(PACKAGE.parent), *(path for path in sys.path if path.endswith("-packages"))]!r}
+from pbxnotify import agi, events, notify
+notify.tell(events.MissedCall(extensions=("101",)))
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"asterisk.agi", "pbxnotify.spool"} <= loaded
+    assert loaded.isdisjoint(HEAVY)
