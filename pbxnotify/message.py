@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from pbxnotify import templates
 from pbxnotify.events import Alert, Event, MissedCall, clean
+from pbxnotify.recipients import Recipient, find_employee
 
 if TYPE_CHECKING:
-    from pbxnotify.recipients import Recipient
     from pbxnotify.settings import Settings
 
 LONGEST_HEADER = 200
@@ -101,11 +101,11 @@ def _missed_call_parameters(call: MissedCall, recipient: Recipient, settings: Se
     words = templates.WORDS[recipient.language]
     withheld = call.private and not settings.notifications.show_private_numbers
     number = words["private"] if withheld else call.caller_number or words["unknown"]
-    names = {employee.extension: employee.name for employee in settings.employees}
-    known = "" if withheld else call.caller_name or names.get(call.caller_number, "")
+    known = "" if withheld else call.caller_name or _name_of(call.caller_number, settings)
     name = known if known != number else ""
     called = ", ".join(recipient.extensions) or words["nobody"]
-    whom = ", ".join(names.get(extension) or extension for extension in recipient.extensions) or words["nobody"]
+    names = (_name_of(extension, settings) or extension for extension in recipient.extensions)
+    whom = ", ".join(names) or words["nobody"]
     return {
         "NOTIFICATION_MISSEDCAUSE": "NOANSWER",
         "NOTIFICATION_CALLERID": number,
@@ -118,6 +118,12 @@ def _missed_call_parameters(call: MissedCall, recipient: Recipient, settings: Se
         "NOTIFICATION_FROM": f"{name}, {number}" if name else number,
         "NOTIFICATION_WHOM": whom if whom == called else f"{whom} ({called})",
     }
+
+
+def _name_of(number: str, settings: Settings) -> str:
+    """Return the name on the card of the employee with this extension or mobile number."""
+    employee = find_employee(number, settings.employees)
+    return employee.name if employee else ""
 
 
 def pbx_name(settings: Settings) -> str:

@@ -72,8 +72,10 @@ HINTS = (
         "^connect tls .* (WRONG_VERSION|RECORD_LAYER)",
         "no TLS at once: write host = {host}:587 without ssl://, and use_tls = yes",
     ),
-    (r"^greeting (n|s)\w+ 465 .* no answer", "port 465 speaks TLS from the first byte: write host = ssl://{host}"),
-    ("^greeting (none|starttls) .* no answer", "does it speak TLS from the first byte? Then write ssl://{host}:{port}"),
+    (
+        "^greeting (none|starttls) .* no answer",
+        "does it speak TLS from the first byte? Then host = ssl://{host}:{port}",
+    ),
     (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
     (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
@@ -275,7 +277,8 @@ class Relay:
             yield
         except OSError as error:
             self._conversation.close()
-            raise self._error(RelayUnavailable, stage, f"{_trouble(error)} at {stage}") from None
+            what = _trouble(error) if stage == "connect" else f"{_trouble(error)} at {stage}"
+            raise self._error(RelayUnavailable, stage, what) from None
 
     def _accepted(self, stage: str, asked: str, code: int, reply: bytes, wanted: int = 2) -> str:
         """Return the relay's words if its reply code begins with ``wanted``. Raises the error that it means."""
@@ -483,6 +486,8 @@ def _trouble(error: OSError) -> str:
         return f"cannot be found: {error.strerror}"
     if isinstance(error, socket.timeout):
         return "gave no answer in time"
+    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
+        return "broke the connection"
     if error.strerror:
         return f"cannot be reached: {error.strerror}"
     return str(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from relay import Catcher, Certificates
 
 from pbxnotify.spool import Spool, open_spool
 
@@ -41,3 +42,16 @@ def write_ini(box: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def catcher() -> Iterator[Catcher]:
+    """Return a relay that accepts mails, in plain text and from everybody."""
+    with Catcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Return the certificates of the relays."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))

@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -103,14 +104,9 @@ class Catcher:
         if self._loop.is_closed():
             return
         self._answer.set()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
     def wait(self, count: int, timeout: float = 10) -> list[Caught]:
@@ -139,6 +135,20 @@ class Catcher:
         with self._arrived:
             self.mails.append(mail)
             self._arrived.notify_all()
+
+    async def _end_conversations(self) -> None:
+        conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in conversations:
+            task.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+
+    async def _end(self) -> None:
+        self._server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     async def _listen(self) -> None:
         self._server = await self._loop.create_server(
@@ -209,13 +219,17 @@ class Talk:
 
     def line(self) -> bytes:
         """Return the next line without its end."""
-        while b"\n" not in self.received:
+        return self.until(b"\n").rstrip(b"\r")
+
+    def until(self, end: bytes) -> bytes:
+        """Return what comes before ``end``."""
+        while end not in self.received:
             piece = self.sock.recv(65536)
             if not piece:
                 raise Ended
             self.received += piece
-        line, _, self.received = self.received.partition(b"\n")
-        return line.rstrip(b"\r")
+        before, _, self.received = self.received.partition(end)
+        return before
 
 
 Fault = Union[str, Callable[[Talk], None]]
@@ -269,10 +283,42 @@ def garbage(talk: Talk) -> None:
     silence(talk)
 
 
-def echo(talk: Talk) -> None:
-    """Wait for a line and refuse it in its own words."""
-    talk.say("334 ")
-    talk.say(f"535 5.7.8 no such login: {talk.line().decode()}")
+def stall(talk: Talk) -> None:
+    """Read nothing any more."""
+    talk.stopped.wait()
+    raise Ended
+
+
+def slowly(talk: Talk) -> None:
+    """Read a mail in small pieces, with a pause after each."""
+    while not talk.received.endswith(b"\r\n.\r\n"):
+        talk.received += talk.sock.recv(65536)
+        talk.stopped.wait(0.01)
+
+
+def accept_and_close(talk: Talk) -> None:
+    """Accept, and end the connection at once."""
+    talk.say("250 2.0.0 Ok: queued as 1234")
+    raise Ended
+
+
+def after(seconds: float, reply: str) -> Fault:
+    """Think before replying."""
+
+    def fault(talk: Talk) -> None:
+        talk.stopped.wait(seconds)
+        talk.say(reply)
+
+    return fault
+
+
+def echo_login(talk: Talk) -> None:
+    """Ask for login and password, and refuse them in their own words."""
+    told = []
+    for prompt in ("334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"):
+        talk.say(prompt)
+        told.append(talk.line().decode())
+    talk.say(f"535 5.7.8 nobody here is {' or '.join(told)} or {b64decode(told[-1]).decode()}")
 
 
 class ScriptedRelay:
@@ -311,7 +357,8 @@ class ScriptedRelay:
         self._implicit = implicit
         self._extensions = [*extensions, "STARTTLS"] if tls and not implicit else extensions
         self._faults = {stage: fault if isinstance(fault, list) else [fault] for stage, fault in faults.items()}
-        self._listening = socket.create_server((address, 0))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listening = socket.create_server((address, 0), family=family)
         self.port: int = self._listening.getsockname()[1]
         self._stopped = threading.Event()
         self._open: list[socket.socket] = []
@@ -388,16 +435,14 @@ class ScriptedRelay:
     def _take_message(self, talk: Talk) -> None:
         if "content" in self._faults:
             self._answer(talk, "content")
-        lines: list[bytes] = []
-        while not lines or lines[-1] != b".":
-            lines.append(talk.line())
-        self.messages.append(b"\r\n".join(lines[:-1]))
+        talk.received = b"\r\n" + talk.received
+        self.messages.append(talk.until(b"\r\n.\r\n")[2:])
         self._answer(talk, "message")
 
 
 @dataclass
 class Certificates:
-    """An authority, and what it has issued: ``server``, ``expired``, and ``elsewhere`` (for another name)."""
+    """An authority, and the servers whose certificates it has issued; it is one itself, too."""
 
     directory: Path
     ca_file: str = field(init=False)
@@ -405,6 +450,8 @@ class Certificates:
     server: ssl.SSLContext = field(init=False)
     expired: ssl.SSLContext = field(init=False)
     elsewhere: ssl.SSLContext = field(init=False)
+    """For another name."""
+    self_signed: ssl.SSLContext = field(init=False)
 
     def __post_init__(self) -> None:
         import trustme
@@ -414,10 +461,14 @@ class Certificates:
         authority.cert_pem.write_to_path(self.ca_file)
         unknown.cert_pem.write_to_path(self.unknown_ca_file)
         past = datetime(2020, 1, 1, tzinfo=timezone.utc)
-        self.server, self.expired, self.elsewhere = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(3))
+        self.server, self.expired, self.elsewhere, self.self_signed = (
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(4)
+        )
         authority.issue_cert("localhost", "127.0.0.1").configure_cert(self.server)
         authority.issue_cert("localhost", "127.0.0.1", not_before=past, not_after=past).configure_cert(self.expired)
         authority.issue_cert("elsewhere.test").configure_cert(self.elsewhere)
+        with unknown.private_key_pem.tempfile() as key:
+            self.self_signed.load_cert_chain(self.unknown_ca_file, key)
 
 
 def main() -> None:
