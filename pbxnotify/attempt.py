@@ -135,12 +135,14 @@ class Attempt:
         return self._defer(reason, due=0.0)
 
     def _defer(self, reason: str, **fields: Any) -> str:
+        if self._spool is None:
+            return self._fail(f"it could not be kept ({self.entry.item.reason}), nor sent: {reason}")
         if time.time() - self.entry.item.queued > GIVEN_UP:
             return self._fail(f"not delivered in five days: {reason}")
         fields.setdefault("due", time.time() + pause(fields.get("attempts", 1)))
-        next_try = fields["due"] or (self._spool.rest().until if self._spool else 0.0)
-        told = f"; next try at {time.strftime('%H:%M:%S', time.localtime(next_try))}" if next_try else ""
-        self.entry.defer(settings=self.fingerprint, reason=reason + told, **fields)
+        next_try = time.localtime(fields["due"] or self._spool.rest().until)
+        told = f"{reason}; next try at {time.strftime('%H:%M:%S', next_try)}"
+        self.entry.defer(settings=self.fingerprint, reason=told, **fields)
         return "deferred"
 
     def _fail(self, reason: str) -> str:

@@ -111,9 +111,9 @@ def _show_mails(event: events.Event) -> int:
     told = told_of(event, configured)
     for recipient in told.recipients:
         mail = message_from_bytes(message.compose(event, "dry-run", recipient, configured), policy=policy.default)
-        text = mail.get_body(("plain",))
-        headers = "".join(f"{name}: {value}\n" for name, value in mail.items())
-        print(f"{headers}\n{text.get_content() if text else ''}")
+        body = mail.get_body(("plain",))
+        text = str(body.get_content()).replace("\r\n", "\n") if body else ""
+        print("".join(f"{name}: {value}\n" for name, value in mail.items()), text, sep="\n")
     if not told.recipients:
         print(f"nobody would be told: {told.reason}")
     return os.EX_OK
@@ -203,7 +203,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(prog="pbxnotify", description="Mails people about missed calls on an Asterisk server.")
     parser.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
     parser.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _queue_commands(parser: argparse.ArgumentParser) -> None:
+def _queue_commands(parser: _Parser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     _command(commands, "list", queue_list, "list what waits and what has failed")
     sub = _command(commands, "run", queue_run, "send what is due; for cron or a systemd timer, each minute")

@@ -159,7 +159,7 @@ class IniFile:
         line, place = self.lines[number - 1].strip(), self.place_of.get(number, ("",))
         twice = isinstance(mistake, DuplicateError)
         if line.startswith("["):
-            what = "this section is there twice; merge the two" if twice else f"broken; write {A_HEADER}"
+            what = "this section is there twice; merge the two" if twice else f"this header is broken; write {A_HEADER}"
             self.end = number
         elif line.partition("=")[2].lstrip().startswith(TRIPLE_QUOTES) and not twice:
             what = "the text is not closed; end it with the three quotes it begins with, and nothing after them"

@@ -199,8 +199,8 @@ class Unkept(Entry):
 
     def say(self, state: str) -> None:
         """Say it; an item that did not leave is said whole, for there is no other copy."""
-        super().say("failed" if state == "deferred" else state)
-        if state in ("deferred", "failed"):
+        super().say(state)
+        if state == "failed":
             whole = json.dumps(to_json(self.item.event), ensure_ascii=False)
             write_log(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
 

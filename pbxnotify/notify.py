@@ -52,7 +52,9 @@ def _report(report: Callable[[str], None], state: str) -> str:
 
 
 def _deliver_and_take_along(spool: Spool, entry: Entry, report: Callable[[str], None]) -> None:
-    if _report(report, deliver(entry, spool)) == "sent":
+    state = _report(report, deliver(entry, spool))
+    entry.release()
+    if state == "sent":
         run_queue(spool, most=TAKEN_ALONG)
 
 

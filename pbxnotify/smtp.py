@@ -1,8 +1,7 @@
 """How a mail leaves: accepted, refused for now or refused for good, for each recipient.
 
 smtplib speaks, but MAIL, RCPT and DATA are driven here: only who knows the stage knows whether a lost connection may
-have left a mail behind. Every wait ends by the socket's own timeout and not by a signal: a signal could strike while
-the caller writes to disk, or between the relay's answer and our taking note of it.
+have left a mail behind.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ from __future__ import annotations
 import hmac
 import os
 import re
-import smtplib
-import socket
 import ssl
-import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from pbxnotify.conversation import Conversation, printable
 from pbxnotify.errors import (
     MailDeferred,
     MailRefused,
@@ -27,71 +24,18 @@ from pbxnotify.errors import (
     RelayMisconfigured,
     RelayUnavailable,
 )
+from pbxnotify.hints import hint, trouble
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from _typeshed import ReadableBuffer
-
     from pbxnotify.settings import Smtp
 
-Result = TypeVar("Result")
-
-LONGEST_LINE = 8192
-"""Bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512."""
-MOST_LINES = 100
-"""Lines of one reply."""
-LONGEST_REPLY = 500
-"""Characters of a reply that are quoted."""
-PIECE = 16384
-"""Bytes sent at a time: each is progress, and starts the timeout anew."""
 SLOWEST_LINE = 32768
 """Bytes per second that a mail may take."""
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
 MECHANISMS_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
-
-CERTIFICATE_FAULTS = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is self-signed",
-    19: "is signed by an authority unknown here",
-    20: "is signed by an authority unknown here",
-    21: "is signed by an authority unknown here",
-    62: "is for another name",
-    64: "is for another address",
-}
-"""What OpenSSL's verify codes mean."""
-
-UNVERIFIED = "with verify_certificate = no anybody could pose as it"
-HINTS = (
-    ("^connect .* cannot be found", "check host, and the DNS of this machine"),
-    ("^connect .* refused", "nothing listens there: the usual ports are 465 with ssl://, 587 with use_tls, else 25"),
-    ("^connect .* no answer", "check host and port; a firewall or the provider may block the port"),
-    (
-        "^connect tls .* (WRONG_VERSION|RECORD_LAYER)",
-        "no TLS at once: write host = {host}:587 without ssl://, and use_tls = yes",
-    ),
-    (
-        "^greeting (none|starttls) .* no answer",
-        "does it speak TLS from the first byte? Then host = ssl://{host}:{port}",
-    ),
-    (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
-    (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
-    (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
-    (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "it does not speak TLS 1.2 or later"),
-    ("^STARTTLS .* not offer", "write host = ssl://{host} if it speaks TLS from the first byte, mostly on port 465"),
-    (r"^AUTH .* (5\.7\.139|5\.7\.3\b|\S*SmtpClientAuth)", "Microsoft: an administrator must allow authenticated SMTP"),
-    ("^AUTH .* 53[45] ", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),
-    ("^AUTH .* in the clear", "write ssl://{host} or use_tls = yes, or else allow_plaintext_login = yes"),
-    ("^AUTH none .* offers no login", "it may want use_tls = yes first; leave login empty if it wants none"),
-    ("^AUTH .* offers no login", "leave login empty if it wants none"),
-    ("^MAIL none .* 530 .*TLS", "write use_tls = yes"),
-    ("^MAIL .* 530 ", "it wants login and password"),
-    ("^MAIL .* 55[0-4] ", "sender must be an address that the login may send from, mostly the account's own"),
-    (r"^RCPT .* 5\.7\.\d|^RCPT .*relay", "it may want login and password before it takes mail for others"),
-)
-"""What commonly goes wrong, by stage, security, port and what happened."""
 
 
 class Relay:
@@ -109,7 +53,7 @@ class Relay:
     def __init__(self, settings: Smtp, transcript: Callable[[str], None] | None = None) -> None:
         """``transcript`` is told each line, ``> MAIL FROM:<…>`` or ``< 250 Ok``, without secrets."""
         self._settings = settings
-        self._conversation = _Conversation(settings.timeout, transcript or (lambda line: None))
+        self._conversation = Conversation(settings.timeout, transcript or (lambda line: None))
         self._transaction_open = False
 
     def __enter__(self) -> Relay:
@@ -209,7 +153,7 @@ class Relay:
         offered = conversation.esmtp_features.get("auth", "").upper().split()
         mechanism = next((one for one in (MECHANISMS_WITHOUT_TLS if plain else MECHANISMS) if one in offered), "")
         if not mechanism:
-            what = f"offers no login that can be used, but {_printable(' '.join(offered)) or 'none at all'}"
+            what = f"offers no login that can be used, but {printable(' '.join(offered)) or 'none at all'}"
             raise self._error(RelayMisconfigured, "AUTH", what)
         self._authenticate(mechanism, settings.secret())
 
@@ -261,7 +205,7 @@ class Relay:
             code, reply = conversation.final_reply(self.ANSWER_TIMEOUT)
         except OSError as error:
             conversation.close()
-            what = f"{_trouble(error)} after the final dot: it may have the mail for {recipient}"
+            what = f"{trouble(error)} after the final dot: it may have the mail for {recipient}"
             raise self._error(OutcomeUnknown, "message", what) from None
         return self._accepted("message", f"the mail for {recipient}", code, reply)
 
@@ -277,7 +221,7 @@ class Relay:
             yield
         except OSError as error:
             self._conversation.close()
-            what = _trouble(error) if stage == "connect" else f"{_trouble(error)} at {stage}"
+            what = trouble(error) if stage == "connect" else f"{trouble(error)} at {stage}"
             raise self._error(RelayUnavailable, stage, what) from None
 
     def _accepted(self, stage: str, asked: str, code: int, reply: bytes, wanted: int = 2) -> str:
@@ -292,134 +236,8 @@ class Relay:
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         case = f"{stage} {settings.security} {settings.port} {what}"
-        hint = next((f" ({hint})" for pattern, hint in HINTS if re.search(pattern, case)), "")
-        told = hint.format(host=host, port=settings.port)
+        told = hint(case).format(host=host, port=settings.port)
         return kind(f"{host}:{settings.port} {what}{told}", stage=stage, code=code, reply=reply)
-
-
-class _Conversation(smtplib.SMTP):
-    """smtplib with an end to every wait and to every reply, on one socket opened and encrypted from here."""
-
-    ehlo_msg = "EHLO"
-
-    def __init__(self, timeout: float, transcript: Callable[[str], None]) -> None:
-        # Without local_hostname smtplib would look up this host's name: 10 to 20 s with a dead DNS.
-        super().__init__(local_hostname="", timeout=timeout)
-        self.command_encoding = "utf-8"
-        self.seconds_left = float(timeout)
-        self.is_local = False
-        self._transcript = transcript
-        self._received = b""
-        self._hidden: list[str] = []
-
-    def open(self, host: str, port: int) -> None:
-        """Connect to the first address that answers. Raises OSError."""
-        os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
-        addresses = self._limited(self.timeout, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
-        while not self.sock:
-            family, kind, protocol, _, address = addresses.pop(0)
-            try:
-                self.sock = socket.socket(family, kind, protocol)
-                self._limited(self.seconds_left / (len(addresses) + 1), self.sock.connect, address)
-            except OSError:
-                self.close()
-                if not addresses:
-                    raise
-        self._connected(self.sock)
-
-    def _connected(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        here, there = (name[0].partition("%")[0] for name in (sock.getsockname(), sock.getpeername()))
-        self.is_local = there == here or there.startswith("127.")
-        # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
-        # domain is often the relay's own, and many relays turn away a stranger who greets with that.
-        self.local_hostname = f"[IPv6:{here}]" if ":" in here else f"[{here}]"
-
-    def encrypt(self, context: ssl.SSLContext, host: str) -> None:
-        """Begin TLS. Raises OSError, also for plain text behind the answer to STARTTLS: somebody injected it."""
-        plain = self.sock
-        if self._received or not plain:
-            raise ConnectionError("sent plain text where TLS was to begin")
-        self.sock = self._limited(self.timeout, lambda: context.wrap_socket(plain, server_hostname=host))
-
-    def hide(self, secret: str) -> None:
-        """Keep a secret out of whatever the relay says, should it repeat what it was told."""
-        if secret:
-            self._hidden.append(_printable(secret))
-
-    def words(self, reply: bytes) -> str:
-        """Return a reply as one line without secrets."""
-        text = _printable(reply.decode("utf-8", "replace"))
-        for secret in self._hidden:
-            text = text.replace(secret, "***")
-        return text[:LONGEST_REPLY]
-
-    def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
-        """Send a secret in base64, behind a command or alone, and return the answer."""
-        encoded = b64encode(secret).decode()
-        self.hide(encoded)
-        self.putcmd(command + encoded, shown=f"{command}***")
-        return self.getreply()
-
-    def putcmd(self, cmd: str, args: str = "", shown: str = "") -> None:
-        """Send a command."""
-        self._transcript(f"> {shown or f'{cmd} {args}'.rstrip()}")
-        super().putcmd(cmd, args)
-
-    def send_text(self, text: bytes) -> None:
-        """Send what comes before the final dot."""
-        self._transcript(f"> (message, {len(text)} bytes)")
-        self.send(text)
-
-    def send(self, s: ReadableBuffer | str) -> None:
-        """Send bytes piece by piece. Raises OSError."""
-        rest = memoryview(s.encode() if isinstance(s, str) else s)
-        while rest:
-            if not self.sock:
-                raise ConnectionError("has closed the connection")
-            rest = rest[self._limited(self.timeout, self.sock.send, rest[:PIECE]) :]
-
-    def final_reply(self, seconds: float) -> tuple[int, bytes]:
-        """Return the answer to the final dot; the wait for it is not counted."""
-        before = self.timeout, self.seconds_left
-        self.timeout = self.seconds_left = seconds
-        answer = self.getreply()
-        self.timeout, self.seconds_left = before
-        return answer
-
-    def getreply(self) -> tuple[int, bytes]:
-        """Return code and text of a reply. Raises OSError for what is no reply, or has no end."""
-        lines: list[bytes] = []
-        while len(lines) < MOST_LINES:
-            line = self._line()
-            self._transcript(f"< {self.words(line)}")
-            if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
-                raise ConnectionError("sent something that is not SMTP")
-            lines.append(line[4:].strip())
-            if line[3:4] != b"-":
-                return int(line[:3]), b"\n".join(lines)
-        raise ConnectionError("sent a reply without end")
-
-    def _line(self) -> bytes:
-        while b"\n" not in self._received:
-            if len(self._received) > LONGEST_LINE:
-                raise ConnectionError("sent a line without end")
-            received = self._limited(self.timeout, self.sock.recv, 4096) if self.sock else b""
-            if not received:
-                raise ConnectionError("closed the connection")
-            self._received += received
-        line, _, self._received = self._received.partition(b"\n")
-        return line.rstrip()
-
-    def _limited(self, seconds: float, operation: Callable[..., Result], *arguments: object) -> Result:
-        """Do something on the socket for so many seconds at most, and for no more than are left in all."""
-        began = time.monotonic()
-        if self.sock:
-            self.sock.settimeout(max(min(seconds, self.seconds_left), 0.001))
-        try:
-            return operation(*arguments)
-        finally:
-            self.seconds_left -= time.monotonic() - began
 
 
 def _load_system_authorities(context: ssl.SSLContext) -> None:
@@ -473,26 +291,3 @@ def _meaning(stage: str, code: int) -> type[RelayError]:
     if stage in ("RCPT", "DATA", "message") or (stage, code) == ("MAIL", 552):
         return MailDeferred if code < 500 else MailRefused
     return RelayUnavailable if code < 500 else RelayMisconfigured
-
-
-def _trouble(error: OSError) -> str:
-    """Return what happened to a connection, as the end of a sentence that begins with the relay."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        fault = CERTIFICATE_FAULTS.get(error.verify_code, "cannot be verified")
-        return f"has a certificate that {fault} ({error.verify_message})"
-    if isinstance(error, ssl.SSLError):
-        return f"failed to agree on TLS: {error.reason or error}"
-    if isinstance(error, socket.gaierror):
-        return f"cannot be found: {error.strerror}"
-    if isinstance(error, socket.timeout):
-        return "gave no answer in time"
-    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
-        return "broke the connection"
-    if error.strerror:
-        return f"cannot be reached: {error.strerror}"
-    return str(error)
-
-
-def _printable(text: str) -> str:
-    """Return what the relay said as one line that is safe to show."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -361,6 +361,8 @@ class ScriptedRelay:
         self._listening = socket.create_server((address, 0), family=family)
         self.port: int = self._listening.getsockname()[1]
         self._stopped = threading.Event()
+        self.connected = threading.Event()
+        """Set once somebody has connected."""
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
 
@@ -386,6 +388,7 @@ class ScriptedRelay:
             while True:
                 sock, _ = self._listening.accept()
                 self._open.append(sock)
+                self.connected.set()
                 thread = threading.Thread(target=self._converse, args=(sock,), daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -428,8 +431,9 @@ class ScriptedRelay:
         if "handshake" in self._faults:
             self._answer(talk, "handshake")
         assert self.tls
-        talk.sock = self.tls.wrap_socket(talk.sock, server_side=True)
+        talk.sock = self.tls.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
         self._open.append(talk.sock)
+        talk.sock.do_handshake()
         talk.received = b""
 
     def _take_message(self, talk: Talk) -> None:

@@ -72,7 +72,7 @@ def test_a_second_copy_carries_the_same_message_id(mail) -> None:  # type: ignor
 
 
 def test_the_admins_templates(mail) -> None:  # type: ignore[no-untyped-def]
-    names = "MISSEDCAUSE CALLERID TO DURATION DATE NAME_FROM NAME_TO DIALSTATUS".split()
+    names = ["MISSEDCAUSE", "CALLERID", "TO", "DURATION", "DATE", "NAME_FROM", "NAME_TO", "DIALSTATUS"]
     body = "\n".join(f"{name}=NOTIFICATION_{name}" for name in names)
     ini = f"{INI}[missed_calls]\nsubject = 'NOTIFICATION_TO and ${{NOTIFICATION_CALLERID}}'\nbody = '''{body}'''\n"
     message = mail(ini=ini + "footer = 'from PBX_NAME'\n")

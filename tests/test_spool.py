@@ -231,8 +231,6 @@ def test_no_room(spool: Spool) -> None:
         "open_spool().add(MissedCall())"
     )
     environment = {**os.environ, "PBXNOTIFY_SPOOL": spool.directory, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert "SpoolError: the spool cannot be used: File too large" in done.stderr
     assert os.listdir(Path(spool.directory) / "tmp") == os.listdir(Path(spool.directory) / "queue") == []

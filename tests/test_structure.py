@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "recipients": {"events", "settings", "values"},
     "templates": set(),
     "message": {"events", "recipients", "settings", "templates"},
-    "smtp": {"errors", "settings"},
+    "hints": set(),
+    "conversation": set(),
+    "smtp": {"conversation", "errors", "hints", "settings"},
     "attempt": {"errors", "events", "items", "message", "recipients", "settings", "smtp", "spool"},
     "notify": {"attempt", "errors", "events", "items", "recipients", "settings", "smtp", "spool"},
     "cli": {

@@ -10,7 +10,6 @@ from lab import SUITES, Asterisk, require, require_sipp
 from office import Office, install
 from relay import Catcher
 
-
 FIGURES: list[str] = []
 
 

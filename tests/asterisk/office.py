@@ -133,9 +133,7 @@ class Office:
             "PBXNOTIFY_LOG": str(self._log),
             "PATH": "/usr/bin:/bin",
         }
-        return subprocess.run(
-            [self._command, *arguments], env=environment, capture_output=True, text=True, check=False
-        )
+        return subprocess.run([self._command, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
 def _fields(message: EmailMessage) -> dict[str, str]:

@@ -1,0 +1,164 @@
+"""One conversation with a relay: smtplib with an end to every wait and to every reply.
+
+Every wait ends by the socket's own timeout and not by a signal: a signal could strike while the caller writes to disk,
+or between the relay's answer and our taking note of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import smtplib
+import socket
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+Result = TypeVar("Result")
+
+LONGEST_LINE = 8192
+"""Bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512."""
+MOST_LINES = 100
+"""Lines of one reply."""
+LONGEST_REPLY = 500
+"""Characters of a reply that are quoted."""
+PIECE = 16384
+"""Bytes sent at a time: each is progress, and starts the timeout anew."""
+
+
+class Conversation(smtplib.SMTP):
+    """smtplib with an end to every wait and to every reply, on one socket opened and encrypted from here."""
+
+    ehlo_msg = "EHLO"
+
+    def __init__(self, timeout: float, transcript: Callable[[str], None]) -> None:
+        # Without local_hostname smtplib would look up this host's name: 10 to 20 s with a dead DNS.
+        super().__init__(local_hostname="", timeout=timeout)
+        self.command_encoding = "utf-8"
+        self.seconds_left = float(timeout)
+        self.is_local = False
+        self._transcript = transcript
+        self._received = b""
+        self._hidden: list[str] = []
+
+    def open(self, host: str, port: int) -> None:
+        """Connect to the first address that answers. Raises OSError."""
+        os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
+        addresses = self._limited(self.timeout, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+        while not self.sock:
+            family, kind, protocol, _, address = addresses.pop(0)
+            try:
+                self.sock = socket.socket(family, kind, protocol)
+                self._limited(self.seconds_left / (len(addresses) + 1), self.sock.connect, address)
+            except OSError:
+                self.close()
+                if not addresses:
+                    raise
+        self._connected(self.sock)
+
+    def _connected(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        here, there = (name[0].partition("%")[0] for name in (sock.getsockname(), sock.getpeername()))
+        self.is_local = there == here or there.startswith("127.")
+        # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
+        # domain is often the relay's own, and many relays turn away a stranger who greets with that.
+        self.local_hostname = f"[IPv6:{here}]" if ":" in here else f"[{here}]"
+
+    def encrypt(self, context: ssl.SSLContext, host: str) -> None:
+        """Begin TLS. Raises OSError, also for plain text behind the answer to STARTTLS: somebody injected it."""
+        assert self.sock
+        if self._received:
+            raise ConnectionError("sent plain text where TLS was to begin")
+        # wrap_socket alone would skip the handshake when the relay has gone meanwhile; done by hand, that is an error.
+        encrypted = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
+        self.sock = encrypted
+        self._limited(self.timeout, encrypted.do_handshake)
+
+    def hide(self, secret: str) -> None:
+        """Keep a secret out of whatever the relay says, should it repeat what it was told."""
+        if secret:
+            self._hidden.append(printable(secret))
+
+    def words(self, reply: bytes) -> str:
+        """Return a reply as one line without secrets."""
+        text = printable(reply.decode("utf-8", "replace"))
+        for secret in self._hidden:
+            text = text.replace(secret, "***")
+        return text[:LONGEST_REPLY]
+
+    def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
+        """Send a secret in base64, behind a command or alone, and return the answer."""
+        encoded = b64encode(secret).decode()
+        self.hide(encoded)
+        self.putcmd(command + encoded, shown=f"{command}***")
+        return self.getreply()
+
+    def putcmd(self, cmd: str, args: str = "", shown: str = "") -> None:
+        """Send a command."""
+        self._transcript(f"> {shown or f'{cmd} {args}'.rstrip()}")
+        super().putcmd(cmd, args)
+
+    def send_text(self, text: bytes) -> None:
+        """Send what comes before the final dot."""
+        self._transcript(f"> (message, {len(text)} bytes)")
+        self.send(text)
+
+    def send(self, s: ReadableBuffer | str) -> None:
+        """Send bytes piece by piece. Raises OSError."""
+        rest = memoryview(s.encode() if isinstance(s, str) else s)
+        while rest:
+            if not self.sock:
+                raise ConnectionError("has closed the connection")
+            rest = rest[self._limited(self.timeout, self.sock.send, rest[:PIECE]) :]
+
+    def final_reply(self, seconds: float) -> tuple[int, bytes]:
+        """Return the answer to the final dot; the wait for it is not counted."""
+        before = self.timeout, self.seconds_left
+        self.timeout = self.seconds_left = seconds
+        answer = self.getreply()
+        self.timeout, self.seconds_left = before
+        return answer
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return code and text of a reply. Raises OSError for what is no reply, or has no end."""
+        lines: list[bytes] = []
+        while len(lines) < MOST_LINES:
+            line = self._line()
+            self._transcript(f"< {self.words(line)}")
+            if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
+                raise ConnectionError("sent something that is not SMTP")
+            lines.append(line[4:].strip())
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(lines)
+        raise ConnectionError("sent a reply without end")
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._received:
+            if len(self._received) > LONGEST_LINE:
+                raise ConnectionError("sent a line without end")
+            received = self._limited(self.timeout, self.sock.recv, 4096) if self.sock else b""
+            if not received:
+                raise ConnectionError("closed the connection")
+            self._received += received
+        line, _, self._received = self._received.partition(b"\n")
+        return line.rstrip()
+
+    def _limited(self, seconds: float, operation: Callable[..., Result], *arguments: object) -> Result:
+        """Do something on the socket for so many seconds at most, and for no more than are left in all."""
+        began = time.monotonic()
+        if self.sock:
+            self.sock.settimeout(max(min(seconds, self.seconds_left), 0.001))
+        try:
+            return operation(*arguments)
+        finally:
+            self.seconds_left -= time.monotonic() - began
+
+
+def printable(text: str) -> str:
+    """Return what the relay said as one line that is safe to show."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

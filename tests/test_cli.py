@@ -1,0 +1,243 @@
+"""The admin's commands: what they print, and their exit statuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from relay import Catcher, Certificates, ScriptedRelay, silence
+
+from pbxnotify.cli import main
+from pbxnotify.events import MissedCall
+from pbxnotify.spool import Spool
+
+INI = """\
+[smtp]
+host = 127.0.0.1
+port = {port}
+sender = pbx@example.com
+[notifications]
+admin_email = admin@example.com
+[employees]
+[[101]]
+email = ivan@example.com
+"""
+MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
+CALL = MissedCall(1795478867.0, 5, ("101",), "5551212", linked_id="1.1")
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; returns its exit status, and what it said on stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = main(arguments)
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def relay(catcher: Catcher, write_ini: Callable[[str], Path]) -> Catcher:
+    """Return the relay that the ini file names."""
+    write_ini(INI.format(port=catcher.port))
+    return catcher
+
+
+def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run("check")
+    assert status == os.EX_OK
+    assert "no mistakes found" in said
+    assert f"127.0.0.1:{relay.port}, not encrypted" in said
+    assert "employees        1, with an e-mail: 1" in said
+
+
+def test_check_names_every_mistake(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[smtp]\nhots = x\nport = 99999\npassword = abc#def\n")
+    status, _, said = run("check")
+    assert status == os.EX_CONFIG
+    assert [word in said for word in ("did you mean host", "99999", "cut off at its #")] == [True] * 3
+    assert "abc" not in said
+
+
+def test_check_says_that_all_is_switched_off(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[notifications]\nenabled = no\n")
+    assert "notifications are switched off" in run("check")[1]
+
+
+def test_another_ini_file(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("--config", str(box / "other.ini"), "check")
+    assert (status, "other.ini: there is no such file" in said) == (os.EX_CONFIG, True)
+
+
+def test_the_test_mail_shows_the_relays_own_words(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run("test", "me@example.com")
+    assert (status, "me@example.com: the relay said: 250 2.0.0 Ok: queued as" in said) == (os.EX_OK, True)
+    assert relay.wait(1)[0].recipients == ("me@example.com",)
+
+
+def test_the_test_mail_goes_to_the_administrator(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    run("test")
+    assert relay.wait(1)[0].recipients == ("admin@example.com",)
+
+
+def test_a_test_mail_to_nobody(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("")
+    status, _, said = run("test")
+    assert (status, "pbxnotify test you@example.com" in said) == (os.EX_USAGE, True)
+
+
+def test_the_conversation_without_secrets(run, write_ini, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(login=("me", "s3cret-word")) as catcher:
+        write_ini(INI.format(port=catcher.port).replace("sender", "login = me\npassword = s3cret-word\nsender"))
+        status, said, _ = run("test", "-v")
+    assert status == os.EX_OK
+    assert "> AUTH" in said
+    assert "> MAIL FROM:<pbx@example.com>" in said
+    assert "s3cret" not in said
+
+
+def test_a_wrong_password(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(login=("me", "right")) as catcher:
+        write_ini(INI.format(port=catcher.port).replace("sender", "login = me\npassword = wr0ng\nsender"))
+        status, said, error = run("test", "-v")
+    assert status == os.EX_CONFIG
+    assert "535" in error
+    assert "app password" in error
+    assert "wr0ng" not in said + error
+
+
+def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    status, said, error = run(*MISSED)
+    assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
+    assert "pbxnotify: queued id=" in error
+    assert relay.wait(1)[0].message["Subject"] == "Missed call: Алиса, 5551212"
+    assert spool.identifiers() == []
+
+
+def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    status, said, error = run(*MISSED)
+    assert (status, said) == (os.EX_TEMPFAIL, "pbxnotify: QUEUED\n")
+    assert "Connection refused" in error
+    assert len(spool.identifiers()) == 1
+
+
+def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(*MISSED, "--dry-run")
+    assert status == os.EX_OK
+    assert "Subject: Missed call: Алиса, 5551212" in said
+    assert "To: ivan@example.com" in said
+    assert "\r" not in said
+    assert relay.mails == []
+    assert not (box / "spool").exists()
+
+
+def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    assert "nobody would be told: 999 fits no employee" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
+
+
+def test_the_queue(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    entry = spool.add(CALL)
+    assert entry is not None
+    entry.release()
+    assert f"{entry.item.id} queue  missed    5551212 -> 101" in run("queue", "list")[1]
+    assert '"caller_number": "5551212"' in run("queue", "show", entry.item.id)[1]
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    assert run("queue", "list")[1] == ""
+
+
+def test_what_failed_is_listed_and_put_back(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    relay.answers["ivan@example.com"] = "550 5.1.1 no such user"
+    assert run(*MISSED)[0] == os.EX_UNAVAILABLE
+    relay.answers.clear()
+    (identifier,) = spool.identifiers("failed")
+    assert "no such user" in run("queue", "list")[1]
+    assert "queued again" in run("queue", "retry", identifier)[1]
+    run("queue", "run", "--all")
+    assert {mail.recipients[0] for mail in relay.mails} == {"ivan@example.com", "admin@example.com"}
+
+
+def test_removing_shows_what_was_removed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    entry = spool.add(CALL)
+    assert entry is not None
+    entry.release()
+    said = run("queue", "remove", entry.item.id)[1]
+    assert "5551212" in said
+    assert "removed, nobody has been told" in said
+    assert spool.identifiers() == []
+
+
+def test_an_item_that_is_being_sent(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    entry = spool.add(CALL)
+    assert entry is not None
+    status, _, said = run("queue", "remove", entry.item.id)
+    assert (status, "is being sent at this moment" in said) == (os.EX_USAGE, True)
+
+
+@pytest.mark.parametrize("action", ["show", "retry", "remove"])
+@pytest.mark.parametrize("identifier", ["nothing", "../../etc/passwd", ""])
+def test_no_such_item(run, spool: Spool, action: str, identifier: str) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("queue", action, identifier)
+    assert (status, "see  pbxnotify queue list" in said) == (os.EX_USAGE, True)
+
+
+def test_a_spool_that_cannot_be(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+    (box / "spool").touch()
+    status, _, said = run("queue", "list")
+    assert (status, "the spool cannot be used" in said) == (os.EX_IOERR, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param(["misssed"], id="typo"),
+        pytest.param(["missed", "--to", "101"], id="no caller"),
+        pytest.param([*MISSED, "--duration", "long"], id="no number"),
+        pytest.param(["queue"], id="no action"),
+    ],
+)
+def test_usage(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run(*arguments)
+    assert (status, "usage: pbxnotify" in said) == (os.EX_USAGE, True)
+
+
+def test_version(run) -> None:  # type: ignore[no-untyped-def]
+    assert run("--version")[:2] == (0, "pbxnotify 0.1.0\n")
+
+
+def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=silence) as relay:
+        write_ini(INI.format(port=relay.port))
+        with subprocess.Popen(
+            [sys.executable, "-m", "pbxnotify.cli", *MISSED],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            relay.connected.wait(10)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr
+            said = process.stderr.read()
+    assert process.returncode == 130
+    assert "interrupted; what is in the queue stays there" in said
+    assert "Traceback" not in said
+    assert len(spool.identifiers()) == 1
+
+
+def test_a_reader_that_has_gone(write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("")
+    command = f"'{sys.executable}' -m pbxnotify.cli check | true"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
