@@ -1,5 +1,6 @@
 # make demo        the main job, shown: a real Asterisk, a call nobody answers, the mail that arrives
 # make test        everything, on real Asterisk 22 and 16
+# make test-pythons   the tests that need no Asterisk, on every Python there is
 # make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR, ASTSPOOLDIR
 # make uninstall   leaves the settings and the queue
 
@@ -17,7 +18,7 @@ ASTETCDIR ?= /etc/asterisk
 ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/asterisk/agi-bin) /var/lib/asterisk/agi-bin)
 AGI := pbxnotify-missed.agi
 
-.PHONY: all test lint demo install uninstall clean
+.PHONY: all test test-pythons test-python lint demo install uninstall clean
 
 all: test
 
@@ -37,6 +38,17 @@ lint: $(VENV)/tools
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
+
+# The tests that need no Asterisk, on every Python from 3.9 on that is to be found.
+test-pythons:
+	@for version in 3.9 3.10 3.11 3.12 3.13 3.14 3.15; do \
+		python=$$(command -v python$$version) && "$$python" -c '' 2>/dev/null || continue; \
+		echo "== Python $$version"; \
+		$(MAKE) -s test-python PYTHON="$$python" VENV=".venv-$$version" || exit 1; \
+	done
+
+test-python: $(VENV)/tools
+	"$(BIN)/python" -m pytest -q --ignore tests/asterisk
 
 demo: $(VENV)/tools
 	@tests/need-sipp
@@ -74,4 +86,4 @@ uninstall:
 	@echo "Settings ($(ASTETCDIR)/pbxnotify.ini) and queue are left."
 
 clean:
-	rm -rf "$(VENV)" build *.egg-info .*_cache
+	rm -rf "$(VENV)" .venv-* build *.egg-info .*_cache

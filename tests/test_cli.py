@@ -224,6 +224,7 @@ def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:  
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  ignored in the background
         ) as process:
             relay.connected.wait(10)
             process.send_signal(signal.SIGINT)

@@ -433,6 +433,11 @@ pasword = b
     ]
 
 
+def test_a_password_that_cannot_be_read_is_not_missed_as_well(ini: Path) -> None:
+    (only,) = problems(ini, "[smtp]\nlogin = a\npassword b")
+    assert only.startswith("3: neither an option")
+
+
 def test_a_mistyped_password_is_not_missed_as_well(ini: Path) -> None:
     (only,) = problems(ini, "[smtp]\nlogin = a\npasword = b")
     assert only.startswith("3: [smtp] pasword")
