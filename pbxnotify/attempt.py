@@ -92,8 +92,8 @@ class Attempt:
         if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
             first = next(iter(self._refused.values()))
             raise RelayMisconfigured(str(first), stage=first.stage, code=first.code, reply=first.reply)
-        if self._spool and self.rest.failures:
-            self._spool.set_rest(None)
+        if self._spool and self.rest.failures and (self._accepted or self._refused or self._deferred):
+            self._spool.set_rest(None)  # it has answered
         for address in self._refused:
             self._mark(address, REFUSED)
         if self._deferred:
@@ -122,7 +122,8 @@ class Attempt:
                 until = time.time() + pause(known + 1 if temporary else len(BACKOFF))
                 self._spool.set_rest(Rest(known + 1, until, self.fingerprint, str(error), time.time()))
             if not temporary and not known:
-                self._tell_admin("mails are held up", f"No mail can leave until this is mended:\n\n{error}", "held")
+                text = f"No mail can leave until this is mended:\n\n{error}"
+                self._tell_admin("mails are held up", text, f"held-{self.fingerprint}")
         return self.wait_for_relay(str(error))
 
     def puzzled(self, error: Exception) -> str:

@@ -8,11 +8,13 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from far_end import ENVIRONMENT, MISSED, RANG_OUT, ROOT, FarEnd, environment_text
+from relay import Catcher
 
 
 @pytest.fixture
@@ -179,6 +181,21 @@ def test_a_held_call_learns_the_outcome(run) -> None:  # type: ignore[no-untyped
     run(far_end, "101", "hold")
     assert far_end.status == "QUEUED"
     assert far_end.commands[-1].startswith("VERBOSE")
+
+
+def test_a_held_call_is_released_and_sending_goes_on(tmp_path: Path) -> None:
+    answer = threading.Event()
+    with Catcher() as catcher:
+        catcher.hold_answers(answer)
+        (tmp_path / "pbxnotify.ini").write_text(
+            f"[smtp]\nport = {catcher.port}\nsender = pbx@example.com\n[missed_calls]\nemail = common@example.com\n"
+        )
+        environment = {**box(tmp_path), "PBXNOTIFY_CONFIG": str(tmp_path / "pbxnotify.ini")}
+        far_end = FarEnd()
+        assert far_end.run(["101", "hold"], environment=environment) == 0
+        assert (far_end.status, catcher.mails) == ("QUEUED", [])
+        answer.set()
+        assert catcher.wait(1)[0].recipients == ("common@example.com",)
 
 
 def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:  # type: ignore[no-untyped-def]
