@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import SUITES, Asterisk, require, require_sipp
+from lab import SUITES, Asterisk, require
 from office import Office, install
 from relay import Catcher
 
@@ -31,7 +31,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def running_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Return an office that lives as long as the tests of one Asterisk."""
     require(request.param)
-    require_sipp()
     directory = tmp_path_factory.mktemp(f"asterisk-{request.param}")
     asterisk = Asterisk(
         request.param,

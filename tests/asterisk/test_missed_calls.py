@@ -336,7 +336,7 @@ def test_callers(office: Office, options: dict[str, object], caller: str, name: 
 def test_a_caller_without_a_number(office: Office) -> None:
     office.asterisk.originate("ring-103", application="Wait", data="1")
     (mail,) = office.mails(1)
-    assert mail.fields["caller"] == "number unknown"
+    assert (mail.to, mail.fields["called"], mail.fields["caller"]) == ("common@example.com", "103", "number unknown")
 
 
 @pytest.mark.parametrize(
