@@ -52,7 +52,7 @@ def call_on_asterisk(directory: Path, port: int) -> None:
     with asterisk:
         print("A real Asterisk 22 runs. Somebody calls 101 ...")
         if sipp_missing():
-            print(f"({sipp_missing()}: the call comes from inside, and the phone is not registered)")
+            print(f"({sipp_missing()}: the call comes from inside, and nothing is at the phone's address)")
             asterisk.originate("inside", application="Wait", data="5")
         else:
             with asterisk.phone(101, "uas_ring"):
