@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from pbxnotify.errors import (
     SpoolError,
 )
 from pbxnotify.events import Alert
-from pbxnotify.items import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, Entry
+from pbxnotify.items import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, UNKNOWN_TWICE, Entry
 from pbxnotify.message import compose
 from pbxnotify.spool import Rest, Spool
 
@@ -31,7 +32,7 @@ BACKOFF = (60, 120, 300, 900, 1800, 3600)
 """Seconds until the next attempt, by the number of failures."""
 GIVEN_UP = 5 * 86400.0
 """Seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1."""
-AFTER_DEATH = {SENDING: UNKNOWN, SENDING_AGAIN: REFUSED}
+AFTER_DEATH = {SENDING: UNKNOWN, SENDING_AGAIN: UNKNOWN_TWICE}
 """What the record of a process that died before the relay's answer means; after the second time nobody tries again."""
 MAY_HAVE_IT = "twice the connection ended between the final dot and the relay's answer: the relay may have it"
 
@@ -63,7 +64,7 @@ class Attempt:
 
     def _send(self, relay: Relay, address: str, mail: bytes) -> None:
         before = self.entry.item.recipients.get(address)
-        sending, unknown = (SENDING_AGAIN, REFUSED) if before == UNKNOWN else (SENDING, UNKNOWN)
+        sending, unknown = (SENDING_AGAIN, UNKNOWN_TWICE) if before == UNKNOWN else (SENDING, UNKNOWN)
         try:
             relay.send(address, mail, lambda: self._mark(address, sending))
         except OutcomeUnknown as error:
@@ -90,18 +91,38 @@ class Attempt:
     def settle(self) -> str:
         """Return the state of the item once the relay has answered for everybody."""
         if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
-            first = next(iter(self._refused.values()))
-            raise RelayMisconfigured(str(first), stage=first.stage, code=first.code, reply=first.reply)
+            return self._refused_for_what_we_are()
         if self._spool and self.rest.failures and (self._accepted or self._refused or self._deferred):
             self._spool.set_rest(None)  # it has answered
         for address in self._refused:
             self._mark(address, REFUSED)
         if self._deferred:
             return self._defer("; ".join(map(str, self._deferred.values())), attempts=self.entry.item.attempts + 1)
-        if REFUSED in self.entry.item.recipients.values():
-            return self._fail("; ".join(map(str, self._refused.values())) or MAY_HAVE_IT)
+        lasting = "; ".join(self._lasting())
+        if lasting:
+            return self._fail(lasting)
         self.entry.end("sent")
         return "sent"
+
+    def _lasting(self) -> Iterator[str]:
+        """Yield why some recipients will not be tried again."""
+        yield from map(str, self._refused.values())
+        for address, state in self.entry.item.recipients.items():
+            if state == UNKNOWN_TWICE:
+                yield f"{address}: {MAY_HAVE_IT}"
+            elif state == REFUSED and address not in self._refused:
+                yield f"{address} was refused before"
+
+    def _refused_for_what_we_are(self) -> str:
+        """Return the state of an item that policy refuses for every recipient, which says more of us than of them.
+
+        With one recipient it may be theirs alone, and must not hold up the mails for others.
+        """
+        error = next(iter(self._refused.values()))
+        if len(self._refused) > 1:
+            raise RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
+        self._tell_of_settings(error)
+        return self._defer(str(error), attempts=len(BACKOFF))
 
     def told_nobody(self, told: Told) -> str:
         """Return the state of an item nobody is to be told of: what was once to be told is kept."""
@@ -120,11 +141,16 @@ class Attempt:
             known = rest.failures if rest.settings == self.fingerprint else 0
             if rest.since < self._began or not known:  # one failure is counted once, however many calls shared it
                 until = time.time() + pause(known + 1 if temporary else len(BACKOFF))
-                self._spool.set_rest(Rest(known + 1, until, self.fingerprint, str(error), time.time()))
-            if not temporary and not known:
-                text = f"No mail can leave until this is mended:\n\n{error}"
-                self._tell_admin("mails are held up", text, f"held-{self.fingerprint}")
+                told = bool(known and rest.told)
+                since, told_now = time.time(), told or not temporary
+                self._spool.set_rest(Rest(known + 1, until, self.fingerprint, str(error), since, told_now))
+                if told_now and not told:
+                    self._tell_of_settings(error)
         return self.wait_for_relay(str(error))
+
+    def _tell_of_settings(self, error: PbxnotifyError) -> None:
+        text = f"Mails wait until this is mended:\n\n{error}"
+        self._tell_admin("mails are held up", text, f"held-{self.fingerprint}")
 
     def puzzled(self, error: Exception) -> str:
         """Return the state of an item that we cannot handle: it waits for a better version of us."""

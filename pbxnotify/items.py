@@ -23,6 +23,8 @@ from pbxnotify.events import Event, from_json, log, to_json, write_log
 
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
 """What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
+UNKNOWN_TWICE = "unknown twice"
+"""May have two copies already, and gets no third."""
 SENDING, SENDING_AGAIN = "sending", "sending again"
 """Written before the final dot, the second one for a recipient whose outcome was unknown before."""
 
@@ -136,13 +138,15 @@ class Entry:
         self.change(recipients={address: known for address, known in states.items() if known})
 
     def defer(self, **fields: Any) -> None:
-        """Keep the item for a later attempt."""
-        self.change(**fields)
+        """Keep the item for a later attempt; on a disk that takes no new version, as it was."""
+        with suppress(SpoolError):
+            self.change(**fields)
         self.say("deferred")
 
     def fail(self, reason: str) -> None:
-        """Keep the item in failed/, where nothing tries it again unless the admin says so."""
-        self.change(reason=reason)
+        """Keep the item in failed/, where nothing tries it again unless the admin says so. Raises SpoolError."""
+        with suppress(SpoolError):  # to move it takes no room
+            self.change(reason=reason)
         self._move("failed")
         self.say("failed")
 
@@ -154,10 +158,13 @@ class Entry:
         self.say("queued")
 
     def end(self, state: str, reason: str = "") -> None:
-        """Remove the item: it was ``sent``, or is to be ``skipped``."""
-        with suppress(FileNotFoundError):
-            os.unlink(_path(self._directory, self._folder, self.item.id))
-        _sync(self._directory, self._folder)
+        """Remove the item: it was ``sent``, or is to be ``skipped``. Raises SpoolError."""
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(_path(self._directory, self._folder, self.item.id))
+            _sync(self._directory, self._folder)
+        except OSError as error:
+            raise trouble(error) from error
         self.item = self.item._replace(reason=reason)
         self.say(state)
         self.release()
@@ -169,9 +176,12 @@ class Entry:
             self._lock = -1
 
     def _move(self, folder: str) -> None:
-        os.rename(*(_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
-        _sync(self._directory, folder)
-        _sync(self._directory, self._folder)
+        try:
+            os.rename(*(_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
+            _sync(self._directory, folder)
+            _sync(self._directory, self._folder)
+        except OSError as error:
+            raise trouble(error) from error
         self._folder = folder
 
     def say(self, state: str) -> None:

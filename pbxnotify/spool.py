@@ -35,6 +35,8 @@ class Rest(NamedTuple):
     reason: str = ""
     since: float = 0.0
     """When the last failure was noted."""
+    told: bool = False
+    """The administrator has been told that the settings need mending."""
 
     def holds(self, fingerprint: str) -> bool:
         """Return whether the relay is to be left alone; a changed ini file ends the rest."""
@@ -168,6 +170,9 @@ def open_spool() -> Spool:
         for folder in FOLDERS:
             with suppress(FileExistsError):
                 os.mkdir(os.path.join(directory, folder), 0o700)
+        if not os.access(os.path.join(directory, "queue"), os.W_OK):
+            # What cannot be removed once it is sent would be sent again and again.
+            raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
     except OSError as error:
         raise trouble(error) from error
     return Spool(directory)

@@ -188,6 +188,37 @@ def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, 
     assert spool.rest().until - time.time() > 3000
 
 
+def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
+    assert tell(CALL.only(["101"])) == ["QUEUED", "QUEUED"]
+    assert tell(CALL.only(["102"])) == ["QUEUED", "SENT"]
+    assert len(waiting(spool)) == 1
+    assert "admin@example.com" in recipients_of(catcher)
+
+
+def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers.update({"a@example.com": "550 5.1.1 nobody", "b@example.com": "451 4.7.1 later"})
+    assert tell(CALL) == ["QUEUED", "QUEUED"]
+    catcher.answers.clear()
+    assert notify.run_queue(spool, everything=True) == {"failed": 1}
+    item = Entry.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item is not None
+    assert item.reason == "a@example.com was refused before"
+    assert recipients_of(catcher) == ["b@example.com", "c@example.com"]
+
+
+def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=[close, close, "554 go away"]) as relay:
+        use(relay.port)
+        tell()
+        for expected in (0, 1, 1):
+            spool.set_rest(spool.rest()._replace(until=1.0))
+            notify.run_queue(spool)
+            assert len(waiting(spool, "alert")) == expected
+
+
 def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
     write_ini("[smtp\nhost = localhost\n")
     assert tell() == ["QUEUED", "QUEUED"]

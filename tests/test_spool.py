@@ -171,6 +171,13 @@ def test_no_asterisk_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         open_spool()
 
 
+def test_a_queue_that_cannot_be_written_is_not_sent_from(asterisk_spool: Path) -> None:
+    user = asterisk_spool.stat().st_uid
+    opened_by(user, asterisk_spool / "pbxnotify")
+    os.chmod(asterisk_spool / "pbxnotify" / "queue", 0o500)
+    assert "nothing is sent from it until it can" in opened_by(user, asterisk_spool / "pbxnotify").stderr
+
+
 def test_a_file_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "spool").touch()
     monkeypatch.setenv("PBXNOTIFY_SPOOL", str(tmp_path / "spool"))
