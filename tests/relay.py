@@ -361,6 +361,7 @@ class ScriptedRelay:
         self._listening = socket.create_server((address, 0), family=family)
         self.port: int = self._listening.getsockname()[1]
         self._stopped = threading.Event()
+        self.connections = 0
         self.connected = threading.Event()
         """Set once somebody has connected."""
         self._open: list[socket.socket] = []
@@ -388,6 +389,7 @@ class ScriptedRelay:
             while True:
                 sock, _ = self._listening.accept()
                 self._open.append(sock)
+                self.connections += 1
                 self.connected.set()
                 thread = threading.Thread(target=self._converse, args=(sock,), daemon=True)
                 self._threads.append(thread)

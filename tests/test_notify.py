@@ -128,9 +128,8 @@ def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool)
         use(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
         assert spool.rest().failures == 1
-        connections = len(relay._threads)
         assert tell(CALL._replace(linked_id="2.2")) == ["QUEUED", "QUEUED"]
-        assert len(relay._threads) == connections
+        assert relay.connections == 1
     assert len(spool.identifiers()) == 2
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from statistics import median
 
 import pytest
 from office import INI, Mail, Office
+from relay import ScriptedRelay
 
 Report = Callable[[str], None]
 
@@ -232,11 +232,10 @@ def test_held_while_the_relay_is_down_then_up(office: Office) -> None:
     office.catcher.stop()
     try:
         assert held_status(office) == "QUEUED"
-        began = time.monotonic()
+        office.asterisk.mark()
         assert held_status(office) == "QUEUED"
         assert "is left alone" in office.pbxnotify("queue", "list").stdout
         assert len(office.queue()) == 2
-        assert time.monotonic() - began < 30
     finally:
         office.catcher.start()
     ran = office.pbxnotify("queue", "run", "--all")
@@ -258,15 +257,12 @@ def test_a_mail_leaves_by_itself_when_it_is_due(office: Office) -> None:
 
 
 def test_the_next_call_does_not_try_a_dead_relay(office: Office) -> None:
-    office.catcher.stop()
-    try:
+    with ScriptedRelay(greeting="421 4.3.2 not now") as relay:
+        office.write_ini(INI.format(port=relay.port, enabled="yes"))
         assert held_status(office) == "QUEUED"
-        tried = office.log().count("refused")
         office.asterisk.mark()
         assert held_status(office) == "QUEUED"
-    finally:
-        office.catcher.start()
-    assert tried == 1
+        assert relay.connections == 1
 
 
 def test_a_broken_ini_file_then_mended(office: Office) -> None:
