@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import calls
 import pytest
 from relay import Catcher, Certificates
 
@@ -55,3 +56,13 @@ def catcher() -> Iterator[Catcher]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return the certificates of the relays."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def use(write_ini: Callable[[str], Path]) -> Callable[..., None]:
+    """Make a relay the one in the ini file."""
+
+    def use(port: int, enabled: str = "yes") -> None:
+        write_ini(calls.INI.format(port=port, enabled=enabled))
+
+    return use

@@ -1,0 +1,52 @@
+"""A call that three employees missed, told to a relay: what the tests of notify and attempt share."""
+
+from __future__ import annotations
+
+from relay import Catcher
+
+from pbxnotify import notify
+from pbxnotify.events import Alert, MissedCall
+from pbxnotify.items import Entry, Item
+from pbxnotify.spool import Spool
+
+CALL = MissedCall(1795478867.0, 5, ("101", "102", "103"), "5551212", "Alice", linked_id="1.1")
+INI = """\
+[smtp]
+host = 127.0.0.1
+port = {port}
+sender = pbx@example.com
+timeout = 5
+[notifications]
+enabled = {enabled}
+admin_email = admin@example.com
+[employees]
+[[101]]
+email = a@example.com
+[[102]]
+email = b@example.com
+[[103]]
+email = c@example.com
+"""
+
+
+def tell(event: MissedCall | Alert = CALL) -> list[str]:
+    """Tell of an event; returns PBXNOTIFYSTATUS at once, and what was reported later."""
+    status, _, deliver = notify.tell(event)
+    reported = [status]
+    if deliver:
+        deliver(reported.append)
+    return reported
+
+
+def waiting(spool: Spool, kind: str = "missed") -> list[Item]:
+    """Return the items of a kind that wait."""
+    items = (Entry.read(spool.directory, identifier) for identifier in spool.identifiers())
+    return [item for item in items if item and item.event.kind == kind]
+
+
+def recipients_of(catcher: Catcher) -> list[str]:
+    """Return who has a mail, once for each copy."""
+    return sorted(mail.recipients[0] for mail in catcher.mails)
+
+
+ALL = ["a@example.com", "b@example.com", "c@example.com"]

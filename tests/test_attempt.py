@@ -1,0 +1,183 @@
+"""What becomes of an item after one attempt: sent, deferred, failed or skipped."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from calls import ALL, CALL, recipients_of, tell, waiting
+from relay import Catcher, ScriptedRelay, close
+
+from pbxnotify import attempt, notify
+from pbxnotify.events import Alert
+from pbxnotify.items import Entry
+from pbxnotify.spool import Spool
+
+
+def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
+    assert tell() == ["QUEUED", "QUEUED"]
+    assert notify.run_queue(spool) == {}, "not due yet"
+    catcher.answers.clear()
+    assert notify.run_queue(spool, everything=True) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "550 5.1.1 no such user"
+    assert tell() == ["QUEUED", "FAILED"]
+    (failed,) = spool.identifiers("failed")
+    item = Entry.read(spool.directory, failed, "failed")
+    assert item is not None
+    assert item.recipients == {"a@example.com": "sent", "b@example.com": "refused", "c@example.com": "sent"}
+    assert "no such user" in item.reason
+    assert notify.run_queue(spool, everything=True) == {"sent": 1}, "the administrator is told"
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
+
+
+def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        tell()
+        pauses = []
+        for _ in range(7):
+            rest = spool.rest()
+            pauses.append(rest.until - rest.since)
+            spool.set_rest(rest._replace(until=1.0))
+            assert notify.run_queue(spool) == {"deferred": 1}
+    minutes = [60 * minute for minute in (1, 2, 5, 15, 30, 60, 60)]
+    assert all(0.89 * usual <= pause <= 1.11 * usual for usual, pause in zip(minutes, pauses))
+
+
+def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        entries = [spool.add(CALL._replace(linked_id=str(number))) for number in range(3)]
+        attempts = [attempt.Attempt(entry, spool, "ini") for entry in entries if entry]
+        for one in attempts:
+            one.relay_failed(attempt.RelayUnavailable("down", stage="connect"))
+    assert spool.rest().failures == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason"),
+    [
+        pytest.param({"MAIL": "553 5.7.1 sender address rejected"}, "553", id="sender refused"),
+        pytest.param({"RCPT": "554 5.7.1 relay access denied"}, "554", id="policy at every recipient"),
+        pytest.param({"greeting": "554 no service"}, "554", id="greeting"),
+    ],
+)
+def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, reason: str) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(**faults) as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "QUEUED"]
+        spool.set_rest(spool.rest()._replace(until=1.0))
+        notify.run_queue(spool)
+    (call,), (alert,) = waiting(spool), waiting(spool, "alert")
+    assert reason in call.reason
+    assert isinstance(alert.event, Alert)
+    assert reason in alert.event.body
+    assert spool.rest().until - time.time() > 3000
+
+
+def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
+    assert tell(CALL.only(["101"])) == ["QUEUED", "QUEUED"]
+    assert tell(CALL.only(["102"])) == ["QUEUED", "SENT"]
+    assert len(waiting(spool)) == 1
+    assert "admin@example.com" in recipients_of(catcher)
+
+
+def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers.update({"a@example.com": "550 5.1.1 nobody", "b@example.com": "451 4.7.1 later"})
+    assert tell(CALL) == ["QUEUED", "QUEUED"]
+    catcher.answers.clear()
+    assert notify.run_queue(spool, everything=True) == {"failed": 1}
+    item = Entry.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item is not None
+    assert item.reason == "a@example.com was refused before"
+    assert recipients_of(catcher) == ["b@example.com", "c@example.com"]
+
+
+def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=[close, close, "554 go away"]) as relay:
+        use(relay.port)
+        tell()
+        for expected in (0, 1, 1):
+            spool.set_rest(spool.rest()._replace(until=1.0))
+            notify.run_queue(spool)
+            assert len(waiting(spool, "alert")) == expected
+
+
+def test_a_lost_answer_brings_one_more_copy_and_never_a_third(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(message=close) as relay:
+        use(relay.port)
+        only = CALL.only(["101"])
+        assert tell(only) == ["QUEUED", "QUEUED"]
+        notify.run_queue(spool, everything=True)
+        notify.run_queue(spool, everything=True)
+        notify.run_queue(spool, everything=True)
+        copies = [message for message in relay.messages if b"5551212" in message]
+    assert len(copies) == 2
+    identifiers = {line for copy in copies for line in copy.splitlines() if line.startswith(b"Message-ID")}
+    assert len(identifiers) == 1
+    item = Entry.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item is not None
+    assert "the relay may have it" in item.reason
+
+
+@pytest.mark.parametrize(
+    ("recorded", "copies"),
+    [
+        pytest.param("sending", 1, id="died once: one more copy"),
+        pytest.param("unknown", 1, id="lost once: one more copy"),
+        pytest.param("sending again", 0, id="died after a lost answer: no third"),
+        pytest.param("sent", 0, id="has it"),
+    ],
+)
+def test_what_a_process_that_died_has_recorded(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, recorded: str, copies: int
+) -> None:
+    use(catcher.port)
+    entry = spool.add(CALL.only(["101"]))
+    assert entry is not None
+    entry.mark("a@example.com", recorded)
+    entry.release()
+    notify.run_queue(spool)
+    assert len([mail for mail in catcher.mails if mail.recipients == ("a@example.com",)]) == copies
+
+
+def test_switched_off_later_is_kept_until_it_is_switched_on(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "451 4.7.1 later"
+    tell()
+    catcher.answers.clear()
+    use(catcher.port, enabled="no")
+    assert notify.run_queue(spool, everything=True) == {"deferred": 1}
+    use(catcher.port)
+    assert notify.run_queue(spool) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+@pytest.mark.parametrize("days", [4.9, 5.1], ids=["not yet five days", "five days"])
+def test_after_five_days_it_is_kept_in_failed(use, spool: Spool, days: float) -> None:  # type: ignore[no-untyped-def]
+    entry = spool.add(CALL)
+    assert entry is not None
+    entry.change(queued=time.time() - days * 86400)
+    entry.release()
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        notify.run_queue(spool)
+    assert len(spool.identifiers("failed")) == (days > 5)
+    assert len(waiting(spool, "alert")) == (days > 5)
+
+
+def test_an_alert_that_fails_raises_no_alert(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["admin@example.com"] = "550 5.1.1 no such user"
+    assert tell(Alert(1.0, "disk", "full", "disk")) == ["QUEUED", "FAILED"]
+    assert spool.identifiers() == []
