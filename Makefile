@@ -17,6 +17,7 @@ asterisk_conf = $(shell sed -n '/^\[directories\] *$$/,/^\[[a-z]*\]/s/^ *$(1) *=
 ASTETCDIR ?= /etc/asterisk
 ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/asterisk/agi-bin) /var/lib/asterisk/agi-bin)
 AGI := pbxnotify-missed.agi
+config = $(if $(filter-out /etc/asterisk,$(ASTETCDIR)), --config $(ASTETCDIR)/pbxnotify.ini)
 
 .PHONY: all test test-pythons test-python lint demo install uninstall clean
 
@@ -57,9 +58,10 @@ demo: $(VENV)/tools
 # Package and dependencies in a directory of their own: no venv, no system packages are touched. The AGI scripts run with
 # -E and -S: a third of the start of Python is looking for packages that are not used.
 install: $(BIN)/pip
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-warn-script-location --upgrade \
+	umask 022 && "$(BIN)/pip" install --quiet --disable-pip-version-check --no-warn-script-location --upgrade \
 		--target "$(DESTDIR)$(LIBDIR)" .
 	rm -rf "$(DESTDIR)$(LIBDIR)/bin"
+	install -d -m 755 "$(DESTDIR)$(PREFIX)" "$(DESTDIR)$(PREFIX)/lib" "$(DESTDIR)$(LIBDIR)"
 	install -d "$(DESTDIR)$(ASTAGIDIR)" "$(DESTDIR)$(ASTETCDIR)" "$(DESTDIR)$(PREFIX)/bin"
 	for script in $(AGI); do \
 		sed '1s|.*|#!$(PYTHON) -ES|' "agi-bin/$$script" >"$(DESTDIR)$(LIBDIR)/$$script" && \
@@ -70,13 +72,12 @@ install: $(BIN)/pip
 		'from pbxnotify.cli import main' 'sys.exit(main())' >"$(DESTDIR)$(PREFIX)/bin/pbxnotify"
 	chmod 755 "$(DESTDIR)$(PREFIX)/bin/pbxnotify"
 	install -m 644 etc/extensions_pbxnotify.conf "$(DESTDIR)$(ASTETCDIR)/extensions_pbxnotify.conf"
+	group=$$([ "$$(id -u)" = 0 ] && getent group asterisk | cut -d: -f1); \
 	[ -e "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini" ] || \
-		install -m 640 etc/pbxnotify.ini "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
-	[ "$$(id -u)" != 0 ] || ! getent group asterisk >/dev/null || \
-		chgrp asterisk "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
+		install -m 640 $${group:+-g $$group} etc/pbxnotify.ini "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
 	@echo "Installed. Next:"
 	@echo "  1. $${EDITOR:-editor} $(ASTETCDIR)/pbxnotify.ini"
-	@echo "  2. $(PREFIX)/bin/pbxnotify check && $(PREFIX)/bin/pbxnotify test you@example.com"
+	@echo "  2. $(PREFIX)/bin/pbxnotify check$(config) && $(PREFIX)/bin/pbxnotify test$(config) you@example.com"
 	@echo '  3. in extensions.conf: #include "extensions_pbxnotify.conf", and Gosub(pbxnotify,watch,1(101)) before Dial'
 
 uninstall:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from pbxnotify.errors import PbxnotifyError, UsageError
 from pbxnotify.items import Entry
 from pbxnotify.recipients import Recipient, told_of
 from pbxnotify.spool import Spool, open_spool
+from pbxnotify.values import DIAL_STATUSES
 
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except PbxnotifyError as error:
-        print(f"pbxnotify: {error}", file=sys.stderr)
+        for sentence in str(error).splitlines():
+            print(f"pbxnotify: {sentence}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("pbxnotify: interrupted; what is in the queue stays there", file=sys.stderr)
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say whether the ini file can be used, and what follows from it."""
+    """Say whether the ini file can be used by the owner of the spool, and what follows from it."""
+    spool = open_spool()
     configured = settings.load(settings.location())
     relay, notifications = configured.smtp, configured.notifications
     encryption = SECURITY[relay.security]
@@ -54,10 +58,23 @@ def check(options: argparse.Namespace) -> int:
     print(", ".join(configured.missed_calls.email) or "none, so a call that fits no employee is not mailed")
     print(f"employees        {len(configured.employees)}, with an e-mail: ", end="")
     print(sum(1 for employee in configured.employees if employee.emails))
-    if not notifications.enabled:
-        print("NOTE             notifications are switched off: [notifications] enabled = no")
-    print(f"spool            {open_spool().directory}")
+    print(f"spool            {spool.directory}")
+    for note in _notes(configured):
+        print(f"NOTE             {note}")
     return os.EX_OK
+
+
+def _notes(configured: settings.Settings) -> Iterator[str]:
+    """Yield what is no mistake, but hardly what was meant."""
+    relay = configured.smtp
+    if not configured.notifications.enabled:
+        yield "notifications are switched off: [notifications] enabled = no"
+    if not configured.missed_calls.email and not any(employee.emails for employee in configured.employees):
+        yield "nobody will be told: write [missed_calls] email, or [employees] with an email"
+    if relay.security == "tls" and relay.port in (25, 587):
+        yield f"port {relay.port} mostly begins with STARTTLS: write tls:// if the test hangs or fails"
+    if relay.security != "tls" and relay.port == 465:
+        yield "port 465 mostly speaks TLS from the first byte: write ssl:// if the test hangs or fails"
 
 
 def _switch(enabled: bool) -> str:
@@ -128,9 +145,9 @@ def queue_list(options: argparse.Namespace) -> int:
             if item is not None:
                 caller, called = item.event.parties()
                 print(f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}")
-    rest = spool.rest()
-    if rest.holds(settings.fingerprint(settings.location())):
-        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
+    for name in spool.damaged():
+        print(f"{name} damaged: its file is in {spool.directory}/failed/")
+    _say_rest(spool)
     return os.EX_OK
 
 
@@ -144,18 +161,28 @@ def queue_show(options: argparse.Namespace) -> int:
 
 
 def queue_run(options: argparse.Namespace) -> int:
-    """Send what is due, with --all everything."""
+    """Send what is due, with --all everything, and say why the rest waits."""
     spool = open_spool()
     spool.sweep()
     states = notify.run_queue(spool, everything=options.all)
     if states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-    return os.EX_TEMPFAIL if states.get("deferred") else os.EX_OK
+    if spool.identifiers():
+        _say_rest(spool)
+    return os.EX_TEMPFAIL if spool.identifiers() else os.EX_OK
+
+
+def _say_rest(spool: Spool) -> None:
+    """Say until when the relay is left alone, if it is."""
+    rest = spool.rest()
+    if rest.holds(settings.fingerprint(settings.location())):
+        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
 
 
 def queue_retry(options: argparse.Namespace) -> int:
-    """Put items back as if they had just been queued."""
+    """Put items back as if they had just been queued; who does so wants the relay to be tried again."""
     spool = open_spool()
+    spool.set_rest(None)
     for identifier in options.id:
         entry = _locked(spool, identifier)
         entry.retry()
@@ -191,9 +218,15 @@ def _locked(spool: Spool, identifier: str) -> Entry:
 
 
 def _seconds(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to 99999")
     return int(text)
+
+
+def _extensions(text: str) -> str:
+    if not events.extensions_in(text):
+        raise argparse.ArgumentTypeError("names no extension")
+    return text
 
 
 class _Parser(argparse.ArgumentParser):
@@ -215,8 +248,8 @@ def _parser() -> _Parser:
     sub = _command(commands, "missed", missed, "tell of a missed call by hand")
     sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
     sub.add_argument("--name", default="", help="the caller's name")
-    sub.add_argument("--to", required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
-    sub.add_argument("--cause", default="NOANSWER", metavar="DIALSTATUS", help="default: NOANSWER")
+    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
+    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
     sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
     sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
@@ -238,6 +271,7 @@ def _queue_commands(parser: _Parser) -> None:
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, command: object, text: str) -> _Parser:
     parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
     if command:
         parser.set_defaults(command=command)
     return parser

@@ -80,7 +80,11 @@ class IniFile:
         for name in place:
             section = section[name]
         for name in section.sections:
-            what = f"is an option; write {name} = ..." if name in declared else "there is no such section; remove it"
+            what = (
+                f"is an option; write {name} = ..."
+                if name in declared
+                else "there is no such section here; employees such as [[101]] stand below [employees]"
+            )
             self.problem((*place, name, ""), what)
         for name in section.scalars:
             if name not in declared:
@@ -94,6 +98,10 @@ class IniFile:
 
     def _unknown_option(self, place: tuple[str, ...], name: str, known: list[str]) -> None:
         """Note an option that does not exist; the one that was probably meant is not missed as well."""
+        if name.startswith(";"):
+            line = self.line_of.get((*place, name), 0)
+            self.problem((*place, ""), "; begins no comment here; write # instead", line)
+            return
         guess = did_you_mean(_word(name), known)
         self._wrong.update((*place, meant) for meant in known if f" {meant}?" in guess)
         homes = [f"[{section}]" for section, kind in self.kinds.items() if name in options(kind)]
@@ -111,7 +119,8 @@ class IniFile:
         for name in self.config.sections:
             if name not in self.kinds:
                 guess = did_you_mean(name, self.kinds)
-                self.problem((name, ""), f"there is no such section{guess}; correct its name or remove it")
+                advice = f"write [[{name}]] below [employees]" if name.isdigit() else "correct its name or remove it"
+                self.problem((name, ""), f"there is no such section{guess}; {advice}")
         for name in self.kinds:
             self.config.setdefault(name, {})
 

@@ -73,7 +73,9 @@ def _body(texts: templates.Texts, parameters: dict[str, str]) -> tuple[str, str]
     footer_text, footer_page = templates.as_text_and_html(texts.footer, parameters)
     separator = "\n\n-- \n" if footer_text else "\n"
     if "<html" in body_page.lower():
-        return f"{body_text}{separator}{footer_text}", body_page
+        before, end, after = body_page.rpartition("</body>")
+        page = f"{before}{footer_page}{end}{after}" if end else f"{body_page}{footer_page}"
+        return f"{body_text}{separator}{footer_text}", page
     page = f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n<div>{body_page}</div>\n'
     if footer_page:
         page += f'<div style="margin-top:1em;color:#777">{footer_page}</div>\n'

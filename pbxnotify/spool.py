@@ -78,13 +78,20 @@ class Spool:
         try:
             return Entry.locked(self.directory, identifier, folder)
         except (ValueError, TypeError) as error:
-            write_log(syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged: {error}"')
+            write_log(
+                syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
+            )
         name = f"{identifier}.json"
         with suppress(OSError):
             os.rename(
                 os.path.join(self.directory, folder, name), os.path.join(self.directory, "failed", f"{name}.damaged")
             )
         return None
+
+    def damaged(self) -> list[str]:
+        """Return the names of items that were set aside."""
+        names = os.listdir(os.path.join(self.directory, "failed"))
+        return sorted(name for name in names if name.endswith(".damaged"))
 
     def rest(self) -> Rest:
         """Return the relay's rest; none if there is none, or its file says nothing."""
@@ -164,6 +171,7 @@ def open_spool() -> Spool:
         if not os.path.isdir(directory):
             _make(directory)
         _become_owner(directory)
+        _refuse_foreign(directory)
         if os.stat(directory).st_mode & 0o077:
             os.chmod(directory, 0o700)
             write_log(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
@@ -191,6 +199,13 @@ def _make(directory: str) -> None:
         os.rmdir(fresh)
         if not os.path.isdir(directory):
             raise
+
+
+def _refuse_foreign(directory: str) -> None:
+    """Refuse a directory that serves others too: it would be closed to them."""
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
+    if foreign:
+        raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
 
 
 def _become_owner(directory: str) -> None:

@@ -44,7 +44,8 @@ class Option:
             return self.check(text)
         except ValueError as error:
             what = "the value" if self.secret or PERHAPS_SECRET.search(text) else repr(text)
-            sentence = f"{what} {error}; write {self.write}"
+            comment = "; a comment begins with #" if " ;" in text else ""
+            sentence = f"{what} {error}; write {self.write}{comment}"
         raise ValueError(sentence)
 
 

@@ -242,3 +242,53 @@ def test_a_reader_that_has_gone(write_ini) -> None:  # type: ignore[no-untyped-d
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ini", "note"),
+    [
+        pytest.param("", "nobody will be told", id="nobody"),
+        pytest.param("[smtp]\nhost = ssl://smtp.example.com:587\n", "port 587 mostly begins with STARTTLS", id="587"),
+        pytest.param("[smtp]\nhost = tls://smtp.example.com:465\n", "port 465 mostly speaks TLS", id="465"),
+    ],
+)
+def test_check_notes_what_was_hardly_meant(run, write_ini, ini: str, note: str) -> None:  # type: ignore[no-untyped-def]
+    write_ini(ini)
+    assert note in run("check")[1]
+
+
+def test_every_mistake_begins_with_our_name(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[smtp]\nport = a\ntimeout = b\n")
+    assert [line.partition(":")[0] for line in run("check")[2].splitlines()] == ["pbxnotify"] * 2
+
+
+def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    run(*MISSED)
+    relay.start()
+    status, said, _ = run("queue", "run")
+    assert (status, "the relay is left alone until" in said) == (os.EX_TEMPFAIL, True)
+    run("queue", "retry", *spool.identifiers())
+    assert run("queue", "run")[1] == "pbxnotify: 1 sent\n"
+
+
+def test_a_damaged_item_is_listed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    (Path(spool.directory) / "queue" / "a.json").write_text("{")
+    run("queue", "run")
+    assert "a.json.damaged damaged: its file is in" in run("queue", "list")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--cause", "ANSWER"], id="an answered call"),
+        pytest.param(["--duration", "99999999999999"], id="longer than any call"),
+        pytest.param(["--to", " & "], id="no extension"),
+    ],
+)
+def test_what_is_no_missed_call(run, relay: Catcher, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+    assert run(*MISSED, *arguments)[0] == os.EX_USAGE
+
+
+def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "other.ini: there is no such file" in run("check", "--config", str(box / "other.ini"))[2]

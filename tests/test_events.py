@@ -89,6 +89,7 @@ def test_when_it_began(variables: dict[str, str], began: float, duration: int) -
         pytest.param("", {"CALLERID(dnid)": "74951234567"}, ("74951234567",), id="dialled number"),
         pytest.param("", {"CALLERID(dnid)": ""}, ("101",), id="extension"),
         pytest.param("PJSIP/101&Local/102@in/n&SIP/trunk/89161234567", {}, ("101", "102", "89161234567"), id="dial"),
+        pytest.param("101, 102", {}, ("101", "102"), id="as people write it"),
         pytest.param("&&", {}, (), id="nothing named"),
     ],
 )

@@ -172,6 +172,11 @@ def test_an_html_body(mail) -> None:  # type: ignore[no-untyped-def]
     assert text_of(message).startswith("from A & <B>")
 
 
+def test_a_whole_html_page_gets_the_footer(mail) -> None:  # type: ignore[no-untyped-def]
+    ini = f"{INI}[missed_calls]\nbody = '<html><body>call</body></html>'\nfooter = PBX_NAME\n"
+    assert text_of(mail(ini=ini), "html").strip() == "<html><body>calloffice</body></html>"
+
+
 def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
     message = mail(Alert(1795478867.0, "диск", "свободно 1 %", "disk"))
     assert message["Subject"] == "office: диск"

@@ -325,7 +325,8 @@ def test_a_plaintext_login_that_is_allowed(ini: Path) -> None:
         pytest.param("smtp", "hots = a", "hots: there is no such option here (did you mean host?)", id="typo"),
         pytest.param("smtp", "email = a", "email: there is no such option here; write it below [missed_c", id="lost"),
         pytest.param("smtp", "[[host]]", "[[host]]: is an option; write host = ...", id="section for an option"),
-        pytest.param("smtp", "[[x]]", "[[x]]: there is no such section; remove it", id="section too deep"),
+        pytest.param("smtp", "port = 25 ; smtp", "port: '25 ; smtp' is no number", id="semicolon behind a value"),
+        pytest.param("smtp", "[[x]]", "[[x]]: there is no such section here; ", id="section too deep"),
         pytest.param("employees", "name = a", "name: belongs to no section below this one", id="no extension"),
         pytest.param("employees", "[[1 1]]", "[[1 1]]: this is no extension", id="extension"),
         pytest.param("employees", "[[1]]\nmobile = 1-23", "[[1]] mobile: '1-23' is no mobile number", id="mobile"),
@@ -589,3 +590,7 @@ def test_a_half_written_file(ini: Path, end: int) -> None:
     except SettingsError as error:
         lines = SAMPLE.read_bytes()[:end].count(b"\n") + 1
         assert [problem.startswith(f"{ini}:{lines}: ") for problem in error.problems] == [True]
+
+
+def test_a_semicolon_begins_no_comment(ini: Path) -> None:
+    assert problems(ini, "[smtp]\n;login = x") == ["2: [smtp]: ; begins no comment here; write # instead"]

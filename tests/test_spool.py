@@ -178,6 +178,14 @@ def test_a_queue_that_cannot_be_written_is_not_sent_from(asterisk_spool: Path) -
     assert "nothing is sent from it until it can" in opened_by(user, asterisk_spool / "pbxnotify").stderr
 
 
+def test_a_directory_that_serves_others_is_refused_and_left_as_it_is(spool: Spool) -> None:
+    (Path(spool.directory) / "others").touch()
+    os.chmod(spool.directory, 0o755)  # noqa: S103
+    with pytest.raises(SpoolError, match="holds others"):
+        open_spool()
+    assert stat.S_IMODE(os.stat(spool.directory).st_mode) == 0o755
+
+
 def test_a_file_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "spool").touch()
     monkeypatch.setenv("PBXNOTIFY_SPOOL", str(tmp_path / "spool"))

@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "attempt": {"errors", "events", "items", "message", "recipients", "settings", "smtp", "spool"},
     "notify": {"attempt", "errors", "events", "items", "recipients", "settings", "smtp", "spool"},
     "cli": {
-        "__init__",
-        *("errors", "events", "items", "message", "notify", "recipients", "settings", "smtp", "spool", "templates"),
+        *("__init__", "errors", "events", "items", "message", "notify", "recipients", "settings", "smtp", "spool"),
+        *("templates", "values"),
     },
 }
 HEAVY = ("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint")
