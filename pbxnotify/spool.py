@@ -217,7 +217,12 @@ def _become_owner(directory: str) -> None:
         raise SpoolError(f"the spool {directory} belongs to user {owner.st_uid}: run this as that user or as root")
     import pwd
 
-    with suppress(KeyError):
-        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
-    os.setgid(owner.st_gid)
+    try:
+        account = pwd.getpwuid(owner.st_uid)
+        group = account.pw_gid
+        os.initgroups(account.pw_name, group)
+    except KeyError:
+        group = owner.st_gid
+        os.setgroups([group])
+    os.setgid(group)
     os.setuid(owner.st_uid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -222,6 +223,13 @@ def asterisk_spool() -> Iterator[Path]:
 def test_root_makes_it_for_asterisk_and_acts_as_its_owner(asterisk_spool: Path) -> None:
     assert opened_by(0, asterisk_spool / "pbxnotify").stdout == "1234\n"
     assert {path.stat().st_uid for path in (asterisk_spool / "pbxnotify").glob("**")} == {1234}
+
+
+@ROOT_ONLY
+def test_root_keeps_no_group_of_its_own(asterisk_spool: Path) -> None:
+    os.chown(asterisk_spool, pwd.getpwnam("nobody").pw_uid, 0)
+    groups = opened_by(0, asterisk_spool / "pbxnotify", then="print({os.getgid(), *os.getgroups()})").stdout
+    assert groups == f"{{{pwd.getpwnam('nobody').pw_gid}}}\n"
 
 
 @ROOT_ONLY
