@@ -1,7 +1,7 @@
 # make demo        the main job, shown: a real Asterisk, a call nobody answers, the mail that arrives
 # make test        everything, on real Asterisk 22 and 16
 # make test-pythons   the tests that need no Asterisk, on every Python there is
-# make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR, ASTSPOOLDIR
+# make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR
 # make uninstall   leaves the settings and the queue
 
 # An interpreter that Asterisk's user may run too: the system's, not one in somebody's home.

@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from pbxnotify.events import clean, write_log
+from pbxnotify.events import Deliver, Way, clean, write_log
 
 # pyst2 needs pprint only for the diary it writes to stderr, which is silent here; importing it would be a third of the
 # time until the call is let go (before Python 3.14).
@@ -29,10 +29,6 @@ from asterisk.agi import AGI, AGIException  # noqa: E402  the stand-in must be t
 if sys.modules["pprint"] is _pprint:
     del sys.modules["pprint"]
 
-Deliver = Callable[[Callable[[str], None]], object]
-"""Delivers, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
-Way = tuple[str, str, "Deliver | None"]
-"""PBXNOTIFYSTATUS, a line for the console, and what is still to be done once the call is let go."""
 LONGEST_LINE = 65536
 """Characters of one line from Asterisk; its own limit for a variable is far below."""
 PATIENCE = 5.0
@@ -136,6 +132,7 @@ class Channel(Mapping[str, str]):
         self._values: dict[str, str] = {}
         self._environment: dict[str, str] = {}
         self._marker = os.urandom(12).hex()
+        signal.signal(signal.SIGALRM, _too_slow)
         self._converse(lambda: self._connect(stdin, stdout))
 
     def _connect(self, stdin: int, stdout: int) -> None:
@@ -152,7 +149,6 @@ class Channel(Mapping[str, str]):
         if self.trouble:
             return None
         try:
-            signal.signal(signal.SIGALRM, _too_slow)
             signal.setitimer(signal.ITIMER_REAL, PATIENCE)
             return step()
         except (ChannelGone, AGIException, OSError, ValueError) as error:

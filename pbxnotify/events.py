@@ -10,7 +10,7 @@ import os
 import re
 import syslog
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
@@ -99,6 +99,10 @@ class Alert(NamedTuple):
 
 
 Event = Union[MissedCall, Alert]
+Deliver = Callable[[Callable[[str], None]], object]
+"""Delivers an event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
+Way = tuple[str, str, "Deliver | None"]
+"""How far an event has come: PBXNOTIFYSTATUS, a line for the console, and what is left once the call is let go."""
 KINDS: dict[str, type[MissedCall] | type[Alert]] = {"missed": MissedCall, "alert": Alert}
 
 

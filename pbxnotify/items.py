@@ -101,7 +101,7 @@ class Entry:
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:
         """Return an item that waits, locked; None if another process has it or it is gone. ValueError: damaged."""
         try:
-            lock = os.open(_path(directory, folder, identifier), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            lock = os.open(item_path(directory, folder, identifier), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             return None
         try:
@@ -121,7 +121,7 @@ class Entry:
     def read(directory: str, identifier: str, folder: str = "queue") -> Item | None:
         """Return an item as it is just now, without a lock; None if it is gone or damaged."""
         try:
-            with open(_path(directory, folder, identifier), encoding="utf-8") as file:
+            with open(item_path(directory, folder, identifier), encoding="utf-8") as file:
                 return Item.from_json(file.read())
         except (OSError, ValueError, TypeError):
             return None
@@ -161,7 +161,7 @@ class Entry:
         """Remove the item: it was ``sent``, or is to be ``skipped``. Raises SpoolError."""
         try:
             with suppress(FileNotFoundError):
-                os.unlink(_path(self._directory, self._folder, self.item.id))
+                os.unlink(item_path(self._directory, self._folder, self.item.id))
             _sync(self._directory, self._folder)
         except OSError as error:
             raise trouble(error) from error
@@ -177,7 +177,7 @@ class Entry:
 
     def _move(self, folder: str) -> None:
         try:
-            os.rename(*(_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
+            os.rename(*(item_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
             _sync(self._directory, folder)
             _sync(self._directory, self._folder)
         except OSError as error:
@@ -215,7 +215,8 @@ class Unkept(Entry):
             write_log(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
 
 
-def _path(directory: str, folder: str, identifier: str) -> str:
+def item_path(directory: str, folder: str, identifier: str) -> str:
+    """Return where an item's file is."""
     return os.path.join(directory, folder, f"{identifier}.json")
 
 
@@ -229,7 +230,7 @@ def _write(directory: str, folder: str, item: Item) -> int:
         with open(lock, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
             file.write(item.to_json())
         os.fsync(lock)
-        os.rename(temporary, _path(directory, folder, item.id))
+        os.rename(temporary, item_path(directory, folder, item.id))
         _sync(directory, folder)
     except OSError as error:
         if lock >= 0:

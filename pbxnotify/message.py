@@ -8,9 +8,8 @@ name could become a header of its own (CVE-2024-6923). Caller text never goes in
 from __future__ import annotations
 
 import socket
-import time
 import zlib
-from datetime import datetime, tzinfo
+from datetime import datetime, timezone, tzinfo
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -44,7 +43,7 @@ def compose(event: Event, identifier: str, recipient: Recipient, settings: Setti
         "From": _address(settings.smtp.sender_name or parameters["PBX_NAME"], sender),
         "To": f"<{recipient.address}>",
         "Subject": _encoded(subject, "Subject"),
-        "Date": format_datetime(datetime.now(_zone(settings) or _local())),
+        "Date": format_datetime(datetime.now(timezone.utc).astimezone(_zone(settings))),
         "Message-ID": f"<{identifier}.{zlib.crc32(recipient.address.encode()):08x}@{sender.rpartition('@')[2]}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
@@ -71,15 +70,14 @@ def _body(texts: templates.Texts, parameters: dict[str, str]) -> tuple[str, str]
     """Return body and footer as plain text and as an HTML page."""
     body_text, body_page = templates.as_text_and_html(texts.body, parameters)
     footer_text, footer_page = templates.as_text_and_html(texts.footer, parameters)
-    separator = "\n\n-- \n" if footer_text else "\n"
+    text = f"{body_text}\n\n-- \n{footer_text}" if footer_text else f"{body_text}\n"
     if "<html" in body_page.lower():
         before, end, after = body_page.rpartition("</body>")
-        page = f"{before}{footer_page}{end}{after}" if end else f"{body_page}{footer_page}"
-        return f"{body_text}{separator}{footer_text}", page
+        return text, f"{before}{footer_page}{end}{after}" if end else f"{body_page}{footer_page}"
     page = f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n<div>{body_page}</div>\n'
     if footer_page:
         page += f'<div style="margin-top:1em;color:#777">{footer_page}</div>\n'
-    return f"{body_text}{separator}{footer_text}", f"{page}</body></html>\n"
+    return text, f"{page}</body></html>\n"
 
 
 def _texts(event: Event, recipient: Recipient, settings: Settings) -> templates.Texts:
@@ -144,7 +142,3 @@ def _zone(settings: Settings) -> tzinfo | None:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(settings.notifications.timezone)
-
-
-def _local() -> tzinfo | None:
-    return datetime.fromtimestamp(time.time()).astimezone().tzinfo

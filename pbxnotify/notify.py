@@ -18,13 +18,8 @@ TAKEN_ALONG = 3
 STATUS = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
-Deliver = Callable[[Callable[[str], None]], object]
-Way = tuple[str, str, "Deliver | None"]
-"""PBXNOTIFYSTATUS, a line for the console, and what is left to do once the call is let go: it delivers, and reports the
-outcome as soon as that is known."""
 
-
-def missed_call(channel: Mapping[str, str], argument: str) -> Way:
+def missed_call(channel: Mapping[str, str], argument: str) -> events.Way:
     """Tell of the call on a channel, if it was missed."""
     call = events.missed_call(channel, argument)
     if call is None:
@@ -32,7 +27,7 @@ def missed_call(channel: Mapping[str, str], argument: str) -> Way:
     return tell(call)
 
 
-def tell(event: events.Event) -> Way:
+def tell(event: events.Event) -> events.Way:
     """Make an event durable; what the disk does not take is delivered once from memory."""
     try:
         spool = open_spool()

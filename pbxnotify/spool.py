@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, log, write_log
-from pbxnotify.items import Entry, trouble
+from pbxnotify.items import Entry, item_path, trouble
 
 FOLDERS = ("tmp", "queue", "done", "failed")
 KEPT_KEYS = 86400.0
@@ -81,11 +81,9 @@ class Spool:
             write_log(
                 syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
             )
-        name = f"{identifier}.json"
+        path = item_path(self.directory, folder, identifier)
         with suppress(OSError):
-            os.rename(
-                os.path.join(self.directory, folder, name), os.path.join(self.directory, "failed", f"{name}.damaged")
-            )
+            os.rename(path, f"{item_path(self.directory, 'failed', identifier)}.damaged")
         return None
 
     def damaged(self) -> list[str]:
