@@ -16,7 +16,7 @@ asterisk_conf = $(shell sed -n '/^\[directories\] *$$/,/^\[[a-z]*\]/s/^ *$(1) *=
 	$(ASTETCDIR)/asterisk.conf 2>/dev/null | tail -n 1)
 ASTETCDIR ?= /etc/asterisk
 ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/asterisk/agi-bin) /var/lib/asterisk/agi-bin)
-AGI := pbxnotify-missed.agi
+AGI := pbxnotify-missed.agi pbxnotify-voicemail.agi
 config = $(if $(filter-out /etc/asterisk,$(ASTETCDIR)), --config $(ASTETCDIR)/pbxnotify.ini)
 
 .PHONY: all test test-pythons test-python lint demo install uninstall clean

@@ -1,19 +1,23 @@
-"""pbxnotify mails people about missed calls on an Asterisk server, and loses none of it when the mail relay is down.
+"""pbxnotify mails people about missed calls and voicemail on an Asterisk server.
+
+It loses none of it when the mail relay is down.
 
 The way of one event:
 
     Asterisk                                            a shell, cron or systemd
-      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed
+      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed | voicemail
+      AGI(pbxnotify-voicemail.agi,101)                       |
         |                                                    |
       agi        the channel, read once                      |
+      voicemail  the mailbox on disk, and the recording      |
         |                                                    |
-      events     what happened: MissedCall, Alert            |
+      events     what happened: MissedCall, Voicemail, Alert |
         +------------------------+---------------------------+
                                  |
                                spool.add      <- durable here; nothing after this line can lose the event
                                  |               (the call is let go here)
                                notify.deliver
-        settings -> recipients -> message -> smtp
+        settings -> recipients -> attachment -> message -> smtp -> mailbox
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
 

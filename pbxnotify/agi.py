@@ -17,7 +17,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from pbxnotify.events import Deliver, Way, clean, write_log
+from pbxnotify import log
+from pbxnotify.events import Deliver, Way, clean
 
 # pyst2 needs pprint only for the diary it writes to stderr, which is silent here; importing it would be a third of the
 # time until the call is let go (before Python 3.14).
@@ -42,12 +43,13 @@ ENVIRONMENT = {
     "CALLERID(name)": "agi_calleridname",
     "CALLERID(dnid)": "agi_dnid",
     "EXTEN": "agi_extension",
+    "CHANNEL(name)": "agi_channel",
 }
 """What the AGI environment can still say once the channel has stopped answering."""
 
 BY_HAND = """\
 {script} is started by Asterisk, from the dialplan:  AGI({script},101)
-By hand, use:  pbxnotify missed --from NUMBER --to EXTENSION [--dry-run]
+By hand, use:  pbxnotify {command} --from NUMBER --to EXTENSION [--dry-run]
 """
 
 
@@ -229,7 +231,7 @@ def _say_why(error: BaseException) -> None:
     while where is not None and where.tb_next is not None:
         where = where.tb_next
     place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else ""
-    write_log(syslog.LOG_ERR, f"error {type(error).__name__} at {place}: {clean(str(error), 1000)}")
+    log.write(syslog.LOG_ERR, f"error {type(error).__name__} at {place}: {clean(str(error), 1000)}")
 
 
 def run(tell: Callable[[Mapping[str, str], str], Way]) -> None:
@@ -240,7 +242,9 @@ def run(tell: Callable[[Mapping[str, str], str], Way]) -> None:
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if os.isatty(0):
-        sys.stderr.write(BY_HAND.format(script=os.path.basename(sys.argv[0])))
+        script = os.path.basename(sys.argv[0])
+        command = "voicemail --recording FILE" if "voicemail" in script else "missed"
+        sys.stderr.write(BY_HAND.format(script=script, command=command))
         sys.exit(os.EX_USAGE)
     while os.open(os.devnull, os.O_RDWR) <= 2:
         pass  # a standard stream that came closed must not become the number of an item's lock
@@ -251,5 +255,5 @@ def run(tell: Callable[[Mapping[str, str], str], Way]) -> None:
         _say_why(error)
         channel.say("FAILED", f"pbxnotify: FAILED: {error}")
     if channel.trouble:
-        write_log(syslog.LOG_NOTICE, f"Asterisk could not be asked further: {channel.trouble}")
+        log.write(syslog.LOG_NOTICE, f"Asterisk could not be asked further: {channel.trouble}")
     os._exit(0)

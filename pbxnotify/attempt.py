@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pbxnotify import mailbox
+from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.errors import (
     MailDeferred,
     MailRefused,
@@ -18,7 +20,7 @@ from pbxnotify.errors import (
     RelayUnavailable,
     SpoolError,
 )
-from pbxnotify.events import Alert
+from pbxnotify.events import Alert, Voicemail
 from pbxnotify.items import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, UNKNOWN_TWICE, Entry
 from pbxnotify.message import compose
 from pbxnotify.spool import Rest, Spool
@@ -49,6 +51,7 @@ class Attempt:
         self._refused: dict[str, MailRefused] = {}
         self._deferred: dict[str, MailDeferred] = {}
         self._accepted = 0
+        self._attachment: Attachment | None = None
 
     def untold(self, told: Told) -> list[Recipient]:
         """Return those who do not have the mail. Who was being told when a process died has an unknown outcome."""
@@ -58,9 +61,17 @@ class Attempt:
 
     def send(self, relay: Relay, recipients: list[Recipient], settings: Settings) -> None:
         """Send each recipient a mail of their own over one connection, and note what became of it."""
+        event, identifier = self.entry.item.event, self.entry.item.id
         for recipient in recipients:
-            mail = compose(self.entry.item.event, self.entry.item.id, recipient, settings)
+            mail = compose(event, identifier, recipient, settings, self.attachment(settings))
             self._send(relay, recipient.address, mail)
+
+    def attachment(self, settings: Settings) -> Attachment | None:
+        """Return the recording as all recipients get it; None if none is wanted. Worked out once."""
+        event = self.entry.item.event
+        if isinstance(event, Voicemail) and settings.voicemail.attach and self._attachment is None:
+            self._attachment = prepare(self.entry.recording, event, settings.voicemail)
+        return self._attachment
 
     def _send(self, relay: Relay, address: str, mail: bytes) -> None:
         before = self.entry.item.recipients.get(address)
@@ -88,7 +99,7 @@ class Attempt:
             with suppress(SpoolError):
                 self.entry.mark(address, state)
 
-    def settle(self) -> str:
+    def settle(self, settings: Settings) -> str:
         """Return the state of the item once the relay has answered for everybody."""
         if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
             return self._refused_for_what_we_are()
@@ -101,8 +112,22 @@ class Attempt:
         lasting = "; ".join(self._lasting())
         if lasting:
             return self._fail(lasting)
-        self.entry.end("sent")
+        self.entry.end("sent", "; ".join(self._remarks(settings)))
         return "sent"
+
+    def _remarks(self, settings: Settings) -> Iterator[str]:
+        """Yield what the log should say of a voicemail that everybody has, and empty the mailbox of it if wanted."""
+        event, attachment = self.entry.item.event, self._attachment
+        if not isinstance(event, Voicemail):
+            return
+        if attachment and attachment.remark:
+            yield attachment.remark
+        if settings.voicemail.after_mailing == "delete":
+            attachment = self.attachment(settings)
+            if attachment and attachment.content:
+                yield mailbox.remove(event)
+            else:
+                yield "kept in the mailbox, because the recording was not attached"
 
     def _lasting(self) -> Iterator[str]:
         """Yield why some recipients will not be tried again."""

@@ -1,21 +1,23 @@
-"""The admin's commands: check, test, missed, queue."""
+"""The admin's commands: check, test, missed, voicemail; and the way to those for the queue."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from email import message_from_bytes, policy
 from typing import NoReturn
 
-from pbxnotify import __version__, events, message, notify, settings, smtp, templates
+from pbxnotify import __version__, events, log, mailbox, message, notify, queue, settings, smtp, templates
+from pbxnotify.attachment import NEEDS, Attachment, prepare
 from pbxnotify.errors import PbxnotifyError, UsageError
-from pbxnotify.items import Entry
+from pbxnotify.formats import FORMATS, length_of
 from pbxnotify.recipients import Recipient, told_of
-from pbxnotify.spool import Spool, open_spool
+from pbxnotify.spool import open_spool
 from pbxnotify.values import DIAL_STATUSES
 
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
@@ -25,7 +27,7 @@ SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from th
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (sysexits). The one place where errors become sentences."""
     options = _parser().parse_args(arguments)
-    events.open_log(to_stderr=True)
+    log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = options.config
     try:
@@ -56,6 +58,8 @@ def check(options: argparse.Namespace) -> int:
     print(f"administrator    {', '.join(notifications.admin_email) or 'nobody: admin_email is empty'}")
     print(f"missed calls     {_switch(configured.missed_calls.enabled)}; common address: ", end="")
     print(", ".join(configured.missed_calls.email) or "none, so a call that fits no employee is not mailed")
+    print(f"voicemail        {_switch(configured.voicemail.enabled)}; common address: ", end="")
+    print(", ".join(configured.voicemail.email) or "none, so only employees with an e-mail get it")
     print(f"employees        {len(configured.employees)}, with an e-mail: ", end="")
     print(sum(1 for employee in configured.employees if employee.emails))
     print(f"spool            {spool.directory}")
@@ -71,10 +75,23 @@ def _notes(configured: settings.Settings) -> Iterator[str]:
         yield "notifications are switched off: [notifications] enabled = no"
     if not configured.missed_calls.email and not any(employee.emails for employee in configured.employees):
         yield "nobody will be told: write [missed_calls] email, or [employees] with an email"
+    yield from _voicemail_notes(configured.voicemail)
     if relay.security == "tls" and relay.port in (25, 587):
         yield f"port {relay.port} mostly begins with STARTTLS: write tls:// if the test hangs or fails"
     if relay.security != "tls" and relay.port == 465:
         yield "port 465 mostly speaks TLS from the first byte: write ssl:// if the test hangs or fails"
+
+
+def _voicemail_notes(voicemail: settings.Voicemail) -> Iterator[str]:
+    """Yield what this host lacks for what is wanted."""
+    tools = NEEDS.get(voicemail.audio, "").split(" or ")
+    if voicemail.enabled and voicemail.audio == "mp3" and not any(map(shutil.which, tools)):
+        yield f"recordings go as they are: audio = mp3 needs {' or '.join(tools)}"
+    if voicemail.after_mailing == "delete":
+        try:
+            yield f"after_mailing = delete: messages leave the mailbox {mailbox.way()}"
+        except mailbox.Unsure as error:
+            yield f"messages are kept in the mailbox, although after_mailing = delete: {error}"
 
 
 def _switch(enabled: bool) -> str:
@@ -112,9 +129,36 @@ def missed(options: argparse.Namespace) -> int:
         caller_name=events.clean(options.name),
         dial_status=options.cause,
     )
-    if options.dry_run:
-        return _show_mails(call)
-    status, _, deliver = notify.tell(call)
+    return _show_mails(call) if options.dry_run else _tell(call)
+
+
+def voicemail(options: argparse.Namespace) -> int:
+    """Tell of a recording by hand, the same way as from the dialplan."""
+    format_ = options.recording.rpartition(".")[2]
+    if format_ not in FORMATS:
+        raise UsageError(f"{options.recording}: the recording must end in one of .{', .'.join(FORMATS)}")
+    try:
+        with open(options.recording, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            duration = length_of(format_, size) if options.duration is None else options.duration
+            extensions = events.extensions_in(options.to)
+            event = events.Voicemail(
+                time=time.time() - max(duration, 0),
+                duration=duration,
+                extensions=extensions,
+                caller_number=events.clean(options.caller),
+                caller_name=events.clean(options.name),
+                mailbox=events.clean(options.mailbox) or extensions[0],
+                recording=format_,
+            )
+            return _show_mails(event, options.recording) if options.dry_run else _tell(event, file.fileno())
+    except OSError as error:
+        raise UsageError(f"{options.recording}: {error.strerror}") from None
+
+
+def _tell(event: events.Event, recording: int = -1) -> int:
+    """Make an event durable and deliver it; returns the exit status."""
+    status, _, deliver = notify.tell(event, recording)
     outcome = [status]
     if deliver:
         deliver(outcome.append)
@@ -122,99 +166,26 @@ def missed(options: argparse.Namespace) -> int:
     return EXIT_STATUS[outcome[-1]]
 
 
-def _show_mails(event: events.Event) -> int:
+def _show_mails(event: events.Event, recording: str = "") -> int:
     """Print the mails of an event, decoded for reading."""
     configured = settings.load(settings.location())
     told = told_of(event, configured)
+    attachment: Attachment | None = None
+    if isinstance(event, events.Voicemail) and configured.voicemail.attach:
+        attachment = prepare(recording, event, configured.voicemail)
     for recipient in told.recipients:
-        mail = message_from_bytes(message.compose(event, "dry-run", recipient, configured), policy=policy.default)
+        content = message.compose(event, "dry-run", recipient, configured, attachment)
+        mail = message_from_bytes(content, policy=policy.default)
         body = mail.get_body(("plain",))
         text = str(body.get_content()).replace("\r\n", "\n") if body else ""
         print("".join(f"{name}: {value}\n" for name, value in mail.items()), text, sep="\n")
+        for part in mail.iter_attachments():
+            print(f"[{part.get_filename()}, {part.get_content_type()}, {len(part.get_payload(decode=True))} bytes]\n")
+    if attachment and attachment.remark:
+        print(f"NOTE: {attachment.remark}")
     if not told.recipients:
         print(f"nobody would be told: {told.reason}")
     return os.EX_OK
-
-
-def queue_list(options: argparse.Namespace) -> int:
-    """List what waits and what has failed, a line each."""
-    spool = open_spool()
-    for folder in ("queue", "failed"):
-        for identifier in spool.identifiers(folder):
-            item = Entry.read(spool.directory, identifier, folder)
-            if item is not None:
-                caller, called = item.event.parties()
-                print(f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}")
-    for name in spool.damaged():
-        print(f"{name} damaged: its file is in {spool.directory}/failed/")
-    _say_rest(spool)
-    return os.EX_OK
-
-
-def queue_show(options: argparse.Namespace) -> int:
-    """Show an item whole."""
-    spool = open_spool()
-    for identifier in options.id:
-        item = Entry.read(spool.directory, identifier, _folder(spool, identifier))
-        print(item.to_json() if item else f"{identifier}: gone", end="")
-    return os.EX_OK
-
-
-def queue_run(options: argparse.Namespace) -> int:
-    """Send what is due, with --all everything, and say why the rest waits."""
-    spool = open_spool()
-    spool.sweep()
-    states = notify.run_queue(spool, everything=options.all)
-    if states:
-        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-    if spool.identifiers():
-        _say_rest(spool)
-    return os.EX_TEMPFAIL if spool.identifiers() else os.EX_OK
-
-
-def _say_rest(spool: Spool) -> None:
-    """Say until when the relay is left alone, if it is."""
-    rest = spool.rest()
-    if rest.holds(settings.fingerprint(settings.location())):
-        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
-
-
-def queue_retry(options: argparse.Namespace) -> int:
-    """Put items back as if they had just been queued; who does so wants the relay to be tried again."""
-    spool = open_spool()
-    spool.set_rest(None)
-    for identifier in options.id:
-        entry = _locked(spool, identifier)
-        entry.retry()
-        entry.release()
-        print(f"{identifier}: queued again; it leaves with the next  pbxnotify queue run")
-    return os.EX_OK
-
-
-def queue_remove(options: argparse.Namespace) -> int:
-    """Remove items unsent; what they told of is shown."""
-    spool = open_spool()
-    for identifier in options.id:
-        entry = _locked(spool, identifier)
-        print(entry.item.to_json(), end="")
-        entry.end("skipped", "removed by hand")
-        print(f"{identifier}: removed, nobody has been told")
-    return os.EX_OK
-
-
-def _folder(spool: Spool, identifier: str) -> str:
-    """Return where an item is. Raises UsageError if it is nowhere."""
-    for folder in ("queue", "failed"):
-        if identifier in spool.identifiers(folder):
-            return folder
-    raise UsageError(f"there is no item {identifier}: see  pbxnotify queue list")
-
-
-def _locked(spool: Spool, identifier: str) -> Entry:
-    entry = spool.lock(identifier, _folder(spool, identifier))
-    if entry is None:
-        raise UsageError(f"{identifier} is being sent at this moment: try again in a minute")
-    return entry
 
 
 def _seconds(text: str) -> int:
@@ -237,7 +208,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="pbxnotify", description="Mails people about missed calls on an Asterisk server.")
+    parser = _Parser(prog="pbxnotify", description="Mails people about missed calls and voicemail on Asterisk.")
     parser.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
     parser.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -252,19 +223,27 @@ def _parser() -> _Parser:
     sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
     sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
     sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+    sub = _command(commands, "voicemail", voicemail, "tell of a recording by hand")
+    sub.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
+    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    sub.add_argument("--name", default="", help="the caller's name")
+    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
+    sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
+    sub.add_argument("--duration", type=_seconds, metavar="SECONDS", help="its length (default: measured)")
+    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
     return parser
 
 
 def _queue_commands(parser: _Parser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
-    _command(commands, "list", queue_list, "list what waits and what has failed")
-    sub = _command(commands, "run", queue_run, "send what is due; for cron or a systemd timer, each minute")
+    _command(commands, "list", queue.list_items, "list what waits and what has failed")
+    sub = _command(commands, "run", queue.run, "send what is due; for cron or a systemd timer, each minute")
     sub.add_argument("--all", action="store_true", help="send everything, due or not")
     for name, command, text in (
-        ("show", queue_show, "show items whole"),
-        ("retry", queue_retry, "put failed items back into the queue"),
-        ("remove", queue_remove, "remove items unsent"),
+        ("show", queue.show, "show items whole"),
+        ("retry", queue.retry, "put failed items back into the queue"),
+        ("remove", queue.remove, "remove items unsent"),
     ):
         _command(commands, name, command, text).add_argument("id", nargs="+", metavar="ID")
 

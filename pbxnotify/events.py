@@ -1,4 +1,4 @@
-"""What happened: a missed call or an alert, to and from JSON, and as a line of the log.
+"""What happened: a missed call, a voicemail or an alert, to and from JSON.
 
 These are NamedTuples and not dataclasses because a call waits while this module is imported: ``dataclasses`` is 8 ms of
 that, ``typing.NamedTuple`` 2 ms (Python 3.11).
@@ -6,14 +6,13 @@ that, ``typing.NamedTuple`` 2 ms (Python 3.11).
 
 from __future__ import annotations
 
-import os
 import re
-import syslog
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
+UNKNOWN = -1
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 
 
@@ -50,6 +49,10 @@ class MissedCall(NamedTuple):
     """DIALSTATUS, or how the queue was left; empty if the channel could not say."""
     linked_id: str = ""
     """What all channels of one call have in common, CHANNEL(linkedid)."""
+    unique_id: str = ""
+    """The caller's channel, UNIQUEID."""
+    voicemail: bool = False
+    """The caller left a voicemail afterwards: it is mailed only if the admin says so."""
 
     @property
     def kind(self) -> str:
@@ -65,10 +68,65 @@ class MissedCall(NamedTuple):
         """Return the same call for fewer extensions."""
         return self._replace(extensions=tuple(extension for extension in extensions if extension))
 
+    def aliases(self) -> tuple[str, ...]:
+        """Return none: the keys say it all."""
+        return ()
+
     def parties(self) -> tuple[str, str]:
-        """Return from and to for the log, where a withheld number has no place either."""
-        caller = "private" if self.private else self.caller_number or "unknown"
-        return caller, "&".join(self.extensions)
+        """Return from and to for the log."""
+        return _caller_in_log(self), "&".join(self.extensions)
+
+
+class Voicemail(NamedTuple):
+    """A message that a caller left in a mailbox, for the employees who missed the call."""
+
+    time: float = 0.0
+    """When the message began, in seconds since the epoch."""
+    duration: int = UNKNOWN
+    """How long the message is, in whole seconds; ``UNKNOWN`` if nothing says so."""
+    extensions: tuple[str, ...] = ()
+    caller_number: str = ""
+    caller_name: str = ""
+    private: bool = False
+    linked_id: str = ""
+    unique_id: str = ""
+    mailbox: str = ""
+    context: str = ""
+    """The mailbox's context in voicemail.conf."""
+    number: int = 0
+    """The message's number in its folder, counted from 1 as Asterisk does; 0 if unknown."""
+    folder: str = ""
+    """The directory in which it was left."""
+    message_id: str = ""
+    """What Asterisk calls the message wherever it is moved, ``msg_id``."""
+    place: str = ""
+    """What names the message while its file lies there no more."""
+    recording: str = ""
+    """The format of the recording that is kept with the event (``wav``, ``WAV`` ...); empty if there is none."""
+    trouble: str = ""
+    """Why there is no recording, or what is odd about the message."""
+
+    @property
+    def kind(self) -> str:
+        """Return its name in logs and files."""
+        return "voicemail"
+
+    def keys(self) -> dict[str, str]:
+        """Return the one key: a message is told once, to all who missed the call."""
+        named = self.message_id or self.place
+        return {named: f"voicemail-{named}"} if named else {}
+
+    def aliases(self) -> tuple[str, ...]:
+        """Return a key that is claimed as well: a later script may find the file gone, and not know the ``msg_id``."""
+        return (f"voicemail-{self.place}",) if self.place else ()
+
+    def only(self, keys: Sequence[str]) -> Voicemail:
+        """Return itself: a message has one part."""
+        return self
+
+    def parties(self) -> tuple[str, str]:
+        """Return from and to for the log."""
+        return _caller_in_log(self), "&".join(self.extensions) or self.mailbox
 
 
 class Alert(NamedTuple):
@@ -93,17 +151,30 @@ class Alert(NamedTuple):
         """Return itself: an alert has one part."""
         return self
 
+    def aliases(self) -> tuple[str, ...]:
+        """Return none: the key says it all."""
+        return ()
+
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
         return "pbxnotify", "admin"
 
 
-Event = Union[MissedCall, Alert]
+def _caller_in_log(call: MissedCall | Voicemail) -> str:
+    """Return the caller for the log, where a withheld number has no place either."""
+    return "private" if call.private else call.caller_number or "unknown"
+
+
+Event = Union[MissedCall, Voicemail, Alert]
 Deliver = Callable[[Callable[[str], None]], object]
 """Delivers an event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
 Way = tuple[str, str, "Deliver | None"]
 """How far an event has come: PBXNOTIFYSTATUS, a line for the console, and what is left once the call is let go."""
-KINDS: dict[str, type[MissedCall] | type[Alert]] = {"missed": MissedCall, "alert": Alert}
+KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
+    "missed": MissedCall,
+    "voicemail": Voicemail,
+    "alert": Alert,
+}
 
 
 def missed_call(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:
@@ -122,12 +193,21 @@ def missed_call(channel: Mapping[str, str], argument: str = "", now: float | Non
         time=began,
         duration=int(ended) - int(began),
         extensions=extensions_in(rung),
-        caller_number=clean(channel.get("CALLERID(num)", "")),
-        caller_name=clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
-        private=channel.get("CALLERID(num-pres)", "").startswith("prohib"),
         dial_status=clean(dial_status),
-        linked_id=clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
+        voicemail=bool(channel.get("VM_MESSAGEFILE")) and channel.get("VMSTATUS") != "FAILED",
+        **caller_of(channel),
     )
+
+
+def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a call that say who calls, cleaned."""
+    return {
+        "caller_number": clean(channel.get("CALLERID(num)", "")),
+        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
+        "private": channel.get("CALLERID(num-pres)", "").startswith("prohib"),
+        "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
+        "unique_id": clean(channel.get("UNIQUEID", "")),
+    }
 
 
 def _missed_because(channel: Mapping[str, str]) -> str | None:
@@ -177,43 +257,3 @@ def from_json(record: Mapping[str, Any]) -> Event:
             raise ValueError(f"{field} is {value!r}")
         values[field] = value
     return kind(**values)
-
-
-def open_log(*, to_stderr: bool = False) -> None:
-    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well."""
-    syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr else 0, syslog.LOG_MAIL)
-
-
-open_log()
-
-PRIORITIES = {"deferred": syslog.LOG_WARNING, "failed": syslog.LOG_ERR}
-
-
-def log(state: str, identifier: str, event: Event, reason: str = "") -> str:
-    """Say a change of state in syslog, one line; returns the line.
-
-    ``$PBXNOTIFY_LOG`` names a file that gets the line too, for boxes without a syslog (containers).
-    """
-    caller, called = event.parties()
-    line = f"{state} id={identifier} event={event.kind} from={_word(caller)} to={_word(called)}"
-    if reason:
-        line += f' reason="{clean(reason, 2000).replace(chr(34), chr(39))}"'
-    write_log(PRIORITIES.get(state, syslog.LOG_INFO), line)
-    return f"pbxnotify: {line}"
-
-
-def write_log(priority: int, line: str) -> None:
-    """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names. Never raises: no log may stop a mail."""
-    syslog.syslog(priority, line.replace("\0", " "))
-    path = os.environ.get("PBXNOTIFY_LOG")
-    if path:
-        try:
-            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pbxnotify: {line}\n")
-        except OSError as error:
-            syslog.syslog(syslog.LOG_WARNING, f"cannot write {path}: {error.strerror}")
-
-
-def _word(text: str) -> str:
-    """Return text as one word of a log line."""
-    return re.sub(r'[\s"=]+', "_", clean(text)) or "-"

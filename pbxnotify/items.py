@@ -3,6 +3,7 @@
 Invariants:
 
 - An item is written to tmp/, fsynced, renamed into queue/, and queue/ is fsynced: then it is durable.
+- Its recording lies beside it before it is there, and until it is gone: wherever the item is, so is the recording.
 - It is locked (flock) from birth to removal: a new version is locked before it is renamed over the old one, and who
   gets a lock checks the link count, because the file may have been replaced or removed just before.
 """
@@ -18,8 +19,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from pbxnotify import log, recording
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, from_json, log, to_json, write_log
+from pbxnotify.events import Event, Voicemail, from_json, to_json
 
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
 """What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
@@ -77,7 +79,8 @@ def identifier_of(epoch: float) -> str:
 
 def _new_item(event: Event) -> Item:
     now = time.time()
-    return Item(id=f"{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now)
+    reason = event.trouble if isinstance(event, Voicemail) else ""
+    return Item(id=f"{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now, reason=reason)
 
 
 class Entry:
@@ -92,9 +95,15 @@ class Entry:
         self._lock = lock
 
     @classmethod
-    def new(cls, directory: str, event: Event) -> Entry:
-        """Make an event durable in queue/. Raises SpoolError."""
+    def new(cls, directory: str, event: Event, descriptor: int = -1) -> Entry:
+        """Make an event durable in queue/, with its recording if an open one is given. Raises SpoolError."""
         item = _new_item(event)
+        if descriptor >= 0 and isinstance(event, Voicemail):
+            try:
+                recording.keep(descriptor, recording.path_of(directory, "queue", item.id, event))
+            except OSError as error:
+                why = f"the recording cannot be kept in the spool: {error.strerror or error}"
+                item = item._replace(event=event._replace(recording="", trouble=why), reason=why)
         return cls(directory, item, _write(directory, "queue", item))
 
     @classmethod
@@ -163,6 +172,7 @@ class Entry:
             with suppress(FileNotFoundError):
                 os.unlink(item_path(self._directory, self._folder, self.item.id))
             _sync(self._directory, self._folder)
+            self._drop_recording(self._folder)
         except OSError as error:
             raise trouble(error) from error
         self.item = self.item._replace(reason=reason)
@@ -175,25 +185,50 @@ class Entry:
             os.close(self._lock)
             self._lock = -1
 
+    @property
+    def recording(self) -> str:
+        """Where its recording is; empty if there is none."""
+        return self._recording_in(self._folder)
+
+    def _recording_in(self, folder: str) -> str:
+        return recording.path_of(self._directory, folder, self.item.id, self.item.event)
+
+    def _drop_recording(self, folder: str) -> None:
+        path = self._recording_in(folder)
+        if path:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
     def _move(self, folder: str) -> None:
+        left = self._folder
         try:
+            if self.recording:
+                with suppress(FileExistsError, FileNotFoundError):
+                    os.link(self.recording, self._recording_in(folder))
             os.rename(*(item_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
             _sync(self._directory, folder)
             _sync(self._directory, self._folder)
+            self._drop_recording(left)
         except OSError as error:
             raise trouble(error) from error
         self._folder = folder
 
     def say(self, state: str) -> None:
         """Say a change of state in the log."""
-        self.line = log(state, self.item.id, self.item.event, self.item.reason)
+        self.line = log.state(state, self.item.id, self.item.event, self.item.reason)
 
 
 class Unkept(Entry):
     """An item that no disk would take: it lives as long as this process, and ends in the log if it cannot leave."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, descriptor: int = -1) -> None:
         super().__init__("", _new_item(event), -1)
+        self._descriptor = descriptor
+
+    @property
+    def recording(self) -> str:
+        """Where its recording can be opened, as long as this process lives; empty if there is none."""
+        return f"/proc/{os.getpid()}/fd/{self._descriptor}" if self._descriptor >= 0 else ""
 
     def change(self, **fields: Any) -> None:
         """Remember the new version; there is nowhere else to put it."""
@@ -212,7 +247,7 @@ class Unkept(Entry):
         super().say(state)
         if state == "failed":
             whole = json.dumps(to_json(self.item.event), ensure_ascii=False)
-            write_log(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
+            log.write(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
 
 
 def item_path(directory: str, folder: str, identifier: str) -> str:

@@ -1,4 +1,4 @@
-"""What they read: one mail for one recipient, as bytes for the relay (plain text and HTML).
+"""What they read: one mail for one recipient, as bytes for the relay (plain text and HTML, the recording attached).
 
 Headers with free text are encoded here by ``email.header.Header`` and not by ``EmailMessage``: its folding loses spaces
 of Russian subjects on Python 3.9 to 3.12 and writes invalid encoded words on 3.13.0, and an encoded word in a caller's
@@ -7,37 +7,52 @@ name could become a header of its own (CVE-2024-6923). Caller text never goes in
 
 from __future__ import annotations
 
+import html
+import re
 import socket
 import zlib
+from collections.abc import Iterator
 from datetime import datetime, timezone, tzinfo
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pbxnotify import templates
-from pbxnotify.events import Alert, Event, MissedCall, clean
+from pbxnotify.events import UNKNOWN, Alert, Event, MissedCall, Voicemail, clean
+from pbxnotify.formats import FORMATS
 from pbxnotify.recipients import Recipient, find_employee
 
 if TYPE_CHECKING:
+    from pbxnotify.attachment import Attachment
     from pbxnotify.settings import Settings
 
 LONGEST_HEADER = 200
 """Characters of a subject."""
 
 
-def compose(event: Event, identifier: str, recipient: Recipient, settings: Settings) -> bytes:
+def compose(
+    event: Event, identifier: str, recipient: Recipient, settings: Settings, attachment: Attachment | None = None
+) -> bytes:
     """Return the mail about an event for one recipient.
 
     ``identifier`` is the item's: with the address it makes the Message-ID, so that a second copy carries the same one.
+    ``attachment`` is a voicemail's recording; None if none is wanted.
     """
     texts, parameters = _texts(event, recipient, settings), _parameters(event, recipient, settings)
     subject = clean(templates.fill(texts.subject, parameters), LONGEST_HEADER)
-    text, page = _body(texts, parameters)
+    notes = list(_notes(event, recipient, settings, attachment, parameters)) if isinstance(event, Voicemail) else []
+    text, page = _body(texts, parameters, notes)
     body = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     body.set_content(text)
     body.add_alternative(page, subtype="html")
+    if attachment and attachment.content and isinstance(event, Voicemail):
+        format_ = FORMATS[attachment.format]
+        maintype, _, subtype = format_.mime_type.partition("/")
+        name = f"{_file_name(event, settings)}.{format_.extension}"
+        body.add_attachment(attachment.content, maintype=maintype, subtype=subtype, filename=name)
     sender = settings.smtp.sender_address
     headers = {
         "From": _address(settings.smtp.sender_name or parameters["PBX_NAME"], sender),
@@ -66,46 +81,129 @@ def _address(name: str, address: str) -> str:
     return f"{_encoded(name, 'From')} <{address}>"
 
 
-def _body(texts: templates.Texts, parameters: dict[str, str]) -> tuple[str, str]:
-    """Return body and footer as plain text and as an HTML page."""
+def _body(texts: templates.Texts, parameters: dict[str, str], notes: list[tuple[str, str]]) -> tuple[str, str]:
+    """Return body, notes and footer as plain text and as an HTML page."""
     body_text, body_page = templates.as_text_and_html(texts.body, parameters)
     footer_text, footer_page = templates.as_text_and_html(texts.footer, parameters)
+    body_text = "\n\n".join([body_text.rstrip("\n"), *(text for text, _ in notes)]) if notes else body_text
+    notes_page = "".join(f"<p>{page}</p>\n" for _, page in notes)
     text = f"{body_text}\n\n-- \n{footer_text}" if footer_text else f"{body_text}\n"
     if "<html" in body_page.lower():
         before, end, after = body_page.rpartition("</body>")
-        return text, f"{before}{footer_page}{end}{after}" if end else f"{body_page}{footer_page}"
-    page = f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n<div>{body_page}</div>\n'
+        added = notes_page + footer_page
+        return text, f"{before}{added}{end}{after}" if end else f"{body_page}{added}"
+    page = f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n<div>{body_page}</div>\n{notes_page}'
     if footer_page:
         page += f'<div style="margin-top:1em;color:#777">{footer_page}</div>\n'
     return text, f"{page}</body></html>\n"
 
 
+def _notes(
+    voicemail: Voicemail,
+    recipient: Recipient,
+    settings: Settings,
+    attachment: Attachment | None,
+    parameters: dict[str, str],
+) -> Iterator[tuple[str, str]]:
+    """Yield what is said of the recording below the text, as plain text and as HTML.
+
+    That it could not be attached is said whatever the admin's text is; where to listen else, only in our own text.
+    """
+    notes, url = templates.NOTES[recipient.language], parameters["HISTORY_URL"]
+    own_text = bool(settings.voicemail.body)
+    why = ""
+    if attachment and not attachment.content:
+        silent = not voicemail.recording and voicemail.duration == 0
+        why = "too large" if attachment.too_large else "silent" if silent else "missing"
+    elif not attachment and not own_text and not url:
+        why = "not attached"
+    if why:
+        size = f"{attachment.too_large / 1048576:.1f}" if attachment else ""
+        yield templates.as_text_and_html(notes[why], {**parameters, "RECORDING_MB": size})
+    if url and not own_text:
+        yield f"{notes['history']}: {url}", templates.link(html.escape(url), notes["history"])
+
+
+def _file_name(voicemail: Voicemail, settings: Settings) -> str:
+    """Return the date and the caller as the name of a file on any system: only letters, digits, + - and _."""
+    began = datetime.fromtimestamp(voicemail.time, _zone(settings)).strftime("%Y-%m-%d_%H-%M-%S")
+    shown = not voicemail.private or settings.notifications.show_private_numbers
+    caller = (voicemail.caller_number or voicemail.caller_name) if shown else ""
+    return f"{began}_{re.sub('[^0-9A-Za-z+]+', '-', caller)[:40]}".rstrip("_-")
+
+
 def _texts(event: Event, recipient: Recipient, settings: Settings) -> templates.Texts:
     """Return the admin's templates, where there are none the texts of the recipient's language."""
+    language = recipient.language
     if isinstance(event, Alert):
-        return templates.ALERT[recipient.language]
-    own, built_in = settings.missed_calls, templates.MISSED_CALL[recipient.language]
+        return templates.ALERT[language]
+    if isinstance(event, Voicemail):
+        built_in, voicemail = templates.VOICEMAIL[language], settings.voicemail
+        own_texts = map(templates.unescaped, (voicemail.subject, voicemail.body, voicemail.footer))
+        return templates.Texts(*(own or text for own, text in zip(own_texts, vars(built_in).values())))
+    own, built_in = settings.missed_calls, templates.MISSED_CALL[language]
     return templates.Texts(own.subject or built_in.subject, own.body or built_in.body, own.footer or built_in.footer)
 
 
 def _parameters(event: Event, recipient: Recipient, settings: Settings) -> dict[str, str]:
     """Return the value of each parameter; none is empty but HISTORY_URL."""
-    both = {"PBX_NAME": pbx_name(settings), "HISTORY_URL": settings.notifications.history_url}
+    both = {"PBX_NAME": pbx_name(settings), "HISTORY_URL": _history_url(event, settings)}
     if isinstance(event, Alert):
         date = _date(event.time, settings)
         return {**both, "ALERT_SUBJECT": event.subject, "ALERT_BODY": event.body, "ALERT_DATE": date}
+    if isinstance(event, Voicemail):
+        return {**both, **_voicemail_parameters(event, recipient, settings)}
     return {**both, **_missed_call_parameters(event, recipient, settings)}
 
 
-def _missed_call_parameters(call: MissedCall, recipient: Recipient, settings: Settings) -> dict[str, str]:
+def _history_url(event: Event, settings: Settings) -> str:
+    """Return the address of this call in the call history."""
+    ids = {} if isinstance(event, Alert) else {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
+    safe = {name: quote(value, safe="") for name, value in ids.items()}
+    return templates.fill(settings.notifications.history_url, safe) if safe else ""
+
+
+def _caller(call: MissedCall | Voicemail, recipient: Recipient, settings: Settings) -> tuple[str, str]:
+    """Return the caller's name, empty if it says no more than the number, and the number."""
     words = templates.WORDS[recipient.language]
     withheld = call.private and not settings.notifications.show_private_numbers
     number = words["private"] if withheld else call.caller_number or words["unknown"]
     known = "" if withheld else call.caller_name or _name_of(call.caller_number, settings)
-    name = known if known != number else ""
-    called = ", ".join(recipient.extensions) or words["nobody"]
+    return known if known != number else "", number
+
+
+def _called(recipient: Recipient, settings: Settings) -> tuple[str, str]:
+    """Return the names of those who were called, and their extensions."""
+    nobody = templates.WORDS[recipient.language]["nobody"]
     names = (_name_of(extension, settings) or extension for extension in recipient.extensions)
-    whom = ", ".join(names) or words["nobody"]
+    return ", ".join(names) or nobody, ", ".join(recipient.extensions) or nobody
+
+
+def _voicemail_parameters(voicemail: Voicemail, recipient: Recipient, settings: Settings) -> dict[str, str]:
+    words = templates.WORDS[recipient.language]
+    name, number = _caller(voicemail, recipient, settings)
+    whom, called = _called(recipient, settings)
+    seconds, mailbox = voicemail.duration, voicemail.mailbox or words["no mailbox"]
+    return {
+        "VM_DATE": _date(voicemail.time, settings),
+        "VM_CALLERID": f'"{name}" <{number}>' if name else number,
+        "VM_DUR": words["no length"] if seconds == UNKNOWN else f"{seconds // 60}:{seconds % 60:02}",
+        "VM_CALLER_NAME": name or number,
+        "VM_CALLER_NUM": number,
+        "VM_CIDNAME": name or number,
+        "VM_CIDNUM": number,
+        "VM_NAME": whom if recipient.extensions else _name_of(voicemail.mailbox, settings) or mailbox,
+        "VM_MSGNUM": str(voicemail.number or "?"),
+        "VM_MAILBOX": mailbox,
+        "VM_CONTEXT": voicemail.context or "default",
+        "VM_FROM": f"{name}, {number}" if name else number,
+        "VM_WHOM": whom if whom == called else f"{whom} ({called})",
+    }
+
+
+def _missed_call_parameters(call: MissedCall, recipient: Recipient, settings: Settings) -> dict[str, str]:
+    name, number = _caller(call, recipient, settings)
+    whom, called = _called(recipient, settings)
     return {
         "NOTIFICATION_MISSEDCAUSE": "NOANSWER",
         "NOTIFICATION_CALLERID": number,

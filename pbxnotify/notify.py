@@ -27,13 +27,20 @@ def missed_call(channel: Mapping[str, str], argument: str) -> events.Way:
     return tell(call)
 
 
-def tell(event: events.Event) -> events.Way:
-    """Make an event durable; what the disk does not take is delivered once from memory."""
+def voicemail(left: tuple[events.Voicemail, int] | None) -> events.Way:
+    """Tell of a message and its recording, if one was left."""
+    if left is None:
+        return "SKIPPED", "pbxnotify: skipped: nobody left a message", None
+    return tell(*left)
+
+
+def tell(event: events.Event, recording: int = -1) -> events.Way:
+    """Make an event durable, with its recording; what the disk does not take is delivered once from memory."""
     try:
         spool = open_spool()
-        entry = spool.add(event)
+        entry = spool.add(event, recording)
     except SpoolError as error:
-        unkept = Unkept(event)
+        unkept = Unkept(event, recording)
         unkept.change(reason=str(error))
         return "FAILED", f"pbxnotify: {error}: trying to send at once", lambda report: _report(report, deliver(unkept))
     if entry is None:
@@ -95,7 +102,7 @@ def deliver(entry: Entry, spool: Spool | None = None) -> str:
         if untold:
             with smtp.Relay(configured.smtp) as relay:
                 attempt.send(relay, untold, configured)
-        return attempt.settle()
+        return attempt.settle(configured)
     except (RelayUnavailable, RelayMisconfigured, SettingsError) as error:
         return attempt.relay_failed(error)
     except PbxnotifyError:

@@ -1,11 +1,11 @@
-"""Who is told: the employees who missed a call, else the common address; the administrator for an alert."""
+"""Who is told: the employees who missed a call, and the common addresses; the administrator for an alert."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pbxnotify.events import Alert, Event, MissedCall
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.settings import Employee, Settings
 from pbxnotify.values import DIAL_STATUSES, SHORTEST_MOBILE, national
 
@@ -36,6 +36,8 @@ def told_of(event: Event, settings: Settings) -> Told:
         return Told(reason="notifications are switched off", switched_off=True)
     if isinstance(event, Alert):
         return _told_of_alert(settings)
+    if isinstance(event, Voicemail):
+        return _told_of_voicemail(event, settings)
     return _told_of_missed_call(event, settings)
 
 
@@ -45,10 +47,35 @@ def _told_of_alert(settings: Settings) -> Told:
     return Told(recipients, "" if recipients else "admin_email is empty")
 
 
+def _told_of_voicemail(voicemail: Voicemail, settings: Settings) -> Told:
+    """Return the employees who missed the call, if they have an e-mail, and always the common address."""
+    if not settings.voicemail.enabled:
+        return Told(reason="voicemail mails are switched off", switched_off=True)
+    recipients: list[Recipient] = []
+    for extension in voicemail.extensions:
+        employee = find_employee(extension, settings.employees)
+        if employee is not None and employee.voicemail:
+            recipients += _at_work(employee, extension, settings)
+    language = settings.notifications.language
+    recipients += (Recipient(address, language, voicemail.extensions) for address in settings.voicemail.email)
+    if not recipients:
+        who = ", ".join(voicemail.extensions) or "it"
+        return Told(reason=f"{who} is no employee with an e-mail who wants voicemail, and [voicemail] email is empty")
+    return Told(_each_once(recipients))
+
+
+def _at_work(employee: Employee, extension: str, settings: Settings) -> Iterable[Recipient]:
+    """Return an employee's addresses, each told about this extension."""
+    language = employee.language or settings.notifications.language
+    return (Recipient(address, language, (extension,)) for address in employee.emails)
+
+
 def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
     missed_calls = settings.missed_calls
     if not missed_calls.enabled:
         return Told(reason="missed calls are switched off", switched_off=True)
+    if call.voicemail and not missed_calls.after_voicemail and _is_told_by_voicemail(call, settings):
+        return Told(reason="the caller left a voicemail, and after_voicemail is off")
     if call.dial_status in DIAL_STATUSES and call.dial_status not in missed_calls.causes:
         return Told(reason=f"{call.dial_status} is not among the causes")
     if not missed_calls.internal_calls and _is_internal(call, settings):
@@ -63,8 +90,7 @@ def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
         elif employee is None or not employee.emails:
             fits_nobody.append(extension)
         else:
-            language = employee.language or settings.notifications.language
-            recipients += (Recipient(address, language, (extension,)) for address in employee.emails)
+            recipients += _at_work(employee, extension, settings)
     if fits_nobody:
         language = settings.notifications.language
         recipients += (Recipient(address, language, tuple(filter(None, fits_nobody))) for address in missed_calls.email)
@@ -72,6 +98,12 @@ def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
         return Told(reason=f"{', '.join(opted_out)} does not want missed-call mails")
     reason = "" if recipients else f"{', '.join(fits_nobody) or 'the call'} fits no employee with an e-mail"
     return Told(_each_once(recipients), reason and f"{reason}, and [missed_calls] email is empty")
+
+
+def _is_told_by_voicemail(call: MissedCall, settings: Settings) -> bool:
+    """Return whether the mail about the voicemail says it all: one that reaches nobody would lose the call."""
+    told = _told_of_voicemail(Voicemail(extensions=call.extensions), settings)
+    return bool(told.recipients) or told.switched_off
 
 
 def _is_internal(call: MissedCall, settings: Settings) -> bool:

@@ -18,6 +18,8 @@ PORTS = {"tls": 465, "starttls": 587, "none": 25}
 PASSWORD_COMMAND_TIMEOUT = 10
 """Seconds."""
 HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
+HOW_TO_VOICEMAIL_SUBJECT = "a text with VM_ parameters in it; empty: the text of the recipient's language"
+HOW_TO_TEXT = "a text or HTML between three quotes; empty: the built-in text"
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,9 @@ class Notifications:
     timezone: str = option(values.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
     date_format: str = option(values.date_format, "%Y-%m-%d %H:%M:%S", "a date as strftime takes it")
     history_url: str = option(
-        values.link, "", "the address of your call history, https://..., for HISTORY_URL; empty: none"
+        values.link,
+        "",
+        "https://..., LINKEDID and UNIQUEID in it become the call's; empty: there is no call history",
     )
     show_private_numbers: bool = option(yes_or_no, False, "yes to show numbers that callers withhold, or no")
 
@@ -165,13 +169,34 @@ class MissedCalls:
     )
     causes: tuple[str, ...] = option(values.cause, values.CAUSES, f"words out of {', '.join(values.DIAL_STATUSES)}")
     internal_calls: bool = option(yes_or_no, True, "yes, or no to leave out calls between employees")
+    after_voicemail: bool = option(
+        yes_or_no, False, "yes to tell of a missed call although a voicemail was left, or no"
+    )
     subject: str = option(values.line, "", HOW_TO_SUBJECT, "Subject / Тема")
-    body: str = option(
-        values.lines, "", "a text or HTML between three quotes; empty: the built-in text", "Text / Текст"
+    body: str = option(values.lines, "", HOW_TO_TEXT, "Text / Текст")
+    footer: str = option(values.lines, "", HOW_TO_TEXT, "Footer / Подвал")
+
+
+@dataclass(frozen=True)
+class Voicemail:
+    """The mails about voicemail; an empty template is the built-in text of the recipient's language."""
+
+    enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about voicemail")
+    email: tuple[str, ...] = option(
+        values.address,
+        (),
+        "name@example.com, several with commas between; always gets it, whoever missed the call",
+        "Single e-mail for voicemail / Единый Email для отправки сообщений голосовой почты",
     )
-    footer: str = option(
-        values.lines, "", "a text or HTML between three quotes; empty: the built-in text", "Footer / Подвал"
+    attach: bool = option(yes_or_no, True, "yes to attach the recording, or no")
+    audio: str = option(values.audio, "wav", "as-is, mp3 (small; needs lame or ffmpeg) or wav (plays everywhere)")
+    max_attachment: int = option(values.megabytes, 14, "the largest recording that is attached, in MB, 1 to 100")
+    after_mailing: str = option(
+        values.after_mailing, "keep", "keep, or delete to empty the mailbox of what was mailed with its recording"
     )
+    subject: str = option(values.line, "", HOW_TO_VOICEMAIL_SUBJECT, "Subject / Тема")
+    body: str = option(values.lines, "", HOW_TO_TEXT, "Text / Текст")
+    footer: str = option(values.lines, "", HOW_TO_TEXT, "Footer / Подвал")
 
 
 @dataclass(frozen=True)
@@ -197,10 +222,17 @@ class Settings:
     smtp: Smtp = Smtp()
     notifications: Notifications = Notifications()
     missed_calls: MissedCalls = MissedCalls()
+    voicemail: Voicemail = Voicemail()
     employees: tuple[Employee, ...] = ()
 
 
-SECTIONS = {"smtp": Smtp, "notifications": Notifications, "missed_calls": MissedCalls, "employees": Employee}
+SECTIONS = {
+    "smtp": Smtp,
+    "notifications": Notifications,
+    "missed_calls": MissedCalls,
+    "voicemail": Voicemail,
+    "employees": Employee,
+}
 
 
 def location(option: str | None = None) -> Path:
@@ -225,9 +257,10 @@ def load(path: Path) -> Settings:
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)
     notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
+    voicemail = ini.fill(Voicemail, "voicemail")
     employees = tuple(_employees(ini))
     ini.raise_problems()
-    return Settings(path, smtp.connection(), notifications, missed_calls, employees)
+    return Settings(path, smtp.connection(), notifications, missed_calls, voicemail, employees)
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:

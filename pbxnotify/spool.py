@@ -13,8 +13,9 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
+from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, log, write_log
+from pbxnotify.events import Event
 from pbxnotify.items import Entry, item_path, trouble
 
 FOLDERS = ("tmp", "queue", "done", "failed")
@@ -49,17 +50,22 @@ class Spool:
     def __init__(self, directory: str) -> None:
         self.directory = directory
 
-    def add(self, event: Event) -> Entry | None:
-        """Make an event durable and return its item, locked; None if all of it is told already. Raises SpoolError."""
+    def add(self, event: Event, recording: int = -1) -> Entry | None:
+        """Make an event durable and return its item, locked; None if all of it is told already. Raises SpoolError.
+
+        ``recording`` is the descriptor of a voicemail's recording, open for reading.
+        """
         keys = event.keys()
         if keys and all(os.path.exists(self._key(key)) for key in keys.values()):
-            log("skipped", "-", event, "told already")
+            log.state("skipped", "-", event, "told already")
             return None
-        entry = Entry.new(self.directory, event)
+        entry = Entry.new(self.directory, event, recording)
         fresh = [part for part, key in keys.items() if self._claim(key)]
         if keys and not fresh:
             entry.end("skipped", "told already")
             return None
+        for alias in event.aliases():
+            self._claim(alias)
         if len(fresh) < len(keys):
             entry.change(event=event.only(fresh))
         entry.say("queued")
@@ -78,11 +84,13 @@ class Spool:
         try:
             return Entry.locked(self.directory, identifier, folder)
         except (ValueError, TypeError) as error:
-            write_log(
+            log.write(
                 syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
             )
         path = item_path(self.directory, folder, identifier)
         with suppress(OSError):
+            for recording in self._beside(folder, identifier):
+                os.rename(recording, os.path.join(self.directory, "failed", os.path.basename(recording)))
             os.rename(path, f"{item_path(self.directory, 'failed', identifier)}.damaged")
         return None
 
@@ -113,12 +121,30 @@ class Spool:
             os.rename(temporary, path)
 
     def sweep(self) -> None:
-        """Remove keys older than a day, and what killed processes left in tmp/."""
+        """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
         for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
             for entry in os.scandir(os.path.join(self.directory, folder)):
                 with suppress(OSError):
                     if entry.stat().st_mtime < time.time() - age:
                         os.unlink(entry.path)
+        for folder in ("queue", "failed"):
+            names = os.listdir(os.path.join(self.directory, folder))
+            items = {name.partition(".")[0] for name in names if name.endswith((".json", ".json.damaged"))}
+            for name in names:
+                path = os.path.join(self.directory, folder, name)
+                with suppress(OSError):
+                    # A link has the recording's own mtime; its ctime says when it was made.
+                    if name.partition(".")[0] not in items and os.stat(path).st_ctime < time.time() - LEFT_OVER:
+                        os.unlink(path)
+
+    def _beside(self, folder: str, identifier: str) -> list[str]:
+        """Return the recording beside an item whose file cannot be read."""
+        names = os.listdir(os.path.join(self.directory, folder))
+        return [
+            os.path.join(self.directory, folder, name)
+            for name in names
+            if name.startswith(f"{identifier}.") and not name.endswith(".json")
+        ]
 
     def _key(self, key: str) -> str:
         safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
@@ -172,7 +198,7 @@ def open_spool() -> Spool:
         _refuse_foreign(directory)
         if os.stat(directory).st_mode & 0o077:
             os.chmod(directory, 0o700)
-            write_log(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
+            log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
         for folder in FOLDERS:
             with suppress(FileExistsError):
                 os.mkdir(os.path.join(directory, folder), 0o700)

@@ -17,6 +17,8 @@ from typing import Any
 LANGUAGES = ("en", "ru")
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
+AUDIO = ("as-is", "mp3", "wav")
+AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
 SHORTEST_MOBILE = 5
@@ -103,6 +105,27 @@ def port(value: str) -> int:
 def seconds(value: str) -> int:
     """Take a time-out in seconds."""
     return number(value, 600)
+
+
+def megabytes(value: str) -> int:
+    """Take a size that a mail may have."""
+    return number(value, 100)
+
+
+def audio(value: str) -> str:
+    """Take a way to attach a recording."""
+    return _one_of(AUDIO, value)
+
+
+def after_mailing(value: str) -> str:
+    """Take what becomes of a message once it is mailed."""
+    return _one_of(AFTER_MAILING, value)
+
+
+def _one_of(words: tuple[str, ...], value: str) -> str:
+    if value.lower() not in words:
+        raise ValueError(f"is none of {', '.join(words)}{did_you_mean(value, words)}")
+    return value.lower()
 
 
 def address(value: str) -> str:

@@ -80,6 +80,8 @@ def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # typ
         "private": False,
         "dial_status": "NOANSWER",
         "linked_id": "1795478867.0",
+        "unique_id": "1795478867.0",
+        "voicemail": False,
     }
     assert far_end.status == "QUEUED"
 

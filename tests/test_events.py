@@ -9,7 +9,7 @@ from far_end import RANG_OUT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxnotify import events
+from pbxnotify import events, log
 from pbxnotify.events import Alert, MissedCall
 
 NOW = 1795478890.4
@@ -61,7 +61,9 @@ def test_not_missed(variables: dict[str, str]) -> None:
 
 def test_a_channel_that_could_not_be_asked_is_told() -> None:
     call = events.missed_call({"CALLERID(num)": "5551212", "UNIQUEID": "1795478867.0"}, "101", NOW)
-    assert call == MissedCall(1795478867.0, 23, ("101",), "5551212", linked_id="1795478867.0")
+    assert call == MissedCall(
+        1795478867.0, 23, ("101",), "5551212", linked_id="1795478867.0", unique_id="1795478867.0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_a_withheld_number_is_not_in_the_log() -> None:
     call = missed(**{"CALLERID(num-pres)": "prohib_passed_screen"})
     assert call is not None
     assert call.private
-    assert "5551212" not in events.log("queued", "1", call)
+    assert "5551212" not in log.state("queued", "1", call)
 
 
 CALL = MissedCall(1795478867.0, 23, ("101", "102"), "555", "Иван", True, "BUSY", "1795478867.0")
@@ -160,7 +162,7 @@ def test_a_damaged_record(record: dict[str, object]) -> None:
 def test_a_log_line_stays_one_line(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("PBXNOTIFY_LOG", str(tmp_path / "log"))
     call = CALL._replace(caller_number="5\n6 state=sent", private=False)
-    assert events.log("queued", "1", call, 'said "no"\r\nand left') == (
+    assert log.state("queued", "1", call, 'said "no"\r\nand left') == (
         "pbxnotify: queued id=1 event=missed from=5_6_state_sent to=101&102 reason=\"said 'no' and left\""
     )
     assert len((tmp_path / "log").read_text().splitlines()) == 1
@@ -168,4 +170,4 @@ def test_a_log_line_stays_one_line(tmp_path, monkeypatch) -> None:  # type: igno
 
 def test_a_log_file_that_cannot_be_written_raises_nothing(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("PBXNOTIFY_LOG", str(tmp_path / "missing" / "log"))
-    assert events.log("queued", "1", CALL)
+    assert log.state("queued", "1", CALL)

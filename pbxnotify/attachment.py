@@ -1,0 +1,110 @@
+"""What is attached to a voicemail mail: the recording as people can play it, or the reason why there is none.
+
+The tools that convert are looked for when they are needed, and nothing depends on them: without one, or when it fails
+or takes too long, the recording goes as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pbxnotify.events import clean
+from pbxnotify.formats import FORMATS, PCM
+
+if TYPE_CHECKING:
+    from pbxnotify.events import Voicemail
+    from pbxnotify.settings import Voicemail as VoicemailSettings
+
+MEGABYTE = 1024 * 1024
+CONVERSION_TIMEOUT = 60
+"""Seconds for one tool."""
+MP3_SAVES = 5
+"""How many times smaller than PCM an MP3 of 24 kbit/s is."""
+NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}
+"""The tools that make a format."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The recording as it is attached; without content it is not, because it is missing or ``too_large``."""
+
+    content: bytes = b""
+    format: str = ""
+    too_large: int = 0
+    """The recording's bytes, if they are too many."""
+    remark: str = ""
+    """What the log should say of it."""
+
+
+def prepare(path: str, voicemail: Voicemail, settings: VoicemailSettings) -> Attachment:
+    """Return the recording at a path as the settings want it attached; never raises OSError."""
+    if not voicemail.recording:
+        return Attachment(remark=voicemail.trouble)
+    limit = settings.max_attachment * MEGABYTE
+    try:
+        size = os.stat(path).st_size
+        converted = _converted(path, voicemail.recording, settings.audio, size, limit)
+        if 0 < len(converted.content) <= limit:
+            return converted
+        if size > limit:
+            remark = f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"
+            return Attachment(too_large=size, remark=remark)
+        with open(path, "rb") as file:
+            return Attachment(file.read(limit), voicemail.recording, remark=converted.remark)
+    except OSError as error:
+        return Attachment(remark=f"the recording cannot be read: {error.strerror}")
+
+
+def _converted(path: str, format_: str, audio: str, size: int, limit: int) -> Attachment:
+    """Return the recording in the wanted format; without content if it has that already, or cannot be converted."""
+    if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PCM):
+        return Attachment()
+    if size > limit * (MP3_SAVES if audio == "mp3" else 1):
+        return Attachment()
+    troubles = []
+    for tool, command in _commands(path, format_, audio):
+        if shutil.which(tool):
+            content, trouble = _output_of(command, audio)
+            if content:
+                return Attachment(content, audio)
+            troubles.append(f"{tool}: {trouble}")
+    why = "; ".join(troubles) or f"{NEEDS[audio]} is not installed"
+    return Attachment(remark=f"the recording goes as it is, not as {audio}: {why}")
+
+
+def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the tools that can convert a format and their command lines, which want the output's path added."""
+    sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
+    if audio == "wav" and sox:
+        yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
+    if audio == "mp3" and format_ in (*PCM, "WAV"):
+        yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
+    quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
+    source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
+    yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
+
+
+def _output_of(command: list[str], audio: str) -> tuple[bytes, str]:
+    """Return what a tool made, or what went wrong. It runs behind everything else: this host carries calls."""
+    with tempfile.NamedTemporaryFile(prefix="pbxnotify-", suffix=f".{audio}") as output:
+        try:
+            done = subprocess.run(
+                ["nice", *command, output.name],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=CONVERSION_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return b"", f"not finished after {CONVERSION_TIMEOUT} s"
+        if done.returncode:
+            said = clean(done.stderr.decode(errors="replace"))
+            return b"", f"exit status {done.returncode} {said}".rstrip()
+        return output.read(), "it made nothing"

@@ -1,0 +1,53 @@
+"""What is said in syslog: one line for each change of state, always of the same form.
+
+pbxnotify: STATE id=... event=missed|voicemail|alert from=... to=... reason="..."
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import syslog
+import time
+
+from pbxnotify.events import Event, clean
+
+
+def open_syslog(*, to_stderr: bool = False) -> None:
+    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well."""
+    syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr else 0, syslog.LOG_MAIL)
+
+
+open_syslog()
+
+PRIORITIES = {"deferred": syslog.LOG_WARNING, "failed": syslog.LOG_ERR}
+
+
+def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
+    """Say a change of state in syslog, one line; returns the line.
+
+    ``$PBXNOTIFY_LOG`` names a file that gets the line too, for boxes without a syslog (containers).
+    """
+    caller, called = event.parties()
+    line = f"{name} id={identifier} event={event.kind} from={_word(caller)} to={_word(called)}"
+    if reason:
+        line += f' reason="{clean(reason, 2000).replace(chr(34), chr(39))}"'
+    write(PRIORITIES.get(name, syslog.LOG_INFO), line)
+    return f"pbxnotify: {line}"
+
+
+def write(priority: int, line: str) -> None:
+    """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names. Never raises: no log may stop a mail."""
+    syslog.syslog(priority, line.replace("\0", " "))
+    path = os.environ.get("PBXNOTIFY_LOG")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pbxnotify: {line}\n")
+        except OSError as error:
+            syslog.syslog(syslog.LOG_WARNING, f"cannot write {path}: {error.strerror}")
+
+
+def _word(text: str) -> str:
+    """Return text as one word of a log line."""
+    return re.sub(r'[\s"=]+', "_", clean(text)) or "-"

@@ -1,0 +1,166 @@
+"""A message leaves its mailbox, safely beside a running Asterisk, and the message waiting lamp follows.
+
+Asterisk's own command does it where there is one (``voicemail remove``: Asterisk 22 has it, 16 has not). Else the files
+are removed under the lock that app_voicemail takes (main/app.c, ast_lock_path), and no other message is renumbered:
+somebody may be listening to the mailbox, and app_voicemail remembers what to delete by number. It closes the gap itself
+when the mailbox is opened next (open_mailbox, resequence_mailbox), and then it looks at the lamp as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pbxnotify.events import Voicemail, clean
+from pbxnotify.voicemail import FOLDERS, read
+
+COMMAND_TIMEOUT = 10
+"""Seconds for one command to Asterisk."""
+LOCK_TIMEOUT = 5.0
+"""Seconds for which app_voicemail tries to get a lock; so do we."""
+SBIN = "/usr/sbin:/usr/local/sbin"
+LAMP = "lamp@pbxnotify"
+"""The extension in extensions_pbxnotify.conf that holds the line while VoiceMailMain opens and closes a mailbox."""
+
+
+class Unsure(Exception):
+    """There is no way here that is safe beside a running Asterisk; says why."""
+
+
+def remove(message: Voicemail) -> str:
+    """Remove a message that everybody has from its mailbox; returns what became of it, as part of a sentence."""
+    try:
+        return _remove(message)
+    except (Unsure, OSError) as error:
+        return f"kept in the mailbox: {error}"
+
+
+def way() -> str:
+    """Return how messages are removed on this host. Raises Unsure."""
+    if _has_own_command():
+        return "by Asterisk's own command (voicemail remove)"
+    _require_lock_and_lamp()
+    return "under the mailbox's lock (this Asterisk has no command for it)"
+
+
+def _remove(message: Voicemail) -> str:
+    safe = r"[\w.+*#-]{1,80}"
+    if not all(re.fullmatch(safe, word) for word in (message.mailbox, message.context, message.message_id)):
+        raise Unsure("nothing names it for certain (its message information file was missing or odd)")
+    if not _find(message):
+        return "it had left the mailbox already"
+    if _has_own_command():
+        _remove_by_command(message)
+        return "removed from the mailbox"
+    _require_lock_and_lamp()
+    _remove_under_lock(message)
+    asterisk(f"channel originate Local/{LAMP} application VoiceMailMain {message.mailbox}@{message.context},s")
+    return "removed from the mailbox"
+
+
+def _find(message: Voicemail) -> str:
+    """Return the path without extension where a message is by now; empty if it is nowhere."""
+    mailbox = os.path.dirname(message.folder)
+    for folder in dict.fromkeys((os.path.basename(message.folder), *FOLDERS)):
+        for file in sorted(Path(mailbox, folder).glob("msg*.txt")):
+            if read(str(file.with_suffix(""))).message_id == message.message_id:
+                return str(file.with_suffix(""))
+    return ""
+
+
+def _has_own_command() -> bool:
+    return "Usage:" in asterisk("core show help voicemail remove")
+
+
+def _remove_by_command(message: Voicemail) -> None:
+    folder = os.path.basename(os.path.dirname(_find(message)))
+    said = asterisk(f"voicemail remove {message.mailbox} {message.context} {folder} {message.message_id}")
+    if _find(message):
+        raise Unsure(f"Asterisk said: {clean(said)}")
+
+
+def _require_lock_and_lamp() -> None:
+    """Raise Unsure unless the lock is the usual one, and the dialplan has what refreshes the lamp."""
+    if re.search(r"^\s*lockmode\s*=>?\s*flock", _asterisk_conf(), re.MULTILINE):
+        raise Unsure("asterisk.conf says lockmode = flock, and this Asterisk has no command that removes a message")
+    if "'lamp'" not in asterisk(f"dialplan show {LAMP}"):
+        raise Unsure(
+            "this Asterisk has no command that removes a message, and its dialplan does not"
+            ' #include "extensions_pbxnotify.conf", which would put the message waiting lamp right'
+        )
+
+
+def _asterisk_conf() -> str:
+    with suppress(OSError):
+        return Path(os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk", "asterisk.conf").read_text(errors="replace")
+    return ""
+
+
+def _remove_under_lock(message: Voicemail) -> None:
+    """Remove the files of a message, the information file first: a message without it is none for app_voicemail."""
+    folder = os.path.dirname(_find(message))
+    with _locked(folder):
+        path = _find(message)
+        if os.path.dirname(path) != folder:
+            raise Unsure("it was being moved at that moment")
+        os.unlink(f"{path}.txt")
+        for file in Path(folder).glob(f"{os.path.basename(path)}.*"):
+            file.unlink()
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Hold app_voicemail's lock of a folder: a hard link named .lock. Raises Unsure."""
+    own = os.path.join(folder, f".lock-{os.urandom(4).hex()}")
+    lock = os.path.join(folder, ".lock")
+    os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    try:
+        while True:
+            try:
+                os.link(own, lock)
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise Unsure(f"{lock} has been locked for {LOCK_TIMEOUT:g} s") from None
+                time.sleep(0.01)
+    finally:
+        os.unlink(own)
+    try:
+        yield
+    finally:
+        os.unlink(lock)
+
+
+def asterisk(line: str) -> str:
+    """Return what Asterisk's command line answers (``asterisk -rx``). Raises Unsure.
+
+    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
+    """
+    named = os.environ.get("PBXNOTIFY_ASTERISK") or "asterisk"
+    command = shlex.split(named)
+    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
+    try:
+        done = subprocess.run(
+            [*command, "-rx", line],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unsure(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
+    except OSError as error:
+        raise Unsure(f"{named} cannot be run: {error.strerror}") from None
+    said = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise Unsure(f"asterisk -rx answered: {clean(said)}")
+    return said

@@ -1,0 +1,93 @@
+"""The admin's commands for the queue: what waits, and what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from pbxnotify import notify, settings
+from pbxnotify.errors import UsageError
+from pbxnotify.items import Entry
+from pbxnotify.spool import Spool, open_spool
+
+
+def list_items(options: argparse.Namespace) -> int:
+    """List what waits and what has failed, a line each."""
+    spool = open_spool()
+    for folder in ("queue", "failed"):
+        for identifier in spool.identifiers(folder):
+            item = Entry.read(spool.directory, identifier, folder)
+            if item is not None:
+                caller, called = item.event.parties()
+                print(f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}")
+    for name in spool.damaged():
+        print(f"{name} damaged: its file is in {spool.directory}/failed/")
+    _say_rest(spool)
+    return os.EX_OK
+
+
+def show(options: argparse.Namespace) -> int:
+    """Show an item whole."""
+    spool = open_spool()
+    for identifier in options.id:
+        item = Entry.read(spool.directory, identifier, _folder(spool, identifier))
+        print(item.to_json() if item else f"{identifier}: gone", end="")
+    return os.EX_OK
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send what is due, with --all everything, and say why the rest waits."""
+    spool = open_spool()
+    spool.sweep()
+    states = notify.run_queue(spool, everything=options.all)
+    if states:
+        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    if spool.identifiers():
+        _say_rest(spool)
+    return os.EX_TEMPFAIL if spool.identifiers() else os.EX_OK
+
+
+def _say_rest(spool: Spool) -> None:
+    """Say until when the relay is left alone, if it is."""
+    rest = spool.rest()
+    if rest.holds(settings.fingerprint(settings.location())):
+        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
+
+
+def retry(options: argparse.Namespace) -> int:
+    """Put items back as if they had just been queued; who does so wants the relay to be tried again."""
+    spool = open_spool()
+    spool.set_rest(None)
+    for identifier in options.id:
+        entry = _locked(spool, identifier)
+        entry.retry()
+        entry.release()
+        print(f"{identifier}: queued again; it leaves with the next  pbxnotify queue run")
+    return os.EX_OK
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Remove items unsent; what they told of is shown."""
+    spool = open_spool()
+    for identifier in options.id:
+        entry = _locked(spool, identifier)
+        print(entry.item.to_json(), end="")
+        entry.end("skipped", "removed by hand")
+        print(f"{identifier}: removed, nobody has been told")
+    return os.EX_OK
+
+
+def _folder(spool: Spool, identifier: str) -> str:
+    """Return where an item is. Raises UsageError if it is nowhere."""
+    for folder in ("queue", "failed"):
+        if identifier in spool.identifiers(folder):
+            return folder
+    raise UsageError(f"there is no item {identifier}: see  pbxnotify queue list")
+
+
+def _locked(spool: Spool, identifier: str) -> Entry:
+    entry = spool.lock(identifier, _folder(spool, identifier))
+    if entry is None:
+        raise UsageError(f"{identifier} is being sent at this moment: try again in a minute")
+    return entry
