@@ -8,8 +8,8 @@ The way of one event:
       AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed | voicemail
       AGI(pbxnotify-voicemail.agi,101)                       |
         |                                                    |
-      agi        the channel, read once                      |
-      voicemail  the mailbox on disk, and the recording      |
+      agi          the channel, read once                    |
+      missed_call, voicemail  what it tells                  |
         |                                                    |
       events     what happened: MissedCall, Voicemail, Alert |
         +------------------------+---------------------------+

@@ -7,6 +7,7 @@ or takes too long, the recording goes as it is.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -83,11 +84,16 @@ def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[s
     sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
     if audio == "wav" and sox:
         yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
-    if audio == "mp3" and format_ in (*PCM, "WAV"):
+    if audio == "mp3" and _is_wave(path):  # anything else lame takes for raw sound, and makes noise of it
         yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
     quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
     source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
     yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
+
+
+def _is_wave(path: str) -> bool:
+    with open(path, "rb") as file:
+        return re.fullmatch(rb"RIFF....WAVEfmt ", file.read(16), re.DOTALL) is not None
 
 
 def _output_of(command: list[str], audio: str) -> tuple[bytes, str]:

@@ -7,11 +7,9 @@ that, ``typing.NamedTuple`` 2 ms (Python 3.11).
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
 UNKNOWN = -1
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 
@@ -177,28 +175,6 @@ KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
 }
 
 
-def missed_call(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:
-    """Return the missed call that a channel tells of, None if there is nothing to tell.
-
-    ``argument`` names the extensions that were rung, else PBXNOTIFY_TO, else the dialled number. A variable that is
-    unset is empty in the channel; one that could not be read is missing, and a call that says too little is told.
-    """
-    dial_status = _missed_because(channel)
-    if dial_status is None:
-        return None
-    ended = time.time() if now is None else now
-    began = _began(channel, ended)
-    rung = argument or channel.get("PBXNOTIFY_TO") or channel.get("CALLERID(dnid)") or channel.get("EXTEN", "")
-    return MissedCall(
-        time=began,
-        duration=int(ended) - int(began),
-        extensions=extensions_in(rung),
-        dial_status=clean(dial_status),
-        voicemail=bool(channel.get("VM_MESSAGEFILE")) and channel.get("VMSTATUS") != "FAILED",
-        **caller_of(channel),
-    )
-
-
 def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a call that say who calls, cleaned."""
     return {
@@ -208,32 +184,6 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),
     }
-
-
-def _missed_because(channel: Mapping[str, str]) -> str | None:
-    """Return why the call counts as missed, None if it does not, an empty text if the channel could not say."""
-    dial_status, queue_status = channel.get("DIALSTATUS", ""), channel.get("QUEUESTATUS", "")
-    if dial_status == "ANSWER" or queue_status == "CONTINUE" or channel.get("HANGUPCAUSE") == ANSWERED_ELSEWHERE:
-        return None
-    if queue_status or channel.get("ABANDONED"):
-        return queue_status or "ABANDONED"
-    if dial_status:
-        return dial_status
-    if channel.get("VMSTATUS") == "FAILED":
-        return "NOANSWER"
-    if channel.get("CDR(lastapp)") == "Queue":
-        return None  # a queue that was answered sets neither QUEUESTATUS nor ABANDONED
-    cause_before = channel.get("PBXNOTIFY_CAUSE")
-    return "" if cause_before is None else cause_before or None
-
-
-def _began(channel: Mapping[str, str], ended: float) -> float:
-    """Return when ringing began: noted by ``watch``, else the channel's creation (``epoch.n``, ``name-epoch.n``)."""
-    for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
-        epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
-        if epoch and ended - 86400 < int(epoch[1]) <= ended:
-            return float(epoch[1])
-    return ended
 
 
 def to_json(event: Event) -> dict[str, Any]:

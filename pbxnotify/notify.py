@@ -6,7 +6,7 @@ What is heavy (configobj, email, smtplib, ssl) is imported in ``deliver``, on th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from pbxnotify import events
 from pbxnotify.errors import PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
@@ -19,9 +19,8 @@ STATUS = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
 
-def missed_call(channel: Mapping[str, str], argument: str) -> events.Way:
-    """Tell of the call on a channel, if it was missed."""
-    call = events.missed_call(channel, argument)
+def missed_call(call: events.MissedCall | None) -> events.Way:
+    """Tell of a call, if it was missed."""
     if call is None:
         return "SKIPPED", "pbxnotify: skipped: nobody missed a call", None
     return tell(call)

@@ -167,10 +167,10 @@ def read(path: str) -> Message:
         return Message(path, {}, f"message information file: {error}")
     with open(descriptor, "rb") as file:
         text = file.read(LONGEST_INFORMATION).decode("utf-8", "surrogateescape")
-    information = _information(text)
-    if "origtime" not in information or "duration" not in information:
-        return Message(path, information, f"{clean(path)}.txt is no whole message information file")
-    return Message(path, information)
+    message = Message(path, _information(text))
+    if message.began and message.duration != UNKNOWN:
+        return message
+    return message._replace(trouble=f"{clean(path)}.txt is no whole message information file")
 
 
 def _information(text: str) -> dict[str, str]:
@@ -180,8 +180,8 @@ def _information(text: str) -> dict[str, str]:
     true one; only ``callerchan`` stands between two texts of the caller's: all its lines are kept.
     """
     lines = re.findall(r"^([a-z_]+)=(.*)$", text.partition("[message]")[2], re.MULTILINE)
-    channels = [value for name, value in lines if name == "callerchan"]
-    return {**dict(lines), "callerchan": "\n".join(channels)} if lines else {}
+    channels = "\n".join(value for name, value in lines if name == "callerchan")
+    return {**dict(lines), "callerchan": channels} if channels else dict(lines)
 
 
 def recording_of(path: str) -> tuple[int, str, str]:

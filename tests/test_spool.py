@@ -16,7 +16,8 @@ import pytest
 
 from pbxnotify import spool as spool_module
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Alert, MissedCall
+from pbxnotify.events import Alert, MissedCall, Voicemail
+from pbxnotify.items import Entry, Unkept
 from pbxnotify.spool import Rest, Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
@@ -259,3 +260,112 @@ def test_no_room(spool: Spool) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert "SpoolError: the spool cannot be used: File too large" in done.stderr
     assert os.listdir(Path(spool.directory) / "tmp") == os.listdir(Path(spool.directory) / "queue") == []
+
+
+# ---- a voicemail's recording
+
+MESSAGE = Voicemail(
+    1795478867.0, 3, ("101",), "5551212", linked_id="1.1", message_id="1795478867-00000001", place="1.1-msg0000-"
+)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[int]:
+    """Return the descriptor of a recording in a mailbox."""
+    path = tmp_path / "msg0000.wav"
+    path.write_bytes(b"RIFF sound")
+    descriptor = os.open(path, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
+def entry(spool: Spool, recording: int) -> Entry:
+    """Return the item of a voicemail with a recording."""
+    entry = spool.add(MESSAGE._replace(recording="wav"), recording)
+    assert entry is not None
+    return entry
+
+
+def recordings(spool: Spool) -> dict[str, list[bytes]]:
+    """Return what recordings there are, by folder."""
+    folders = ("queue", "failed", "tmp")
+    return {folder: [path.read_bytes() for path in Path(spool.directory, folder).glob("*.wav")] for folder in folders}
+
+
+def test_the_recording_is_kept_when_the_mailbox_is_emptied(spool: Spool, entry: Entry, tmp_path: Path) -> None:
+    (tmp_path / "msg0000.wav").unlink()
+    assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
+    assert Path(entry.recording).read_bytes() == b"RIFF sound"
+
+
+def test_the_recording_goes_with_its_item(spool: Spool, entry: Entry, tmp_path: Path) -> None:
+    entry.change(attempts=1)
+    entry.fail("refused")
+    assert recordings(spool) == {"queue": [], "failed": [b"RIFF sound"], "tmp": []}
+    entry.retry()
+    assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
+    entry.end("sent")
+    assert recordings(spool) == {"queue": [], "failed": [], "tmp": []}
+    assert (tmp_path / "msg0000.wav").exists()
+
+
+def test_a_message_told_before_is_told_no_more(spool: Spool, entry: Entry, recording: int) -> None:
+    assert spool.add(MESSAGE._replace(recording="wav", place="2.1-msg0000-"), recording) is None
+    assert recordings(spool)["queue"] == [b"RIFF sound"]
+
+
+def test_a_message_that_is_gone_was_told_under_its_place(spool: Spool, entry: Entry) -> None:
+    assert spool.add(MESSAGE._replace(message_id="")) is None
+
+
+def test_the_next_message_in_the_same_place_is_told(spool: Spool, entry: Entry) -> None:
+    assert spool.add(MESSAGE._replace(message_id="1795478870-00000002")) is not None
+
+
+def test_two_scripts_at_once_keep_one_recording(spool: Spool, recording: int) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        entries = list(threads.map(lambda _: spool.add(MESSAGE._replace(recording="wav"), recording), range(16)))
+    assert sum(entry is not None for entry in entries) == 1
+    assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
+
+
+def test_a_recording_that_cannot_be_kept_is_left_out(spool: Spool, recording: int, logged) -> None:  # type: ignore[no-untyped-def]
+    closed = os.dup(recording)
+    os.close(closed)
+    entry = spool.add(MESSAGE._replace(recording="wav"), closed)
+    assert entry is not None
+    assert entry.recording == ""
+    assert "the recording cannot be kept in the spool: Bad file descriptor" in logged()
+
+
+def test_why_there_is_no_recording_is_logged(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    spool.add(MESSAGE._replace(trouble="recording: msg0000.wav is empty"))
+    assert 'reason="recording: msg0000.wav is empty"' in logged()
+
+
+def test_the_recording_of_a_damaged_item_is_set_aside_with_it(spool: Spool, entry: Entry) -> None:
+    entry.release()
+    (Path(spool.directory) / "queue" / f"{entry.item.id}.json").write_text("{")
+    assert spool.lock(entry.item.id) is None
+    assert recordings(spool) == {"queue": [], "failed": [b"RIFF sound"], "tmp": []}
+    spool.sweep()
+    assert recordings(spool)["failed"] == [b"RIFF sound"]
+
+
+def test_a_recording_without_an_item_is_swept_in_time(
+    spool: Spool, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("queue", "failed"):
+        (Path(spool.directory) / folder / "20261124-000000-dead.wav").write_bytes(b"of a killed process")
+    spool.sweep()
+    assert len(recordings(spool)["queue"]) == 2
+    monkeypatch.setattr(spool_module, "LEFT_OVER", -1.0)
+    spool.sweep()
+    assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
+
+
+def test_a_recording_of_an_unkept_item_can_be_read(recording: int, tmp_path: Path) -> None:
+    unkept = Unkept(MESSAGE._replace(recording="wav"), recording)
+    (tmp_path / "msg0000.wav").unlink()
+    assert Path(unkept.recording).read_bytes() == b"RIFF sound"

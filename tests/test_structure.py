@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "log": {"events"},
     "formats": {"events"},
     "agi": {"events", "log"},
+    "missed_call": {"events"},
     "voicemail": {"events", "formats"},
     "recording": {"events"},
     "items": {"errors", "events", "log", "recording"},
@@ -44,7 +45,10 @@ MAY_IMPORT = {
         *("recipients", "settings", "smtp", "spool", "templates", "values"),
     },
 }
-SCRIPTS_IMPORT = {"pbxnotify-missed": {"agi", "notify"}, "pbxnotify-voicemail": {"agi", "notify", "voicemail"}}
+SCRIPTS_IMPORT = {
+    "pbxnotify-missed": {"agi", "missed_call", "notify"},
+    "pbxnotify-voicemail": {"agi", "notify", "voicemail"},
+}
 HEAVY = ("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint")
 
 
@@ -89,12 +93,12 @@ def test_nothing_heavy_before_the_event_is_durable() -> None:
     script = f"""
 import sys
 sys.path[:0] = {[str(PACKAGE.parent), *(path for path in sys.path if path.endswith("-packages"))]!r}
-from pbxnotify import agi, events, notify, voicemail
-notify.tell(events.MissedCall(extensions=("101",)))
+from pbxnotify import agi, missed_call, notify, voicemail
+notify.missed_call(missed_call.on(dict(DIALSTATUS="NOANSWER"), "101"))
 notify.voicemail(voicemail.left(dict(VM_MESSAGEFILE="/nowhere/default/101/INBOX/msg0000")))
 print(*sys.modules)
 """
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert {"asterisk.agi", "pbxnotify.spool", "pbxnotify.voicemail"} <= loaded
+    assert {"asterisk.agi", "pbxnotify.spool", "pbxnotify.missed_call", "pbxnotify.voicemail"} <= loaded
     assert loaded.isdisjoint(HEAVY)

@@ -1,0 +1,69 @@
+"""A mailbox as app_voicemail leaves it on disk, for tests without a call."""
+
+from __future__ import annotations
+
+import math
+import struct
+import subprocess
+import wave
+from pathlib import Path
+
+INFORMATION = """\
+;
+; Message Information file
+;
+[message]
+origmailbox=101
+context=from-trunk
+exten=101
+rdnis=unknown
+priority=3
+callerchan={channel}
+callerid="Alice Smith" <5551212>
+origdate=Tue Nov 24 00:07:47 AM UTC 2026
+origtime={began}
+category=
+msg_id={message_id}
+flag=
+duration={duration}
+"""
+CHANNEL = "PJSIP/trunk-00000001"
+SOX = {"WAV": "-t wav -e gsm-full-rate", "ulaw": "-t ul", "alaw": "-t al", "sln": "-t raw", "gsm": "-t gsm"}
+"""What sox is told to write a format."""
+
+
+def sound(path: Path, seconds: float, hertz: int = 500) -> Path:
+    """Write a tone as Asterisk would write it in the format of the file's extension."""
+    format_ = path.suffix[1:]
+    second = struct.pack("<8000h", *(int(9000 * math.sin(2 * math.pi * hertz * i / 8000)) for i in range(8000)))
+    as_wav = path if format_ == "wav" else path.with_name(f"{path.name}.source.wav")
+    with wave.open(str(as_wav), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        for _ in range(int(seconds)):
+            file.writeframes(second)
+        file.writeframes(second[: 2 * int(8000 * (seconds % 1))])
+    if format_ != "wav":
+        subprocess.run(["sox", as_wav, *SOX[format_].split(), path], check=True)
+        as_wav.unlink()
+    return path
+
+
+def message(
+    spool: Path,
+    *formats: str,
+    mailbox: str = "101",
+    number: int = 0,
+    channel: str = CHANNEL,
+    message_id: str = "1795478867-00000001",
+    duration: int = 3,
+    hertz: int = 500,
+) -> str:
+    """Leave a message in the mailbox's INBOX; returns its path without extension, as VM_MESSAGEFILE."""
+    folder = spool / "voicemail" / "default" / mailbox / "INBOX"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"msg{number:04}"
+    information = INFORMATION.format(channel=channel, began=1795478867, message_id=message_id, duration=duration)
+    path.with_suffix(".txt").write_text(information)
+    for format_ in formats or ("wav",):
+        sound(path.with_suffix(f".{format_}"), duration, hertz)
+    return str(path)

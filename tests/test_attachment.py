@@ -1,0 +1,176 @@
+"""What is attached: real recordings through the real tools, and what goes when a tool does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import wave
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from mailboxes import sound
+
+from pbxnotify import attachment
+from pbxnotify.attachment import Attachment, prepare
+from pbxnotify.events import Voicemail
+from pbxnotify.settings import Voicemail as Settings
+
+SECONDS = 4
+
+
+@pytest.fixture
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Leave only these tools on the PATH; one given as a script is a far end of ours."""
+
+    def only(*tools: str, **scripts: str) -> None:
+        directory = tmp_path / "bin"
+        directory.mkdir()
+        for tool in ("nice", *tools):
+            found = shutil.which(tool)
+            assert found, f"these tests need {tool}"
+            (directory / tool).symlink_to(found)
+        for tool, script in scripts.items():
+            (directory / tool).write_text(f"#!/bin/sh\n{script}\n")
+            (directory / tool).chmod(0o755)
+        monkeypatch.setenv("PATH", str(directory))
+
+    return only
+
+
+def prepared(path: Path, **settings: object) -> Attachment:
+    """Return what becomes of a recording."""
+    return prepare(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings))  # type: ignore[arg-type]
+
+
+def length_of_wav(content: bytes) -> float:
+    """Return the seconds of a plain WAV file, as Python's own wave module understands it."""
+    with wave.open(BytesIO(content)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        return file.getnframes() / file.getframerate()
+
+
+def length_of(content: bytes, directory: Path) -> float:
+    """Return the seconds of any recording, as ffprobe hears it."""
+    path = directory / "heard"
+    path.write_bytes(content)
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.parametrize("format_", ["wav", "WAV", "gsm", "ulaw"])
+def test_as_is(tmp_path: Path, format_: str) -> None:
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    assert prepared(path, audio="as-is") == Attachment(path.read_bytes(), format_)
+
+
+def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.wav", SECONDS)
+    only()
+    assert prepared(path, audio="wav") == Attachment(path.read_bytes(), "wav")
+
+
+@pytest.mark.parametrize("tool", ["sox", "ffmpeg"])
+@pytest.mark.parametrize("format_", ["WAV", "gsm", "ulaw", "alaw", "sln"])
+def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    only(tool)
+    made = prepared(path, audio="wav")
+    assert (made.format, made.remark) == ("wav", "")
+    assert length_of_wav(made.content) == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("tool", ["lame", "ffmpeg"])
+@pytest.mark.parametrize("format_", ["wav", "WAV"])
+def test_to_mp3(tmp_path: Path, only, monkeypatch, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    everything = os.environ["PATH"]
+    only(tool)
+    made = prepared(path, audio="mp3")
+    monkeypatch.setenv("PATH", everything)
+    assert (made.format, made.remark) == ("mp3", "")
+    assert length_of(made.content, tmp_path) == pytest.approx(SECONDS, abs=0.3)
+    assert len(made.content) < SECONDS * 4000
+
+
+@pytest.mark.parametrize("format_", ["gsm", "ulaw"])
+def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    only("lame", "ffmpeg")
+    assert prepared(path, audio="mp3").format == "mp3"
+
+
+@pytest.mark.parametrize(
+    ("audio", "scripts", "why"),
+    [
+        pytest.param("mp3", {}, "lame or ffmpeg is not installed", id="no tool for mp3"),
+        pytest.param("wav", {}, "sox or ffmpeg is not installed", id="no tool for wav"),
+        pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame: exit status 3 broken", id="the tool fails"),
+        pytest.param("wav", {"sox": "exit 0"}, "sox: it made nothing", id="the tool makes nothing"),
+        pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
+    ],
+)
+def test_without_the_tool_it_goes_as_it_is(  # type: ignore[no-untyped-def]
+    tmp_path: Path, only, monkeypatch, audio: str, scripts: dict[str, str], why: str
+) -> None:
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    sleep = shutil.which("sleep")
+    only(**{tool: script.replace("sleep", str(sleep)) for tool, script in scripts.items()})
+    monkeypatch.setattr(attachment, "CONVERSION_TIMEOUT", 0.2)
+    made = prepared(path, audio=audio)
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert why in made.remark
+
+
+def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    only("ffmpeg", sox="exit 1")
+    assert prepared(path, audio="wav").format == "wav"
+
+
+def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.WAV"
+    path.write_bytes(b"RIFF" + os.urandom(3000))
+    made = prepared(path, audio="mp3")
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert made.remark.startswith("the recording goes as it is, not as mp3: ffmpeg: exit status")
+
+
+def test_one_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with open(path, "wb") as file:
+        file.truncate(500 << 20)
+    made = prepared(path)
+    assert (made.content, made.too_large) == (b"", 500 << 20)
+    assert "max_attachment = 14 MB" in made.remark
+
+
+@pytest.mark.parametrize("audio", ["mp3", "wav"])
+def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "x.WAV"
+    with open(path, "wb") as file:
+        file.truncate(500 << 20)
+    only(lame="echo called >&2; exit 1", sox="echo called >&2; exit 1")
+    assert "called" not in prepared(path, audio=audio).remark
+
+
+def test_one_that_is_small_enough_as_mp3_goes(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.wav", 120)
+    assert path.stat().st_size > 1 << 20
+    assert prepared(path, audio="wav", max_attachment=1).too_large == path.stat().st_size
+    assert prepared(path, audio="mp3", max_attachment=1).format == "mp3"
+
+
+def test_one_that_is_too_large_as_wav_goes_as_it_is(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.WAV", 120)
+    assert prepared(path, audio="wav", max_attachment=1).format == "WAV"
+
+
+def test_one_that_has_vanished(tmp_path: Path) -> None:
+    made = prepared(tmp_path / "x.wav")
+    assert (made.content, made.remark) == (b"", "the recording cannot be read: No such file or directory")
+
+
+def test_a_message_without_a_recording() -> None:
+    assert prepare("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")

@@ -1,0 +1,275 @@
+"""The mailbox on disk, as app_voicemail leaves it, and as it should not be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from mailboxes import CHANNEL, message
+
+from pbxnotify import voicemail
+from pbxnotify.events import UNKNOWN, Voicemail
+
+CALLER = {
+    "CALLERID(num)": "5551212",
+    "CALLERID(name)": "Alice Smith",
+    "CHANNEL(linkedid)": "1795478850.0",
+    "CHANNEL(name)": CHANNEL,
+    "UNIQUEID": "1795478850.0",
+    "VMSTATUS": "SUCCESS",
+}
+MESSAGE_ID = "1795478867-00000001"
+
+
+@pytest.fixture
+def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return Asterisk's spool directory."""
+    monkeypatch.setenv("AST_SPOOL_DIR", str(tmp_path / "asterisk"))
+    (tmp_path / "asterisk" / "voicemail").mkdir(parents=True)
+    return tmp_path / "asterisk"
+
+
+def left(named: str, argument: str = "", **variables: str) -> tuple[Voicemail, bytes | None]:
+    """Return the message that a channel tells of, and the content of its recording."""
+    told = voicemail.left({**CALLER, "VM_MESSAGEFILE": named, **variables}, argument)
+    assert told is not None
+    event, descriptor = told
+    if descriptor < 0:
+        return event, None
+    with open(descriptor, "rb") as file:
+        return event, file.read()
+
+
+def test_a_message(asterisk: Path) -> None:
+    path = message(asterisk)
+    event, content = left(path, "101&102")
+    assert event == Voicemail(
+        time=1795478867.0,
+        duration=3,
+        extensions=("101", "102"),
+        caller_number="5551212",
+        caller_name="Alice Smith",
+        linked_id="1795478850.0",
+        unique_id="1795478850.0",
+        mailbox="101",
+        context="default",
+        number=1,
+        folder=os.path.dirname(path),
+        message_id=MESSAGE_ID,
+        place="1795478850.0-default/101/INBOX/msg0000-",
+        recording="wav",
+    )
+    assert content == Path(f"{path}.wav").read_bytes()
+
+
+def test_no_message_was_left() -> None:
+    assert voicemail.left({**CALLER, "VM_MESSAGEFILE": ""}) is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "variables", "extensions"),
+    [
+        pytest.param("101&102", {"PBXNOTIFY_TO": "103"}, ("101", "102"), id="argument"),
+        pytest.param("", {"PBXNOTIFY_TO": "103&104"}, ("103", "104"), id="PBXNOTIFY_TO"),
+        pytest.param("", {}, ("200",), id="the mailbox's owner"),
+    ],
+)
+def test_who_missed_the_call(
+    asterisk: Path, argument: str, variables: dict[str, str], extensions: tuple[str, ...]
+) -> None:
+    assert left(message(asterisk, mailbox="200"), argument, **variables)[0].extensions == extensions
+
+
+@pytest.mark.parametrize(
+    ("formats", "best"),
+    [
+        pytest.param(("WAV", "gsm", "wav"), "wav", id="as Asterisk's default is"),
+        pytest.param(("gsm", "WAV"), "WAV", id="wav49 before gsm"),
+        pytest.param(("gsm", "ulaw"), "ulaw", id="ulaw before gsm"),
+        pytest.param(("gsm",), "gsm", id="gsm alone"),
+    ],
+)
+def test_the_best_recording(asterisk: Path, formats: tuple[str, ...], best: str) -> None:
+    assert left(message(asterisk, *formats))[0].recording == best
+
+
+# ---- a message that is not as it should be
+
+
+def spoil(path: str, how: bytes | None) -> None:
+    """Put something else in the place of a message information file; None removes it."""
+    file = Path(f"{path}.txt")
+    file.unlink()
+    if how is not None:
+        file.write_bytes(how)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(os.urandom(5000), id="binary"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[message]\norigmailbox=101\norigtime=17954", id="truncated"),
+        pytest.param("[message]\norigtime=1795478867\nduration=3\n".encode("utf-16"), id="UTF-16"),
+        pytest.param(b"[message]\norigtime=yesterday\nduration=long\nmsg_id=../../x\n", id="nonsense"),
+        pytest.param(b"[message]\n" + b"x" * 10_000_000, id="10 MB"),
+        pytest.param(None, id="missing"),
+    ],
+)
+def test_an_odd_information_file(asterisk: Path, content: bytes | None) -> None:
+    path = message(asterisk)
+    spoil(path, content)
+    event, recording = left(path, "101")
+    assert recording == Path(f"{path}.wav").read_bytes()
+    assert (event.duration, event.message_id) == (3, "")  # the length is measured
+    assert event.keys() == {event.place: f"voicemail-{event.place}"}
+    assert "information file" in event.trouble
+
+
+@pytest.mark.parametrize("format_", ["wav", "WAV", "gsm", "ulaw", "sln"])
+def test_the_length_without_an_information_file(asterisk: Path, format_: str) -> None:
+    path = message(asterisk, format_, duration=7)
+    spoil(path, None)
+    assert left(path)[0].duration == 7
+
+
+def test_the_information_of_a_caller_who_plants_lines(asterisk: Path) -> None:
+    path = message(asterisk)
+    file = Path(f"{path}.txt")
+    planted = '"x\nmsg_id=evil\norigtime=1000000000\nduration=99\ncallerchan=PJSIP/other" <666>'
+    file.write_text(file.read_text().replace('"Alice Smith" <5551212>', planted))
+    event, _ = left(path)
+    assert (event.message_id, event.time, event.duration) == (MESSAGE_ID, 1795478867.0, 3)
+
+
+@pytest.mark.parametrize("formats", [("wav",), ("WAV", "gsm", "wav")], ids=["wav", "all three"])
+def test_an_empty_recording(asterisk: Path, formats: tuple[str, ...]) -> None:
+    path = message(asterisk, *formats, duration=0)
+    event, content = left(path, "101")
+    assert (event.duration, event.recording, content) == (0, "", None)
+    assert "is empty" in event.trouble
+
+
+def test_a_message_that_is_gone(asterisk: Path) -> None:
+    gone = str(asterisk / "voicemail" / "default" / "101" / "INBOX" / "msg0000")
+    event, content = left(gone, "102")
+    assert (event.extensions, event.mailbox, event.duration, content) == (("102",), "101", UNKNOWN, None)
+    assert "delete=yes" in event.trouble
+
+
+def test_a_mailbox_on_an_imap_server() -> None:
+    event, content = left("IMAP_STORAGE", "101")
+    assert (event.extensions, content) == (("101",), None)
+    assert "IMAP_STORAGE" in event.trouble
+
+
+def test_another_callers_message_has_taken_the_place(asterisk: Path) -> None:
+    path = message(asterisk, channel="PJSIP/trunk-00000099", message_id="1795478868-00000002")
+    event, content = left(path, "101")
+    assert (event.message_id, content) == ("", None)
+    assert "not at" in event.trouble
+
+
+@pytest.mark.parametrize("folder", ["INBOX", "Urgent", "Old"])
+def test_a_message_that_was_renumbered_or_moved_is_found(asterisk: Path, folder: str) -> None:
+    named = message(asterisk, number=3, message_id="1795478867-00000007", hertz=800)
+    own = Path(f"{named}.wav").read_bytes()
+    target = asterisk / "voicemail" / "default" / "101" / folder
+    target.mkdir(exist_ok=True)
+    for extension in ("txt", "wav"):
+        Path(f"{named}.{extension}").rename(target / f"msg0001.{extension}")
+    message(asterisk, number=3, channel="PJSIP/trunk-00000099", message_id="1795478868-00000008")
+    event, content = left(named)
+    assert (event.message_id, event.number, content) == ("1795478867-00000007", 2, own)
+
+
+def test_a_channel_that_cannot_be_asked_any_more(asterisk: Path) -> None:
+    message(asterisk, mailbox="102", channel="PJSIP/trunk-00000099", message_id="1795478868-00000008")
+    message(asterisk, mailbox="103")
+    told = voicemail.left({"CHANNEL(name)": CHANNEL, "UNIQUEID": "1795478850.0"}, "101")
+    assert told is not None
+    event, descriptor = told
+    os.close(descriptor)
+    assert (event.mailbox, event.message_id, event.extensions) == ("103", MESSAGE_ID, ("101",))
+
+
+def test_a_channel_that_never_said_a_thing() -> None:
+    assert voicemail.left({}, "101") is None
+
+
+# ---- files that are not to be read
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret.wav"
+    path.write_bytes(b"secret" * 100)
+    return path
+
+
+def test_no_path_leads_out(asterisk: Path, secret: Path) -> None:
+    (asterisk / "voicemail" / "default" / "101" / "INBOX").mkdir(parents=True)
+    event, content = left(f"{asterisk}/voicemail/default/101/INBOX/../../../../../secret")
+    assert (event.recording, content) == ("", None)
+    assert "is not in Asterisk's voicemail spool" in event.trouble
+
+
+def test_no_link_leads_out(asterisk: Path, secret: Path) -> None:
+    path = message(asterisk)
+    Path(f"{path}.wav").unlink()
+    Path(f"{path}.wav").symlink_to(secret)
+    assert left(path)[1] is None
+
+
+def test_no_directory_leads_out(asterisk: Path, tmp_path: Path) -> None:
+    message(tmp_path / "elsewhere")
+    (asterisk / "voicemail" / "default").symlink_to(tmp_path / "elsewhere" / "voicemail" / "default")
+    event, content = left(f"{asterisk}/voicemail/default/101/INBOX/msg0000")
+    assert (event.message_id, content) == ("", None)
+
+
+def test_a_mailbox_may_be_a_link_to_another(asterisk: Path) -> None:
+    message(asterisk)
+    (asterisk / "voicemail" / "device").symlink_to(asterisk / "voicemail" / "default")
+    assert left(f"{asterisk}/voicemail/device/101/INBOX/msg0000")[1] is not None
+
+
+def _device(path: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root can make a device")
+    os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))  # /dev/zero, which never ends
+
+
+NO_FILES: dict[str, Callable[[str], None]] = {"FIFO": os.mkfifo, "directory": os.mkdir, "device": _device}
+
+
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_file_is_not_opened(asterisk: Path, make: Callable[[str], None]) -> None:
+    path = message(asterisk, "wav", "gsm")
+    Path(f"{path}.wav").unlink()
+    make(f"{path}.wav")
+    event, content = left(path)
+    assert (event.recording, content) == ("gsm", Path(f"{path}.gsm").read_bytes())
+    assert "is no regular file" in event.trouble
+
+
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_information_file_is_not_opened(asterisk: Path, make: Callable[[str], None]) -> None:
+    path = message(asterisk)
+    Path(f"{path}.txt").unlink()
+    make(f"{path}.txt")
+    event, content = left(path)
+    assert (event.duration, content) == (3, Path(f"{path}.wav").read_bytes())
+    assert "is no regular file" in event.trouble
+
+
+@given(st.text())
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_variable_says(named: str) -> None:
+    told = voicemail.left({**CALLER, "VM_MESSAGEFILE": named})
+    assert told is None or told[1] == -1
