@@ -90,7 +90,7 @@ def _voicemail_notes(voicemail: settings.Voicemail) -> Iterator[str]:
     if voicemail.after_mailing == "delete":
         try:
             yield f"after_mailing = delete: messages leave the mailbox {mailbox.way()}"
-        except mailbox.Unsure as error:
+        except PbxnotifyError as error:
             yield f"messages are kept in the mailbox, although after_mailing = delete: {error}"
 
 

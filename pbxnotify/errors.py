@@ -36,6 +36,12 @@ class SpoolError(PbxnotifyError):
     exit_status = os.EX_IOERR
 
 
+class AsteriskUnavailable(PbxnotifyError):
+    """Asterisk's command line cannot be asked."""
+
+    exit_status = os.EX_UNAVAILABLE
+
+
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 

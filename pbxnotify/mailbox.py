@@ -10,27 +10,23 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from pbxnotify import installation
+from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError
 from pbxnotify.events import Voicemail, clean
 from pbxnotify.voicemail import FOLDERS, read
 
-COMMAND_TIMEOUT = 10
-"""Seconds for one command to Asterisk."""
 LOCK_TIMEOUT = 5.0
 """Seconds for which app_voicemail tries to get a lock; so do we."""
-SBIN = "/usr/sbin:/usr/local/sbin"
 LAMP = "lamp@pbxnotify"
 """The extension in extensions_pbxnotify.conf that holds the line while VoiceMailMain opens and closes a mailbox."""
 
 
-class Unsure(Exception):
+class Unsure(PbxnotifyError):
     """There is no way here that is safe beside a running Asterisk; says why."""
 
 
@@ -38,12 +34,12 @@ def remove(message: Voicemail) -> str:
     """Remove a message that everybody has from its mailbox; returns what became of it, as part of a sentence."""
     try:
         return _remove(message)
-    except (Unsure, OSError) as error:
+    except (Unsure, AsteriskUnavailable, OSError) as error:
         return f"kept in the mailbox: {error}"
 
 
 def way() -> str:
-    """Return how messages are removed on this host. Raises Unsure."""
+    """Return how messages are removed on this host. Raises Unsure, AsteriskUnavailable."""
     if _has_own_command():
         return "by Asterisk's own command (voicemail remove)"
     _require_lock_and_lamp()
@@ -61,13 +57,17 @@ def _remove(message: Voicemail) -> str:
         return "removed from the mailbox"
     _require_lock_and_lamp()
     _remove_under_lock(message)
-    asterisk(f"channel originate Local/{LAMP} application VoiceMailMain {message.mailbox}@{message.context},s")
+    installation.answer(
+        f"channel originate Local/{LAMP} application VoiceMailMain {message.mailbox}@{message.context},s"
+    )
     return "removed from the mailbox"
 
 
 def _find(message: Voicemail) -> str:
-    """Return the path without extension where a message is by now; empty if it is nowhere."""
+    """Return the path without extension where a message is by now; empty if it is nowhere. Raises Unsure."""
     mailbox = os.path.dirname(message.folder)
+    if os.path.exists(mailbox) and not os.access(mailbox, os.R_OK | os.X_OK):
+        raise Unsure(f"{mailbox} may not be read")
     for folder in dict.fromkeys((os.path.basename(message.folder), *FOLDERS)):
         for file in sorted(Path(mailbox, folder).glob("msg*.txt")):
             if read(str(file.with_suffix(""))).message_id == message.message_id:
@@ -76,31 +76,25 @@ def _find(message: Voicemail) -> str:
 
 
 def _has_own_command() -> bool:
-    return "Usage:" in asterisk("core show help voicemail remove")
+    return "Usage:" in installation.answer("core show help voicemail remove")
 
 
 def _remove_by_command(message: Voicemail) -> None:
     folder = os.path.basename(os.path.dirname(_find(message)))
-    said = asterisk(f"voicemail remove {message.mailbox} {message.context} {folder} {message.message_id}")
+    said = installation.answer(f"voicemail remove {message.mailbox} {message.context} {folder} {message.message_id}")
     if _find(message):
         raise Unsure(f"Asterisk said: {clean(said)}")
 
 
 def _require_lock_and_lamp() -> None:
     """Raise Unsure unless the lock is the usual one, and the dialplan has what refreshes the lamp."""
-    if re.search(r"^\s*lockmode\s*=>?\s*flock", _asterisk_conf(), re.MULTILINE):
+    if installation.setting("options", "lockmode") == "flock":
         raise Unsure("asterisk.conf says lockmode = flock, and this Asterisk has no command that removes a message")
-    if "'lamp'" not in asterisk(f"dialplan show {LAMP}"):
+    if "'lamp'" not in installation.answer(f"dialplan show {LAMP}"):
         raise Unsure(
             "this Asterisk has no command that removes a message, and its dialplan does not"
             ' #include "extensions_pbxnotify.conf", which would put the message waiting lamp right'
         )
-
-
-def _asterisk_conf() -> str:
-    with suppress(OSError):
-        return Path(os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk", "asterisk.conf").read_text(errors="replace")
-    return ""
 
 
 def _remove_under_lock(message: Voicemail) -> None:
@@ -137,30 +131,3 @@ def _locked(folder: str) -> Iterator[None]:
         yield
     finally:
         os.unlink(lock)
-
-
-def asterisk(line: str) -> str:
-    """Return what Asterisk's command line answers (``asterisk -rx``). Raises Unsure.
-
-    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
-    """
-    named = os.environ.get("PBXNOTIFY_ASTERISK") or "asterisk"
-    command = shlex.split(named)
-    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
-    try:
-        done = subprocess.run(
-            [*command, "-rx", line],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unsure(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
-    except OSError as error:
-        raise Unsure(f"{named} cannot be run: {error.strerror}") from None
-    said = done.stdout.decode(errors="replace")
-    if done.returncode:
-        raise Unsure(f"asterisk -rx answered: {clean(said)}")
-    return said

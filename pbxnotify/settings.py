@@ -12,6 +12,7 @@ from pathlib import Path
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
 from pbxnotify.inifile import IniFile
+from pbxnotify.installation import configuration_directory
 from pbxnotify.values import option, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
@@ -237,8 +238,7 @@ SECTIONS = {
 
 def location(option: str | None = None) -> Path:
     """Return where the ini file is: ``--config``, $PBXNOTIFY_CONFIG, or in Asterisk's configuration directory."""
-    directory = os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk"
-    return Path(option or os.environ.get("PBXNOTIFY_CONFIG") or f"{directory}/pbxnotify.ini")
+    return Path(option or os.environ.get("PBXNOTIFY_CONFIG") or f"{configuration_directory()}/pbxnotify.ini")
 
 
 def fingerprint(path: Path) -> str:

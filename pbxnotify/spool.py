@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
+from pbxnotify.installation import spool_directory
 from pbxnotify.items import Entry, item_path, trouble
 
 FOLDERS = ("tmp", "queue", "done", "failed")
@@ -163,29 +164,7 @@ class Spool:
 
 def location() -> str:
     """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
-    named = os.environ.get("PBXNOTIFY_SPOOL")
-    if named:
-        return named
-    asterisk = os.environ.get("AST_SPOOL_DIR") or _spool_in_asterisk_conf() or "/var/spool/asterisk"
-    return os.path.join(asterisk, "pbxnotify")
-
-
-def _spool_in_asterisk_conf() -> str:
-    """Return astspooldir from asterisk.conf; empty if it is not set. A section marked (!) is a template: ignored."""
-    path = os.path.join(os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk", "asterisk.conf")
-    section = ""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                text = line.partition(";")[0].strip()
-                if text.startswith("["):
-                    section = text
-                setting = re.match(r"astspooldir\s*=>?\s*(\S.*)", text)
-                if setting and section == "[directories]":
-                    return setting[1]
-    except OSError:
-        pass
-    return ""
+    return os.environ.get("PBXNOTIFY_SPOOL") or os.path.join(spool_directory(), "pbxnotify")
 
 
 def open_spool() -> Spool:

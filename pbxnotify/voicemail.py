@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pbxnotify.events import UNKNOWN, Voicemail, caller_of, clean, extensions_in
 from pbxnotify.formats import FORMATS, length_of
+from pbxnotify.installation import spool_directory
 
 LONGEST_INFORMATION = 65536
 """Bytes of a message information file; Asterisk writes a few hundred."""
@@ -66,7 +67,7 @@ class Message(NamedTuple):
 
 def root() -> str:
     """Return Asterisk's voicemail spool."""
-    return os.path.join(os.environ.get("AST_SPOOL_DIR") or "/var/spool/asterisk", "voicemail")
+    return os.path.join(spool_directory(), "voicemail")
 
 
 def left(channel: Mapping[str, str], argument: str = "") -> Left | None:

@@ -11,6 +11,22 @@ from relay import Catcher, Certificates
 
 from pbxnotify.spool import Spool, open_spool
 
+FIGURES: list[str] = []
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Take a measured figure, shown at the end of the run: tests assert no times."""
+    return lambda figure: FIGURES.append(f"{request.node.name}: {figure}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures."""
+    if FIGURES:
+        terminalreporter.section("measured")
+        for figure in FIGURES:
+            terminalreporter.write_line(figure)
+
 
 @pytest.fixture(autouse=True)
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -67,3 +67,11 @@ def message(
     for format_ in formats or ("wav",):
         sound(path.with_suffix(f".{format_}"), duration, hertz)
     return str(path)
+
+
+def length_of(content: bytes, directory: Path) -> float:
+    """Return the seconds of any recording, as ffprobe hears it."""
+    path = directory / "heard"
+    path.write_bytes(content)
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import wave
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from mailboxes import sound
+from mailboxes import length_of, sound
 
 from pbxnotify import attachment
 from pbxnotify.attachment import Attachment, prepare
@@ -49,14 +48,6 @@ def length_of_wav(content: bytes) -> float:
     with wave.open(BytesIO(content)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
         return file.getnframes() / file.getframerate()
-
-
-def length_of(content: bytes, directory: Path) -> float:
-    """Return the seconds of any recording, as ffprobe hears it."""
-    path = directory / "heard"
-    path.write_bytes(content)
-    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 @pytest.mark.parametrize("format_", ["wav", "WAV", "gsm", "ulaw"])

@@ -15,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pbxnotify import settings
-from pbxnotify.events import Alert, Event, MissedCall, clean
+from pbxnotify.attachment import Attachment
+from pbxnotify.events import UNKNOWN, Alert, Event, MissedCall, Voicemail, clean
 from pbxnotify.message import compose
 from pbxnotify.recipients import Recipient
 
@@ -39,9 +40,15 @@ CALL = MissedCall(1795478867.0, 23, ("101",), "+74951234567", "Алиса Сми
 def mail(write_ini: Callable[[str], Path]) -> Callable[..., EmailMessage]:
     """Compose a mail about a call to 101 and parse it."""
 
-    def mail(event: Event = CALL, ini: str = INI, language: str = "en", extensions: tuple[str, ...] = ("101",)):  # type: ignore[no-untyped-def]
+    def mail(  # type: ignore[no-untyped-def]
+        event: Event = CALL,
+        ini: str = INI,
+        language: str = "en",
+        extensions: tuple[str, ...] = ("101",),
+        attachment: Attachment | None = None,
+    ):
         recipient = Recipient("ivan@example.com", language, extensions)
-        content = compose(event, "20261124-000000-aa", recipient, settings.load(write_ini(ini)))
+        content = compose(event, "20261124-000000-aa", recipient, settings.load(write_ini(ini)), attachment)
         assert re.search(rb"(?<!\r)\n|\r(?!\n)", content) is None
         assert max(map(len, content.split(b"\r\n"))) <= 998  # RFC 5322 section 2.1.1
         assert content.isascii()
@@ -186,3 +193,224 @@ def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
 def test_no_defects(mail) -> None:  # type: ignore[no-untyped-def]
     defects: list[MessageDefect] = [defect for part in mail().walk() for defect in part.defects]
     assert defects == []
+
+
+# ---- voicemail
+
+MESSAGE = Voicemail(
+    time=1795478867.0,
+    duration=65,
+    extensions=("101",),
+    caller_number="+74951234567",
+    caller_name='Алиса "Ли" \\ Смирнова',
+    linked_id="pbx-1795478850.0",
+    unique_id="1795478850.0&x",
+    mailbox="101",
+    context="default",
+    number=4,
+    recording="wav",
+)
+SOUND = bytes(range(256)) * 40
+WAV = Attachment(SOUND, "wav")
+HISTORY = INI.replace(
+    "[notifications]", "[notifications]\nhistory_url = 'https://pbx.example.com/cdr?id=UNIQUEID&l=LINKEDID'"
+)
+
+
+def voicemail_ini(**options: str) -> str:
+    """Return an ini file with a [voicemail] section."""
+    return INI + "[voicemail]\n" + "".join(f"{name} = '''{value}'''\n" for name, value in options.items())
+
+
+def recording_in(mail: EmailMessage) -> tuple[str | None, str, bytes]:
+    """Return name, type and content of what is attached."""
+    (part,) = mail.iter_attachments()
+    return part.get_filename(), part.get_content_type(), part.get_content()
+
+
+VOICEMAIL_PARAMETERS = {
+    "VM_DATE": "2026-11-24 03:07:47",
+    "VM_CALLERID": '"Алиса "Ли" \\ Смирнова" <+74951234567>',
+    "VM_DUR": "1:05",
+    "VM_CALLER_NAME": 'Алиса "Ли" \\ Смирнова',
+    "VM_CALLER_NUM": "+74951234567",
+    "VM_CIDNAME": 'Алиса "Ли" \\ Смирнова',
+    "VM_CIDNUM": "+74951234567",
+    "VM_NAME": "Иван Петров",
+    "VM_MSGNUM": "4",
+    "VM_MAILBOX": "101",
+    "VM_CONTEXT": "default",
+    "PBX_NAME": "office",
+}
+
+
+@pytest.mark.parametrize("written", ["{}", "${{{}}}"], ids=["bare", "as in voicemail.conf"])
+def test_the_parameters_of_a_voicemail(mail, written: str) -> None:  # type: ignore[no-untyped-def]
+    body = "".join(f"{name.lower()}: {written.format(name)}\n" for name in VOICEMAIL_PARAMETERS)
+    lines = text_of(mail(MESSAGE, voicemail_ini(body=body), attachment=WAV)).splitlines()
+    assert lines[: len(VOICEMAIL_PARAMETERS)] == [
+        f"{name.lower()}: {value}" for name, value in VOICEMAIL_PARAMETERS.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "value"),
+    [
+        pytest.param({"duration": 0}, "VM_DUR", "0:00", id="no sound"),
+        pytest.param({"duration": 3600}, "VM_DUR", "60:00", id="an hour"),
+        pytest.param({"duration": UNKNOWN}, "VM_DUR", "length unknown", id="no length"),
+        pytest.param({"caller_name": ""}, "VM_CALLERID", "+74951234567", id="no name"),
+        pytest.param({"caller_name": "", "caller_number": ""}, "VM_CALLERID", "number unknown", id="nothing"),
+        pytest.param({"caller_name": "", "caller_number": "102"}, "VM_CALLERID", '"Anna" <102>', id="a colleague"),
+        pytest.param({"private": True}, "VM_CALLERID", "number withheld", id="withheld"),
+        pytest.param({"mailbox": "", "number": 0}, "VM_MAILBOX", "mailbox unknown", id="no mailbox"),
+        pytest.param({"number": 0}, "VM_MSGNUM", "?", id="no number"),
+        pytest.param({"context": ""}, "VM_CONTEXT", "default", id="no context"),
+    ],
+)
+def test_no_parameter_is_empty(mail, changed: dict[str, object], name: str, value: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE._replace(**changed), voicemail_ini(body=f"={name}="), attachment=WAV)  # type: ignore[arg-type]
+    assert text_of(message).splitlines()[0] == f"={value}="
+
+
+def test_the_name_of_the_mailbox_where_no_employee_missed_it(mail) -> None:  # type: ignore[no-untyped-def]
+    assert text_of(mail(MESSAGE, voicemail_ini(body="VM_NAME"), extensions=(), attachment=WAV)).startswith(
+        "Иван Петров"
+    )
+
+
+FROM_VOICEMAIL_CONF = (
+    r"Dear ${VM_NAME}:\n\n\tjust wanted to let you know you were just left a ${VM_DUR} long message (number"
+    r" ${VM_MSGNUM})\nin mailbox ${VM_MAILBOX} from ${VM_CALLERID}, on ${VM_DATE}, so you might\nwant to check it when"
+    r" you get a chance.  Thanks!\n\n\t\t\t\t--Asterisk\n"
+)
+
+
+def test_texts_of_a_voicemail_conf(mail) -> None:  # type: ignore[no-untyped-def]
+    ini = voicemail_ini(subject="[PBX]: New message ${VM_MSGNUM} in mailbox ${VM_MAILBOX}", body=FROM_VOICEMAIL_CONF)
+    message = mail(MESSAGE._replace(caller_name=r"no \n break"), ini, attachment=WAV)
+    assert message["Subject"] == "[PBX]: New message 4 in mailbox 101"
+    assert text_of(message).splitlines()[:5] == [
+        "Dear Иван Петров:",
+        "",
+        "\tjust wanted to let you know you were just left a 1:05 long message (number 4)",
+        r'in mailbox 101 from "no \n break" <+74951234567>, on 2026-11-24 03:07:47, so you might',
+        "want to check it when you get a chance.  Thanks!",
+    ]
+
+
+def test_what_is_not_supported_stays_as_it_is_written(mail) -> None:  # type: ignore[no-untyped-def]
+    body = "${IF($[1]?a:b)} ${CALLERID(num)} ${VM_MESSAGEFILE}"
+    assert text_of(mail(MESSAGE, voicemail_ini(body=body), attachment=WAV)).splitlines()[0] == body
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "lines"),
+    [
+        pytest.param(
+            "en",
+            'Voicemail: Алиса "Ли" \\ Смирнова, +74951234567, 1:05',
+            ["For: Иван Петров (101)", "Length: 1:05", "Mailbox: 101"],
+            id="English",
+        ),
+        pytest.param(
+            "ru",
+            'Голосовое сообщение: Алиса "Ли" \\ Смирнова, +74951234567, 1:05',
+            ["Кому: Иван Петров (101)", "Длительность: 1:05", "Ящик: 101"],
+            id="Russian",
+        ),
+    ],
+)
+def test_default_texts_of_a_voicemail(mail, language: str, subject: str, lines: list[str]) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE, language=language, attachment=WAV)
+    assert message["Subject"] == subject
+    assert set(lines) <= set(text_of(message).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("format_", "extension", "mime_type"),
+    [
+        pytest.param("wav", "wav", "audio/wav", id="wav"),
+        pytest.param("WAV", "wav", "audio/wav", id="wav49"),
+        pytest.param("mp3", "mp3", "audio/mpeg", id="mp3"),
+        pytest.param("ulaw", "ulaw", "audio/basic", id="ulaw"),
+        pytest.param("gsm", "gsm", "audio/x-gsm", id="gsm"),
+        pytest.param("sln", "sln", "application/octet-stream", id="raw"),
+    ],
+)
+def test_the_recording_is_attached(mail, format_: str, extension: str, mime_type: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE, attachment=Attachment(SOUND, format_))
+    assert message.get_content_type() == "multipart/mixed"
+    assert recording_in(message) == (f"2026-11-24_03-07-47_+74951234567.{extension}", mime_type, SOUND)
+    assert [defect for part in message.walk() for defect in part.defects] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        pytest.param({"caller_number": ""}, "2026-11-24_03-07-47.wav", id="Cyrillic alone is left out"),
+        pytest.param({"private": True}, "2026-11-24_03-07-47.wav", id="withheld"),
+        pytest.param({"caller_number": '../../etc/x"\r\n'}, "2026-11-24_03-07-47_-etc-x.wav", id="hostile"),
+        pytest.param({"caller_number": "", "caller_name": "Bob"}, "2026-11-24_03-07-47_Bob.wav", id="a name alone"),
+    ],
+)
+def test_the_name_of_the_file(mail, changed: dict[str, object], name: str) -> None:  # type: ignore[no-untyped-def]
+    assert recording_in(mail(MESSAGE._replace(**changed), attachment=WAV))[0] == name  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "attachment", "note"),
+    [
+        pytest.param({}, WAV, "", id="attached"),
+        pytest.param({}, Attachment(too_large=23 << 20), "(23.0 MB) is too large to be attached", id="too large"),
+        pytest.param({"recording": ""}, Attachment(), "The recording could not be attached.", id="missing"),
+        pytest.param({"recording": "", "duration": 0}, Attachment(), "There is no sound", id="silent"),
+        pytest.param({}, None, "You can listen to it in the mailbox (101).", id="not wanted"),
+    ],
+)
+def test_what_is_said_of_the_recording(  # type: ignore[no-untyped-def]
+    mail, changed: dict[str, object], attachment: Attachment | None, note: str
+) -> None:
+    message = mail(MESSAGE._replace(**changed), attachment=attachment)  # type: ignore[arg-type]
+    for text in (text_of(message), text_of(message, "html")):
+        assert note in text
+        assert ("mailbox (101)" in text or "no sound" in text) == bool(note)
+
+
+@pytest.mark.parametrize("body", ["my own text", "<html><body>my own page</body></html>"], ids=["text", "HTML page"])
+def test_an_own_text_says_too_that_it_could_not_be_attached(mail, body: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE, voicemail_ini(body=body, footer="foot"), attachment=Attachment(too_large=23 << 20))
+    for text in (text_of(message), text_of(message, "html")):
+        assert re.search("my own.*too large.*foot", text, re.DOTALL)
+
+
+def test_an_own_text_is_left_alone_where_none_is_wanted(mail) -> None:  # type: ignore[no-untyped-def]
+    assert text_of(mail(MESSAGE, voicemail_ini(body="mine", footer="foot"))).split() == ["mine", "--", "foot"]
+
+
+URL = "https://pbx.example.com/cdr?id=1795478850.0%26x&l=pbx-1795478850.0"
+
+
+@pytest.mark.parametrize("attachment", [WAV, None], ids=["attached", "not wanted"])
+def test_the_call_history(mail, attachment: Attachment | None) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE, HISTORY, attachment=attachment)
+    assert f"Listen in the call history: {URL}" in text_of(message)
+    assert f'<a href="{URL.replace("&", "&amp;")}">Listen in the call history</a>' in text_of(message, "html")
+    assert "mailbox (101)" not in text_of(message)
+
+
+@pytest.mark.parametrize("event", [CALL._replace(linked_id="pbx-1795478850.0", unique_id="1795478850.0&x"), MESSAGE])
+def test_the_call_history_in_an_own_text(mail, event: Event) -> None:  # type: ignore[no-untyped-def]
+    own = "[missed_calls]\nbody = 'see HISTORY_URL'\n[voicemail]\nbody = 'see HISTORY_URL'\n"
+    message = mail(event, HISTORY + own, attachment=WAV)
+    assert text_of(message).splitlines()[0] == f"see {URL}"
+    escaped = URL.replace("&", "&amp;")
+    assert f'see <a href="{escaped}">{escaped}</a>' in text_of(message, "html")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_text_of_who_leaves_a_message_is_nothing_but_text(mail, name: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE._replace(caller_name=clean(name)), HISTORY, attachment=WAV)
+    assert set(message.keys()) == set(mail(MESSAGE, HISTORY, attachment=WAV).keys())
+    assert message["Subject"] == f"Voicemail: {clean(name)}, +74951234567, 1:05"
+    assert "<script>" not in text_of(message, "html")

@@ -1,4 +1,4 @@
-"""Who is told of a missed call."""
+"""Who is told of a missed call, of a voicemail and of an alert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbxnotify import settings
-from pbxnotify.events import Alert, MissedCall
+from pbxnotify.events import Alert, MissedCall, Voicemail
 from pbxnotify.recipients import told_of
 
 INI = """\
@@ -119,3 +119,67 @@ def test_an_alert_goes_to_the_administrator(write_ini: Callable[[str], Path]) ->
 
 def test_an_alert_without_an_administrator(write_ini: Callable[[str], Path]) -> None:
     assert told_of(Alert(), settings.load(write_ini(""))).reason == "admin_email is empty"
+
+
+# ---- voicemail
+
+VOICEMAIL = f"{INI}voicemail = no\n[voicemail]\nemail = voicemail@example.com, anna@example.com\n"
+ALWAYS = "voicemail@example.com"
+
+
+@pytest.mark.parametrize(
+    ("extensions", "recipients"),
+    [
+        pytest.param(["101"], [*IVAN, (ALWAYS, ("101",)), ("anna@example.com", ("101",))], id="employee and common"),
+        pytest.param(["102"], [("anna@example.com", ("102",)), (ALWAYS, ("102",))], id="the common address is theirs"),
+        pytest.param(["103"], [(ALWAYS, ("103",)), ("anna@example.com", ("103",))], id="no e-mail"),
+        pytest.param(["999"], [(ALWAYS, ("999",)), ("anna@example.com", ("999",))], id="no card"),
+        pytest.param(
+            ["105"], [(ALWAYS, ("105",)), ("anna@example.com", ("105",))], id="opted out, common all the same"
+        ),
+        pytest.param(
+            ["101", "103"],
+            [*IVAN, (ALWAYS, ("101", "103")), ("anna@example.com", ("101", "103"))],
+            id="the common address hears of all",
+        ),
+        pytest.param([], [(ALWAYS, ()), ("anna@example.com", ())], id="nobody known missed it"),
+    ],
+)
+def test_voicemail(write_ini: Callable[[str], Path], extensions: list[str], recipients: list[object]) -> None:
+    told = told_of(Voicemail(extensions=tuple(extensions)), settings.load(write_ini(VOICEMAIL)))
+    assert [(recipient.address, recipient.extensions) for recipient in told.recipients] == recipients
+
+
+@pytest.mark.parametrize(
+    ("ini", "reason", "switched_off"),
+    [
+        pytest.param("[notifications]\nenabled = no\n", "notifications are switched off", True, id="the one switch"),
+        pytest.param("[voicemail]\nenabled = no\n", "voicemail mails are switched off", True, id="voicemail"),
+        pytest.param("", "101 is no employee with an e-mail who wants voicemail", False, id="no address"),
+    ],
+)
+def test_nobody_hears_of_a_voicemail(
+    write_ini: Callable[[str], Path], ini: str, reason: str, switched_off: bool
+) -> None:
+    told = told_of(Voicemail(extensions=("101",)), settings.load(write_ini(ini)))
+    assert (told.recipients, told.switched_off) == ((), switched_off)
+    assert told.reason.startswith(reason)
+
+
+COMMON = "[missed_calls]\nemail = common@example.com\n"
+A_VOICEMAIL_ADDRESS = "[voicemail]\nemail = voicemail@example.com\n"
+
+
+@pytest.mark.parametrize(
+    ("ini", "addresses"),
+    [
+        pytest.param(f"{COMMON}{A_VOICEMAIL_ADDRESS}", [], id="the voicemail mail says it all"),
+        pytest.param(f"{COMMON}after_voicemail = yes\n", ["common@example.com"], id="the admin wants both"),
+        pytest.param(COMMON, ["common@example.com"], id="the voicemail mail would reach nobody"),
+        pytest.param(f"{COMMON}[voicemail]\nenabled = no\n", [], id="voicemail mails are switched off"),
+    ],
+)
+def test_a_missed_call_with_a_voicemail(write_ini: Callable[[str], Path], ini: str, addresses: list[str]) -> None:
+    call = MissedCall(extensions=("101",), dial_status="NOANSWER", voicemail=True)
+    told = told_of(call, settings.load(write_ini(ini)))
+    assert [recipient.address for recipient in told.recipients] == addresses

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lab import SUITES, Asterisk, require
 from office import Office, install
 from relay import Catcher
-
-FIGURES: list[str] = []
-
-
-@pytest.fixture
-def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Take a measured figure, shown at the end of the run: tests assert no times."""
-    return lambda figure: FIGURES.append(f"{request.node.name}: {figure}")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the figures."""
-    if FIGURES:
-        terminalreporter.section("measured")
-        for figure in FIGURES:
-            terminalreporter.write_line(figure)
 
 
 @pytest.fixture(scope="session", params=SUITES, ids=lambda version: f"Asterisk {version}")
@@ -36,7 +20,10 @@ def running_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         request.param,
         directory / "lab",
         dialplan=(Path(__file__).parent / "extensions.conf").read_text(),
-        environment={"PBXNOTIFY_LOG": str(directory / "pbxnotify.log")},
+        environment={
+            "PBXNOTIFY_LOG": str(directory / "pbxnotify.log"),
+            "PBXNOTIFY_ASTERISK": str(directory / "lab" / "asterisk"),
+        },
     )
     install(asterisk, directory)
     with Catcher() as catcher, asterisk:

@@ -376,11 +376,12 @@ def _reserve_ports() -> tuple[int, socket.socket]:
     raise LabError("no free ports for another instance")
 
 
-def _free_port(address: str) -> int:
+def _free_port(address: str, taken: int = 0) -> int:
+    """Return a port nobody has, and not the one that is taken already but not yet bound."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
-    return port
+    return _free_port(address, taken) if port == taken else port
 
 
 def _is_bound(address: str, port: int) -> bool:
@@ -420,32 +421,44 @@ def _fill_in(template: str, values: Mapping[str, object]) -> str:
     return re.sub(r"@([A-Za-z_.]+)@", value, template)
 
 
-def _scenario(name: str, directory: Path) -> Path:
+def _speech(hertz: int, directory: Path) -> Path:
+    """Write 6 s of a square tone for sipp to speak."""
+    path = directory / f"speech-{hertz}.ulaw"
+    half = 8000 // hertz // 2
+    temporary = directory / f"{path.name}.{os.getpid()}"
+    temporary.write_bytes((b"\x20" * half + b"\xa0" * half) * (48000 // half // 2))
+    temporary.rename(path)  # another call may be speaking
+    return path
+
+
+def _scenario(name: str, directory: Path, hertz: int = 500) -> Path:
     """Write the whole scenario of that name for sipp; uas_486 and the like are made of uas_reject."""
     status = re.fullmatch(r"uas_(\d{3})", name)
     values: dict[str, object] = {
-        "SPEECH": directory / "speech.ulaw",
+        "SPEECH": _speech(hertz, directory),
         "REFUSALS": "\n".join(f'<recv response="{code}" optional="true" next="refused"/>' for code in REFUSALS),
     }
     if status:
         values.update(STATUS=status[1], PHRASE=PHRASES.get(int(status[1]), "Refused"))
     template = HERE / "sipp" / ("uas_reject.xml" if status else f"{name}.xml")
-    scenario = directory / f"{name}.xml"
+    scenario = directory / f"{name}-{hertz}.xml"
     temporary = directory / f"{name}.{os.getpid()}"
     temporary.write_text(_fill_in(template.read_text(), values))
     temporary.rename(scenario)  # another call may be reading it
     return scenario
 
 
-def _sipp(directory: Path, scenario: str, address: str, port: int, *arguments: str | bytes) -> tuple[_Process, Path]:
+def _sipp(
+    directory: Path, scenario: str, address: str, port: int, *arguments: str | bytes, hertz: int = 500
+) -> tuple[_Process, Path]:
     """Start sipp on that address; returns it and the path its files share, but for their extension."""
     if sipp_missing():
         raise LabUnavailable(sipp_missing())
     trace = directory / f"{scenario}.{port}"
     for extension in ("errors", "messages"):  # of an earlier call or phone at that port
         Path(f"{trace}.{extension}").unlink(missing_ok=True)
-    command: list[str | bytes] = ["sipp", "-sf", str(_scenario(scenario, directory)), "-nostdin"]
-    command += ["-i", address, "-p", str(port), "-mi", address, "-mp", str(_free_port(address))]
+    command: list[str | bytes] = ["sipp", "-sf", str(_scenario(scenario, directory, hertz)), "-nostdin"]
+    command += ["-i", address, "-p", str(port), "-mi", address, "-mp", str(_free_port(address, port))]
     command += ["-trace_err", "-error_file", f"{trace}.errors", "-trace_msg", "-message_file", f"{trace}.messages"]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "TERM": "xterm"}
     return _Process([*command, *arguments], directory, environment, Path(f"{trace}.output")), trace
@@ -685,11 +698,13 @@ class Asterisk:
         caller_name: str | bytes = '"Alice Smith"',
         duration_ms: int = 1000,
         headers: Sequence[str] = (),
+        hertz: int = 500,
     ) -> Call:
         """Place a SIP call. Number and name go out as they are given, byte for byte: quotes, %0a, bad UTF-8.
 
         Scenarios: uac_noanswer (wait for the end), uac_cancel (give up, the duration after the first ringing tone),
         uac_bye (hang up, the duration after the answer), uac_vm_bye and uac_vm_pound (speak, then hang up or press #).
+        What is spoken is a tone of so many hertz.
         """
         extra = "".join(f"\r\n{header}" for header in headers)
         keys = {"caller_number": caller_number, "caller_name": caller_name, "extra_headers": extra}
@@ -699,7 +714,7 @@ class Asterisk:
         if scenario == "uac_cancel":
             arguments += ["-default_behaviors", "all,-abortunexp"]
         arguments.append(f"{SERVER}:{self.port}")
-        return Call(*_sipp(self.directory / "sipp", scenario, CALLERS, _free_port(CALLERS), *arguments))
+        return Call(*_sipp(self.directory / "sipp", scenario, CALLERS, _free_port(CALLERS), *arguments, hertz=hertz))
 
     def call(self, scenario: str, extension: str, **options: Any) -> int:
         """Place a SIP call and wait for its end; returns its final SIP status. Options as for start_call()."""
@@ -766,7 +781,7 @@ class Asterisk:
         self._lay_out(root)
 
     def _lay_out(self, root: Path) -> None:
-        """The data of the packages by links, something to say for sipp, and the command."""
+        """The data of the packages by links, and the command."""
         data = self.directory / "data"
         links = {data / item.name: item for item in (root / "usr/share/asterisk").iterdir() if item.name != "sounds"}
         links[data / "sounds" / "en"] = root / "usr/share/asterisk/sounds/en_US_f_Allison"
@@ -774,7 +789,6 @@ class Asterisk:
         for link, target in links.items():
             if not link.is_symlink():
                 link.symlink_to(target)
-        (self.directory / "sipp" / "speech.ulaw").write_bytes((b"\x20" * 8 + b"\xa0" * 8) * 3000)  # 6 s of 500 Hz
         command = shlex.join([*_loader(root), "-C", str(self.etc / "asterisk.conf")])
         self._wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         self._wrapper.chmod(0o755)
@@ -792,9 +806,10 @@ class Asterisk:
 
 
 def _endpoint(number: int, port: int) -> str:
-    """A phone with a fixed address, for pjsip.conf."""
+    """A phone with a fixed address, for pjsip.conf. That of 109 has a message waiting lamp."""
+    lamp = "mailboxes=109@default\n" if number == 109 else ""
     return (
-        f'[{number}](phone)\naors={number}\ncallerid="Phone {number}" <{number}>\n'
+        f'[{number}](phone)\naors={number}\ncallerid="Phone {number}" <{number}>\n{lamp}'
         f"[{number}]\ntype=aor\ncontact=sip:{number}@{PHONES}:{port}\n"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -38,6 +39,18 @@ status: NOTIFICATION_DIALSTATUS
 from: NOTIFICATION_NAME_FROM
 to: NOTIFICATION_NAME_TO
 '''
+[voicemail]
+email = voicemail@example.com
+subject = "voicemail VM_CALLER_NAME"
+body = '''
+callerid: VM_CALLERID
+name: VM_CALLER_NAME
+number: VM_CALLER_NUM
+length: VM_DUR
+date: VM_DATE
+for: VM_NAME
+mailbox: VM_MAILBOX@VM_CONTEXT
+'''
 [employees]
 [[101]]
 name = Ivan Petrov
@@ -61,6 +74,13 @@ class Mail:
     """The lines of the body, ``name: value``."""
     message: EmailMessage
 
+    @property
+    def recording(self) -> bytes | None:
+        """What is attached, None if nothing is."""
+        parts = list(self.message.iter_attachments())
+        assert len(parts) <= 1
+        return parts[0].get_payload(decode=True) if parts else None
+
 
 class Office:
     """A real Asterisk with pbxnotify installed, and the relay that its mails go to."""
@@ -77,7 +97,8 @@ class Office:
         self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
         spool = self.asterisk.spool / "pbxnotify"
         for path in [*spool.glob("queue/*"), *spool.glob("failed/*"), *spool.glob("done/*"), *spool.glob("relay.json")]:
-            path.unlink()
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.asterisk.spool / "voicemail", ignore_errors=True)
         self.catcher.clear()
         self._log.write_text("")
         self._log.chmod(0o666)
@@ -120,6 +141,10 @@ class Office:
         """Return the items that wait."""
         return list((self.asterisk.spool / "pbxnotify" / "queue").glob("*.json"))
 
+    def messages(self, mailbox: str) -> list[Path]:
+        """Return the message information files in a mailbox, wherever they are."""
+        return sorted((self.asterisk.spool / "voicemail" / "default" / mailbox).rglob("msg*.txt"))
+
     def log(self) -> str:
         """Return what pbxnotify has logged."""
         return self._log.read_text()
@@ -136,6 +161,7 @@ class Office:
         environment = {
             "AST_CONFIG_DIR": str(self.asterisk.etc),
             "PBXNOTIFY_LOG": str(self._log),
+            "PBXNOTIFY_ASTERISK": str(self.asterisk.directory / "asterisk"),
             "PATH": "/usr/bin:/bin",
         }
         return subprocess.run([self._command, *arguments], env=environment, capture_output=True, text=True, check=False)

@@ -1,0 +1,69 @@
+"""The Asterisk that is installed here: its directories, and its command line."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from pbxnotify.errors import AsteriskUnavailable
+
+COMMAND_TIMEOUT = 10
+"""Seconds for one command."""
+SBIN = "/usr/sbin:/usr/local/sbin"
+
+
+def configuration_directory() -> str:
+    """Return where asterisk.conf is: $AST_CONFIG_DIR, which Asterisk gives its scripts, else /etc/asterisk."""
+    return os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk"
+
+
+def spool_directory() -> str:
+    """Return Asterisk's own spool: $AST_SPOOL_DIR, else what asterisk.conf says, else /var/spool/asterisk."""
+    return os.environ.get("AST_SPOOL_DIR") or setting("directories", "astspooldir") or "/var/spool/asterisk"
+
+
+def setting(section: str, name: str) -> str:
+    """Return a setting in asterisk.conf; empty if it is not set. A section marked (!) is a template: ignored."""
+    here = ""
+    try:
+        with open(os.path.join(configuration_directory(), "asterisk.conf"), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                text = line.partition(";")[0].strip()
+                if text.startswith("["):
+                    here = text
+                found = re.match(rf"{name}\s*=>?\s*(\S.*)", text)
+                if found and here == f"[{section}]":
+                    return found[1]
+    except OSError:
+        pass
+    return ""
+
+
+def answer(line: str) -> str:
+    """Return what Asterisk's command line answers (``asterisk -rx``). Raises AsteriskUnavailable.
+
+    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
+    """
+    import shlex
+    import shutil
+    import subprocess
+
+    command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK") or "asterisk")
+    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
+    try:
+        done = subprocess.run(
+            [*command, "-rx", line],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
+    except OSError as error:
+        raise AsteriskUnavailable(f"the command {command[0]} cannot be run: {error.strerror}") from None
+    said = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise AsteriskUnavailable(f"asterisk -rx ended with {done.returncode}: {' '.join(said.split())}")
+    return said
