@@ -267,6 +267,8 @@ def _auth_answers(mechanism: str, login: bytes, secret: bytes) -> list[Callable[
 
 def _with_dots_doubled(mail: bytes) -> bytes:
     """Return a mail as DATA carries it (RFC 5321 section 4.5.2): every line ends in CRLF, so none but ours ends it."""
+    if mail.endswith(b"\r\n") and not re.search(rb"(?<!\r)\n|\r(?!\n)|\A\.", mail):
+        return mail.replace(b"\r\n.", b"\r\n..")  # as a rule, and without a copy of each line
     return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in mail.splitlines())
 
 

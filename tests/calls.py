@@ -5,7 +5,7 @@ from __future__ import annotations
 from relay import Catcher
 
 from pbxnotify import notify
-from pbxnotify.events import Alert, MissedCall
+from pbxnotify.events import Event, MissedCall
 from pbxnotify.items import Entry, Item
 from pbxnotify.spool import Spool
 
@@ -28,8 +28,20 @@ email = b@example.com
 email = c@example.com
 """
 
+ONE_EMPLOYEE = """\
+[smtp]
+host = 127.0.0.1
+port = {port}
+sender = pbx@example.com
+[notifications]
+admin_email = admin@example.com
+[employees]
+[[101]]
+email = ivan@example.com
+"""
 
-def tell(event: MissedCall | Alert = CALL) -> list[str]:
+
+def tell(event: Event = CALL) -> list[str]:
     """Tell of an event; returns PBXNOTIFYSTATUS at once, and what was reported later."""
     status, _, deliver = notify.tell(event)
     reported = [status]

@@ -9,6 +9,7 @@ import calls
 import pytest
 from relay import Catcher, Certificates
 
+from pbxnotify.cli import main
 from pbxnotify.spool import Spool, open_spool
 
 FIGURES: list[str] = []
@@ -82,3 +83,25 @@ def use(write_ini: Callable[[str], Path]) -> Callable[..., None]:
         write_ini(calls.INI.format(port=port, enabled=enabled))
 
     return use
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; returns its exit status, and what it said on stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = main(arguments)
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def relay(catcher: Catcher, write_ini: Callable[[str], Path]) -> Catcher:
+    """Return the relay that the ini file names, for an office of one employee."""
+    write_ini(calls.ONE_EMPLOYEE.format(port=catcher.port))
+    return catcher

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSED = ROOT / "agi-bin" / "pbxnotify-missed.agi"
+VOICEMAIL = ROOT / "agi-bin" / "pbxnotify-voicemail.agi"
 
 ENVIRONMENT = {
     "agi_request": "pbxnotify-missed.agi",

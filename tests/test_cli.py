@@ -6,51 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from calls import ONE_EMPLOYEE as INI
+from mailboxes import sound
 from relay import Catcher, Certificates, ScriptedRelay, silence
 
-from pbxnotify.cli import main
-from pbxnotify.events import MissedCall
 from pbxnotify.spool import Spool
 
-INI = """\
-[smtp]
-host = 127.0.0.1
-port = {port}
-sender = pbx@example.com
-[notifications]
-admin_email = admin@example.com
-[employees]
-[[101]]
-email = ivan@example.com
-"""
 MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
-CALL = MissedCall(1795478867.0, 5, ("101",), "5551212", linked_id="1.1")
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command; returns its exit status, and what it said on stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        try:
-            status = main(arguments)
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        said = capfd.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def relay(catcher: Catcher, write_ini: Callable[[str], Path]) -> Catcher:
-    """Return the relay that the ini file names."""
-    write_ini(INI.format(port=catcher.port))
-    return catcher
 
 
 def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
@@ -146,51 +111,6 @@ def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:  # type: igno
     assert "nobody would be told: 999 fits no employee" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
 
 
-def test_the_queue(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    entry = spool.add(CALL)
-    assert entry is not None
-    entry.release()
-    assert f"{entry.item.id} queue  missed    5551212 -> 101" in run("queue", "list")[1]
-    assert '"caller_number": "5551212"' in run("queue", "show", entry.item.id)[1]
-    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
-    assert run("queue", "list")[1] == ""
-
-
-def test_what_failed_is_listed_and_put_back(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    relay.answers["ivan@example.com"] = "550 5.1.1 no such user"
-    assert run(*MISSED)[0] == os.EX_UNAVAILABLE
-    relay.answers.clear()
-    (identifier,) = spool.identifiers("failed")
-    assert "no such user" in run("queue", "list")[1]
-    assert "queued again" in run("queue", "retry", identifier)[1]
-    run("queue", "run", "--all")
-    assert {mail.recipients[0] for mail in relay.mails} == {"ivan@example.com", "admin@example.com"}
-
-
-def test_removing_shows_what_was_removed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    entry = spool.add(CALL)
-    assert entry is not None
-    entry.release()
-    said = run("queue", "remove", entry.item.id)[1]
-    assert "5551212" in said
-    assert "removed, nobody has been told" in said
-    assert spool.identifiers() == []
-
-
-def test_an_item_that_is_being_sent(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    entry = spool.add(CALL)
-    assert entry is not None
-    status, _, said = run("queue", "remove", entry.item.id)
-    assert (status, "is being sent at this moment" in said) == (os.EX_USAGE, True)
-
-
-@pytest.mark.parametrize("action", ["show", "retry", "remove"])
-@pytest.mark.parametrize("identifier", ["nothing", "../../etc/passwd", ""])
-def test_no_such_item(run, spool: Spool, action: str, identifier: str) -> None:  # type: ignore[no-untyped-def]
-    status, _, said = run("queue", action, identifier)
-    assert (status, "see  pbxnotify queue list" in said) == (os.EX_USAGE, True)
-
-
 def test_a_spool_that_cannot_be(run, box: Path) -> None:  # type: ignore[no-untyped-def]
     (box / "spool").touch()
     status, _, said = run("queue", "list")
@@ -262,22 +182,6 @@ def test_every_mistake_begins_with_our_name(run, write_ini) -> None:  # type: ig
     assert [line.partition(":")[0] for line in run("check")[2].splitlines()] == ["pbxnotify"] * 2
 
 
-def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    relay.stop()
-    run(*MISSED)
-    relay.start()
-    status, said, _ = run("queue", "run")
-    assert (status, "the relay is left alone until" in said) == (os.EX_TEMPFAIL, True)
-    run("queue", "retry", *spool.identifiers())
-    assert run("queue", "run")[1] == "pbxnotify: 1 sent\n"
-
-
-def test_a_damaged_item_is_listed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    (Path(spool.directory) / "queue" / "a.json").write_text("{")
-    run("queue", "run")
-    assert "a.json.damaged damaged: its file is in" in run("queue", "list")[1]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -292,3 +196,78 @@ def test_what_is_no_missed_call(run, relay: Catcher, arguments: list[str]) -> No
 
 def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:  # type: ignore[no-untyped-def]
     assert "other.ini: there is no such file" in run("check", "--config", str(box / "other.ini"))[2]
+
+
+# ---- voicemail
+
+VOICEMAIL = ["voicemail", "--from", "5551212", "--name", "Алиса", "--to", "101"]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Return a recording of 7 s."""
+    return sound(tmp_path / "msg0000.wav", 7)
+
+
+def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(*VOICEMAIL, "--recording", str(recording))
+    assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
+    (mail,) = relay.wait(1)
+    assert mail.message["Subject"] == "Voicemail: Алиса, 5551212, 0:07"
+    (part,) = mail.message.iter_attachments()
+    assert part.get_content() == recording.read_bytes()
+    assert recording.exists()
+    assert list(Path(spool.directory).rglob("*.wav")) == []
+
+
+def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(
+        *VOICEMAIL, "--recording", str(recording), "--duration", "65", "--mailbox", "200", "--dry-run"
+    )
+    assert status == os.EX_OK
+    assert "Subject: Voicemail: Алиса, 5551212, 1:05" in said
+    assert "Mailbox: 200" in said
+    assert f"_5551212.wav, audio/wav, {recording.stat().st_size} bytes]" in said
+    assert (relay.mails, (box / "spool").exists()) == ([], False)
+
+
+def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    assert run(*VOICEMAIL, "--recording", str(recording))[0] == os.EX_TEMPFAIL
+    recording.unlink()
+    relay.start()
+    run("queue", "run", "--all")
+    (part,) = relay.wait(1)[0].message.iter_attachments()
+    assert len(part.get_content()) == 7 * 16000 + 44
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("missing.wav", "No such file or directory", id="no file"),
+        pytest.param("notes.doc", "the recording must end in one of .wav16, .wav, ", id="no recording"),
+        pytest.param("folder.wav", "Is a directory", id="a directory"),
+    ],
+)
+def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "folder.wav").mkdir()
+    status, _, said = run(*VOICEMAIL, "--recording", str(tmp_path / name))
+    assert (status, why in said) == (os.EX_USAGE, True)
+
+
+def test_check_says_where_voicemail_goes(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[voicemail]\nemail = voicemail@example.com\n")
+    assert "voicemail        on; common address: voicemail@example.com" in run("check")[1]
+
+
+def test_check_misses_the_tools_for_mp3(run, write_ini, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[voicemail]\naudio = mp3\n")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "recordings go as they are: audio = mp3 needs lame or ffmpeg" in run("check")[1]
+
+
+def test_check_says_that_messages_are_kept_where_asterisk_cannot_be_asked(run, write_ini, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[voicemail]\nafter_mailing = delete\n")
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
+    said = run("check")[1]
+    assert "messages are kept in the mailbox, although after_mailing = delete: the command /nowhere/asterisk" in said
