@@ -1,4 +1,4 @@
-# make demo        the main job, shown: a real Asterisk, a call nobody answers, the mail that arrives
+# make demo        the main job, shown: a real Asterisk, a call nobody answers, a voicemail, the mails that arrive
 # make test        everything, on real Asterisk 22 and 16
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR
@@ -32,7 +32,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-sipp
+	@tests/need-tools sipp sox lame ffmpeg
 	"$(BIN)/python" -m pytest $(TESTS)
 
 lint: $(VENV)/tools
@@ -52,7 +52,7 @@ test-python: $(VENV)/tools
 	"$(BIN)/python" -m pytest -q --ignore tests/asterisk
 
 demo: $(VENV)/tools
-	@tests/need-sipp
+	@tests/need-tools sipp
 	@"$(BIN)/python" tests/demo.py
 
 # Package and dependencies in a directory of their own: no venv, no system packages are touched. The AGI scripts run with

@@ -70,8 +70,8 @@ def compose(
 def _with_attachment(body: bytes, attachment: Attachment, name: str, boundary: str) -> bytes:
     """Return a body with a recording behind it, as multipart/mixed (RFC 2046 section 5.1).
 
-    Put together by hand, because EmailMessage needs twice the memory: nine times the recording's size. No line of a part
-    can be the boundary: nobody knows the identifier in it before, and base64 has no such line.
+    Put together by hand, because EmailMessage needs twice the memory, nine times the recording's size. No line of a
+    part can be the boundary: nobody knows the identifier in it before, and base64 has no such line.
     """
     format_ = FORMATS[attachment.format]
     head = f'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'

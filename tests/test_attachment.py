@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from mailboxes import length_of, sound
+from mailboxes import length_of, require, sound
 
 from pbxnotify import attachment
 from pbxnotify.attachment import Attachment, prepare
@@ -27,9 +27,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-un
         directory = tmp_path / "bin"
         directory.mkdir()
         for tool in ("nice", *tools):
-            found = shutil.which(tool)
-            assert found, f"these tests need {tool}"
-            (directory / tool).symlink_to(found)
+            (directory / tool).symlink_to(require(tool))
         for tool, script in scripts.items():
             (directory / tool).write_text(f"#!/bin/sh\n{script}\n")
             (directory / tool).chmod(0o755)
@@ -121,6 +119,7 @@ def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:  #
 
 
 def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:
+    require("ffmpeg")
     path = tmp_path / "x.WAV"
     path.write_bytes(b"RIFF" + os.urandom(3000))
     made = prepared(path, audio="mp3")
@@ -147,6 +146,7 @@ def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None
 
 
 def test_one_that_is_small_enough_as_mp3_goes(tmp_path: Path) -> None:
+    require("lame")
     path = sound(tmp_path / "x.wav", 120)
     assert path.stat().st_size > 1 << 20
     assert prepared(path, audio="wav", max_attachment=1).too_large == path.stat().st_size
