@@ -201,6 +201,8 @@ class Entry:
 
     def _move(self, folder: str) -> None:
         left = self._folder
+        if folder == left:
+            return
         try:
             if self.recording:
                 with suppress(FileExistsError, FileNotFoundError):

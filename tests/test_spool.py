@@ -310,6 +310,12 @@ def test_the_recording_goes_with_its_item(spool: Spool, entry: Entry, tmp_path: 
     assert (tmp_path / "msg0000.wav").exists()
 
 
+def test_an_item_put_back_where_it_is_keeps_its_recording(spool: Spool, entry: Entry) -> None:
+    entry.change(attempts=3, due=1e12)
+    entry.retry()
+    assert (entry.item.attempts, recordings(spool)["queue"]) == (0, [b"RIFF sound"])
+
+
 def test_a_message_told_before_is_told_no_more(spool: Spool, entry: Entry, recording: int) -> None:
     assert spool.add(MESSAGE._replace(recording="wav", place="2.1-msg0000-"), recording) is None
     assert recordings(spool)["queue"] == [b"RIFF sound"]
