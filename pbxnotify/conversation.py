@@ -14,6 +14,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class Conversation(smtplib.SMTP):
 
     def _connected(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        here, there = (name[0].partition("%")[0] for name in (sock.getsockname(), sock.getpeername()))
+        here, there = sock.getsockname()[0].partition("%")[0], ""
+        with suppress(OSError):  # it is reset already: who reads the greeting will hear of it
+            there = sock.getpeername()[0].partition("%")[0]
         self.is_local = there == here or there.startswith("127.")
         # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
         # domain is often the relay's own, and many relays turn away a stranger who greets with that.

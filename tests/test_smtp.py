@@ -178,7 +178,9 @@ def test_a_break(stage: str, fault: Fault, certificates: Certificates) -> None:
     with ScriptedRelay(tls=certificates.server, extensions=["AUTH PLAIN"], **faults) as relay:
         error = failure(relay.port, **options)
     assert type(error) is (OutcomeUnknown if stage == "message" else RelayUnavailable)
-    assert error.stage == {"handshake": "STARTTLS"}.get(stage, stage)
+    expected = {"handshake": "STARTTLS"}.get(stage, stage)
+    # A reset right behind the handshake may reach this side before connect() has returned.
+    assert error.stage in ((expected, "connect") if (stage, fault) == ("greeting", BREAKS["reset"]) else (expected,))
 
 
 @pytest.mark.parametrize("fault", [close, reset, far_end.stall], ids=["closed", "reset", "not read any more"])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
+from statistics import median
 
 from lab import Asterisk, Phone, require_sipp
 from relay import Catcher
@@ -132,6 +136,27 @@ class Office:
         assert len(caught) == count, [mail.to for mail in caught]
         return sorted(caught, key=lambda mail: mail.to)
 
+    @contextmanager
+    def held_answers(self) -> Iterator[None]:
+        """Let the relay answer no mail meanwhile."""
+        answer = threading.Event()
+        self.catcher.hold_answers(answer)
+        try:
+            yield
+        finally:
+            answer.set()
+
+    def held_for(self, calls: int) -> str:
+        """Return for how long the dialplan stood still, between its lines BEFORE and AFTER."""
+        before, after = (
+            [self.asterisk.wait_for_log(re.compile(f"{word}$"), count=number + 1) for number in range(calls)]
+            for word in ("BEFORE", "AFTER status=QUEUED")
+        )
+        held = [_logged_at(end) - _logged_at(begin) for begin, end in zip(before, after)]
+        return (
+            f"the dialplan was held for {median(held):.0f} ms in the median of {calls} calls, {max(held):.0f} at most"
+        )
+
     def no_mail(self) -> None:
         """Assert that the call that is over told nobody: what tells leaves a line in the log before it lets go."""
         assert " queued " not in self.log(), self.log()
@@ -165,6 +190,13 @@ class Office:
             "PATH": "/usr/bin:/bin",
         }
         return subprocess.run([self._command, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def _logged_at(line: str) -> float:
+    """Return when a line was logged, in milliseconds."""
+    stamp = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", line)
+    assert stamp
+    return datetime.strptime(stamp[0], "%Y-%m-%d %H:%M:%S.%f").timestamp() * 1000
 
 
 def _fields(message: EmailMessage) -> dict[str, str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 import wave
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from statistics import median
 
 import pytest
 from lamp import Lamp
@@ -369,28 +367,12 @@ def test_switched_off(office: Office) -> None:
 
 def test_the_call_goes_on_before_the_relay_answers(office: Office, report: Report) -> None:
     calls = 5
-    answer = threading.Event()
-    office.catcher.hold_answers(answer)
-    try:
+    with office.held_answers():
         for _ in range(calls):
             office.call("vm-let-go", "uac_vm_pound", duration_ms=1500)
-        lines = [
-            [office.asterisk.wait_for_log(re.compile(f"{word}$"), count=number + 1) for number in range(calls)]
-            for word in ("BEFORE", "AFTER status=QUEUED")
-        ]
+        report(office.held_for(calls))
         assert office.catcher.mails == []
-    finally:
-        answer.set()
-    held = [_logged_at(after) - _logged_at(before) for before, after in zip(*lines)]
-    report(f"the dialplan was held for {median(held):.0f} ms in the median of {calls} calls, {max(held):.0f} at most")
     office.mails(2 * calls)
-
-
-def _logged_at(line: str) -> float:
-    """Return when a line was logged, in milliseconds."""
-    stamp = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", line)
-    assert stamp
-    return datetime.strptime(stamp[0], "%Y-%m-%d %H:%M:%S.%f").timestamp() * 1000
 
 
 # ---- the mailbox afterwards
