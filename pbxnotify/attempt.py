@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pbxnotify import mailbox
 from pbxnotify.attachment import Attachment, prepare
+from pbxnotify.entry import Entry
 from pbxnotify.errors import (
     MailDeferred,
     MailRefused,
@@ -21,7 +22,7 @@ from pbxnotify.errors import (
     SpoolError,
 )
 from pbxnotify.events import Alert, Voicemail
-from pbxnotify.items import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, UNKNOWN_TWICE, Entry
+from pbxnotify.item import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, UNKNOWN_TWICE
 from pbxnotify.message import compose
 from pbxnotify.spool import Rest, Spool
 

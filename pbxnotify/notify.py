@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 
 from pbxnotify import events
+from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
-from pbxnotify.items import Entry, Unkept, identifier_of
+from pbxnotify.item import identifier_of
 from pbxnotify.spool import Spool, open_spool
 
 TAKEN_ALONG = 3

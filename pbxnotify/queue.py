@@ -7,8 +7,8 @@ import os
 import time
 
 from pbxnotify import notify, settings
+from pbxnotify.entry import Entry
 from pbxnotify.errors import UsageError
-from pbxnotify.items import Entry
 from pbxnotify.spool import Spool, open_spool
 
 

@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from pbxnotify import log
+from pbxnotify.entry import Entry, item_path, trouble
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
 from pbxnotify.installation import spool_directory
-from pbxnotify.items import Entry, item_path, trouble
 
 FOLDERS = ("tmp", "queue", "done", "failed")
 KEPT_KEYS = 86400.0

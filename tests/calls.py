@@ -5,8 +5,9 @@ from __future__ import annotations
 from relay import Catcher
 
 from pbxnotify import notify
+from pbxnotify.entry import Entry
 from pbxnotify.events import Event, MissedCall
-from pbxnotify.items import Entry, Item
+from pbxnotify.item import Item
 from pbxnotify.spool import Spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102", "103"), "5551212", "Alice", linked_id="1.1")

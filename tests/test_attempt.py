@@ -9,8 +9,8 @@ from calls import ALL, CALL, recipients_of, tell, waiting
 from relay import Catcher, ScriptedRelay, close
 
 from pbxnotify import attempt, notify
+from pbxnotify.entry import Entry
 from pbxnotify.events import Alert
-from pbxnotify.items import Entry
 from pbxnotify.spool import Spool
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from pbxnotify import spool as spool_module
+from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall, Voicemail
-from pbxnotify.items import Entry, Unkept
 from pbxnotify.spool import Rest, Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")

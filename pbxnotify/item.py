@@ -1,0 +1,71 @@
+"""What one run of a script has to tell, and how far that has come."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pbxnotify.events import Event, Voicemail, from_json, to_json
+
+SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
+"""What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
+UNKNOWN_TWICE = "unknown twice"
+"""May have two copies already, and gets no third."""
+SENDING, SENDING_AGAIN = "sending", "sending again"
+"""Written before the final dot, the second one for a recipient whose outcome was unknown before."""
+
+
+class Item(NamedTuple):
+    """What one run of a script has to tell, and how far that has come."""
+
+    id: str
+    event: Event
+    queued: float
+    """When it was queued, in seconds since the epoch."""
+    recipients: Mapping[str, str] = {}
+    """What is known of each address; not named if still to be told."""
+    decided: bool = False
+    """Readable settings have said that somebody is to be told: later it is not skipped any more."""
+    attempts: int = 0
+    due: float = 0.0
+    """Not to be tried before, in seconds since the epoch."""
+    settings: str = ""
+    """The fingerprint of the ini file when it was last tried: with another one it is due."""
+    reason: str = ""
+    """Why it still waits, or why it failed."""
+
+    def is_due(self, fingerprint: str) -> bool:
+        """Return whether it may be tried; a changed ini file ends every backoff."""
+        return self.due <= time.time() or self.settings != fingerprint
+
+    def to_json(self) -> str:
+        """Return the item as the text of its file."""
+        return json.dumps({**self._asdict(), "event": to_json(self.event)}, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Item:
+        """Return the item that ``to_json`` wrote; raises ValueError on anything else."""
+        record = json.loads(text)
+        if not isinstance(record, dict) or not isinstance(record.get("event"), dict):
+            raise ValueError("not an item")
+        event = from_json(record.pop("event"))
+        known = {field: record[field] for field in cls._fields if field in record}
+        for field, kind in (("id", str), ("queued", (int, float)), ("recipients", dict), ("due", (int, float))):
+            if not isinstance(known.get(field, cls._field_defaults.get(field)), kind):
+                raise ValueError(f"{field} is {known.get(field)!r}")
+        return cls(event=event, **known)
+
+
+def identifier_of(epoch: float) -> str:
+    """Return what the identifiers of items queued at this time start with; they sort by it."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))
+
+
+def new_item(event: Event) -> Item:
+    """Return the item of an event that has just happened."""
+    now = time.time()
+    reason = event.trouble if isinstance(event, Voicemail) else ""
+    return Item(id=f"{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now, reason=reason)
