@@ -9,7 +9,7 @@ The way of one event:
       AGI(pbxnotify-voicemail.agi,101)                       |
         |                                                    |
       agi          the channel, read once                    |
-      missed_call, voicemail  what it tells                  |
+      missed_call, message_left  what it tells               |
         |                                                    |
       events     what happened: MissedCall, Voicemail, Alert |
         +------------------------+---------------------------+

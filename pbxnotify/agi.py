@@ -127,8 +127,8 @@ class Channel(Mapping[str, str]):
     """
 
     def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:
-        self.argument = arguments[0] if arguments else ""
-        self.held = "hold" in arguments[1:]
+        self.argument = next((argument for argument in arguments[:1] if argument != "hold"), "")
+        self.held = "hold" in arguments
         self.trouble = ""
         """Why Asterisk could not be asked any more; empty while it answers."""
         self._values: dict[str, str] = {}

@@ -7,7 +7,6 @@ or takes too long, the recording goes as it is.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbxnotify.events import clean
-from pbxnotify.formats import FORMATS, PCM
+from pbxnotify.formats import FORMATS, PLAYS_EVERYWHERE, is_wave, length_of
 
 if TYPE_CHECKING:
     from pbxnotify.events import Voicemail
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 CONVERSION_TIMEOUT = 60
 """Seconds for one tool."""
-MP3_SAVES = 5
-"""How many times smaller than PCM an MP3 of 24 kbit/s is."""
+BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}
+"""What a second of sound becomes: plain WAV, and MP3 of 24 kbit/s."""
 NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}
 """The tools that make a format."""
 
@@ -43,15 +42,18 @@ class Attachment:
     """What the log should say of it."""
 
 
-def prepare(path: str, voicemail: Voicemail, settings: VoicemailSettings) -> Attachment:
-    """Return the recording at a path as the settings want it attached; never raises OSError."""
+def prepare(path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None) -> Attachment:
+    """Return the recording at a path as the settings want it attached; never raises OSError.
+
+    ``scratch`` is the directory for what the tools make.
+    """
     if not voicemail.recording:
         return Attachment(remark=voicemail.trouble)
     limit = settings.max_attachment * MEGABYTE
     try:
         size = os.stat(path).st_size
-        converted = _converted(path, voicemail.recording, settings.audio, size, limit)
-        if 0 < len(converted.content) <= limit:
+        converted = _converted(path, voicemail.recording, size, Target(settings.audio, limit, scratch))
+        if converted.content:
             return converted
         if size > limit:
             remark = f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"
@@ -62,20 +64,33 @@ def prepare(path: str, voicemail: Voicemail, settings: VoicemailSettings) -> Att
         return Attachment(remark=f"the recording cannot be read: {error.strerror}")
 
 
-def _converted(path: str, format_: str, audio: str, size: int, limit: int) -> Attachment:
+@dataclass(frozen=True)
+class Target:
+    """What a recording is to become."""
+
+    audio: str
+    limit: int
+    """Bytes."""
+    scratch: str | None
+
+
+def _converted(path: str, format_: str, size: int, target: Target) -> Attachment:
     """Return the recording in the wanted format; without content if it has that already, or cannot be converted."""
-    if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PCM):
+    audio = target.audio
+    if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
         return Attachment()
-    if size > limit * (MP3_SAVES if audio == "mp3" else 1):
+    seconds = max(length_of(format_, size), 0)
+    if seconds * BYTES_OF_A_SECOND[audio] > target.limit:
         return Attachment()
-    troubles = []
+    troubles, tools = [], []
     for tool, command in _commands(path, format_, audio):
+        tools.append(tool)
         if shutil.which(tool):
-            content, trouble = _output_of(command, audio)
-            if content:
+            content, trouble = _output_of(command, target)
+            if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
-            troubles.append(f"{tool}: {trouble}")
-    why = "; ".join(troubles) or f"{NEEDS[audio]} is not installed"
+            troubles.append(f"{tool}: {trouble or f'it made {len(content)} bytes of {seconds} s of sound'}")
+    why = "; ".join(troubles) or f"{' or '.join(tools)} is not installed"
     return Attachment(remark=f"the recording goes as it is, not as {audio}: {why}")
 
 
@@ -84,22 +99,19 @@ def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[s
     sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
     if audio == "wav" and sox:
         yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
-    if audio == "mp3" and _is_wave(path):  # anything else lame takes for raw sound, and makes noise of it
+    with open(path, "rb") as file:
+        wave = is_wave(file.read(16))
+    if audio == "mp3" and wave:  # anything else lame takes for raw sound, and makes noise of it
         yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
     quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
     source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
     yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
 
 
-def _is_wave(path: str) -> bool:
-    with open(path, "rb") as file:
-        return re.fullmatch(rb"RIFF....WAVEfmt ", file.read(16), re.DOTALL) is not None
-
-
-def _output_of(command: list[str], audio: str) -> tuple[bytes, str]:
+def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
     """Return what a tool made, or what went wrong. It runs behind everything else: this host carries calls."""
-    with tempfile.NamedTemporaryFile(prefix="pbxnotify-", suffix=f".{audio}") as output:
-        try:
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.scratch, suffix=f".{target.audio}") as output:
             done = subprocess.run(
                 ["nice", *command, output.name],
                 stdin=subprocess.DEVNULL,
@@ -108,9 +120,14 @@ def _output_of(command: list[str], audio: str) -> tuple[bytes, str]:
                 timeout=CONVERSION_TIMEOUT,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            return b"", f"not finished after {CONVERSION_TIMEOUT} s"
-        if done.returncode:
-            said = clean(done.stderr.decode(errors="replace"))
-            return b"", f"exit status {done.returncode} {said}".rstrip()
-        return output.read(), "it made nothing"
+            made = os.fstat(output.fileno()).st_size
+            if done.returncode:
+                said = clean(done.stderr.decode(errors="replace"))
+                return b"", f"exit status {done.returncode} {said}".rstrip()
+            return (
+                (output.read(), "") if made <= target.limit else (b"", f"it made {made} bytes, more than may be sent")
+            )
+    except subprocess.TimeoutExpired:
+        return b"", f"not finished after {CONVERSION_TIMEOUT} s"
+    except OSError as error:
+        return b"", f"it cannot be started: {error.strerror}"

@@ -22,7 +22,7 @@ from pbxnotify.errors import (
     SpoolError,
 )
 from pbxnotify.events import Alert, Voicemail
-from pbxnotify.item import REFUSED, SENDING, SENDING_AGAIN, SENT, UNKNOWN, UNKNOWN_TWICE
+from pbxnotify.item import REFUSED, SENDING, SENDING_AGAIN, SENT, SENT_WITHOUT, UNKNOWN, UNKNOWN_TWICE
 from pbxnotify.message import compose
 from pbxnotify.spool import Rest, Spool
 
@@ -53,6 +53,8 @@ class Attempt:
         self._deferred: dict[str, MailDeferred] = {}
         self._accepted = 0
         self._attachment: Attachment | None = None
+        self._remark = ""
+        """Why somebody got no recording."""
 
     def untold(self, told: Told) -> list[Recipient]:
         """Return those who do not have the mail. Who was being told when a process died has an unknown outcome."""
@@ -62,20 +64,27 @@ class Attempt:
 
     def send(self, relay: Relay, recipients: list[Recipient], settings: Settings) -> None:
         """Send each recipient a mail of their own over one connection, and note what became of it."""
-        event, identifier = self.entry.item.event, self.entry.item.id
         for recipient in recipients:
-            mail = compose(event, identifier, recipient, settings, self.attachment(settings))
-            self._send(relay, recipient.address, mail)
+            attachment = self.attachment(settings)
+            self._send(relay, recipient, settings, attachment)
+            refused = self._refused.get(recipient.address)
+            if attachment and attachment.content and refused and _is_too_large(refused):
+                del self._refused[recipient.address]
+                self._remark = f"sent without the recording, because {refused}"
+                self._send(relay, recipient, settings, Attachment(too_large=len(attachment.content)))
 
     def attachment(self, settings: Settings) -> Attachment | None:
         """Return the recording as all recipients get it; None if none is wanted. Worked out once."""
         event = self.entry.item.event
         if isinstance(event, Voicemail) and settings.voicemail.attach and self._attachment is None:
-            self._attachment = prepare(self.entry.recording, event, settings.voicemail)
+            self._attachment = prepare(self.entry.recording, event, settings.voicemail, self.entry.scratch)
         return self._attachment
 
-    def _send(self, relay: Relay, address: str, mail: bytes) -> None:
-        before = self.entry.item.recipients.get(address)
+    def _send(self, relay: Relay, recipient: Recipient, settings: Settings, attachment: Attachment | None) -> None:
+        address, item = recipient.address, self.entry.item
+        mail = compose(item.event, item.id, recipient, settings, attachment)
+        is_whole = not isinstance(item.event, Voicemail) or bool(attachment and attachment.content)
+        before = item.recipients.get(address)
         sending, unknown = (SENDING_AGAIN, UNKNOWN_TWICE) if before == UNKNOWN else (SENDING, UNKNOWN)
         try:
             relay.send(address, mail, lambda: self._mark(address, sending))
@@ -92,7 +101,7 @@ class Attempt:
                 raise
         else:
             self._accepted += 1
-            self._mark(address, SENT)
+            self._mark(address, SENT if is_whole else SENT_WITHOUT)
 
     def _mark(self, address: str, state: str | None) -> None:
         """Record what is known of a recipient; a disk that takes no record must not keep the mail from leaving."""
@@ -123,12 +132,13 @@ class Attempt:
             return
         if attachment and attachment.remark:
             yield attachment.remark
+        if self._remark:
+            yield self._remark
         if settings.voicemail.after_mailing == "delete":
-            attachment = self.attachment(settings)
-            if attachment and attachment.content:
+            if set(self.entry.item.recipients.values()) == {SENT}:
                 yield mailbox.remove(event)
             else:
-                yield "kept in the mailbox, because the recording was not attached"
+                yield "kept in the mailbox, because not everybody has the recording"
 
     def _lasting(self) -> Iterator[str]:
         """Yield why some recipients will not be tried again."""
@@ -215,6 +225,14 @@ class Attempt:
                 alert = self._spool.add(Alert(time.time(), subject, body, key))
                 if alert:
                     alert.release()
+
+
+def _is_too_large(error: MailRefused) -> bool:
+    """Return whether a mail was refused for its size (RFC 1870; RFC 3463, X.2.3 and X.3.4), not for a full mailbox."""
+    if error.stage not in ("MAIL", "DATA", "message"):
+        return False
+    enhanced = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", error.reply)
+    return enhanced[0] in ("5.2.3", "5.3.4") if enhanced else error.code == 552
 
 
 def _is_policy(error: MailRefused) -> bool:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from email import message_from_bytes, policy
 from typing import NoReturn
 
-from pbxnotify import __version__, events, log, mailbox, message, notify, queue, settings, smtp, templates
-from pbxnotify.attachment import NEEDS, Attachment, prepare
+from pbxnotify import __version__, checkup, events, log, message, notify, queue, settings, smtp, templates
+from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.errors import PbxnotifyError, UsageError
-from pbxnotify.formats import FORMATS, length_of
+from pbxnotify.message_left import by_hand
 from pbxnotify.recipients import Recipient, told_of
 from pbxnotify.spool import open_spool
 from pbxnotify.values import DIAL_STATUSES
+from pbxnotify.voicemail import Unreadable
 
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
@@ -63,35 +63,9 @@ def check(options: argparse.Namespace) -> int:
     print(f"employees        {len(configured.employees)}, with an e-mail: ", end="")
     print(sum(1 for employee in configured.employees if employee.emails))
     print(f"spool            {spool.directory}")
-    for note in _notes(configured):
+    for note in checkup.notes(configured):
         print(f"NOTE             {note}")
     return os.EX_OK
-
-
-def _notes(configured: settings.Settings) -> Iterator[str]:
-    """Yield what is no mistake, but hardly what was meant."""
-    relay = configured.smtp
-    if not configured.notifications.enabled:
-        yield "notifications are switched off: [notifications] enabled = no"
-    if not configured.missed_calls.email and not any(employee.emails for employee in configured.employees):
-        yield "nobody will be told: write [missed_calls] email, or [employees] with an email"
-    yield from _voicemail_notes(configured.voicemail)
-    if relay.security == "tls" and relay.port in (25, 587):
-        yield f"port {relay.port} mostly begins with STARTTLS: write tls:// if the test hangs or fails"
-    if relay.security != "tls" and relay.port == 465:
-        yield "port 465 mostly speaks TLS from the first byte: write ssl:// if the test hangs or fails"
-
-
-def _voicemail_notes(voicemail: settings.Voicemail) -> Iterator[str]:
-    """Yield what this host lacks for what is wanted."""
-    tools = NEEDS.get(voicemail.audio, "").split(" or ")
-    if voicemail.enabled and voicemail.audio == "mp3" and not any(map(shutil.which, tools)):
-        yield f"recordings go as they are: audio = mp3 needs {' or '.join(tools)}"
-    if voicemail.after_mailing == "delete":
-        try:
-            yield f"after_mailing = delete: messages leave the mailbox {mailbox.way()}"
-        except PbxnotifyError as error:
-            yield f"messages are kept in the mailbox, although after_mailing = delete: {error}"
 
 
 def _switch(enabled: bool) -> str:
@@ -134,26 +108,13 @@ def missed(options: argparse.Namespace) -> int:
 
 def voicemail(options: argparse.Namespace) -> int:
     """Tell of a recording by hand, the same way as from the dialplan."""
-    format_ = options.recording.rpartition(".")[2]
-    if format_ not in FORMATS:
-        raise UsageError(f"{options.recording}: the recording must end in one of .{', .'.join(FORMATS)}")
+    caller = {"number": options.caller, "name": options.name}
+    extensions = events.extensions_in(options.to)
     try:
-        with open(options.recording, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            duration = length_of(format_, size) if options.duration is None else options.duration
-            extensions = events.extensions_in(options.to)
-            event = events.Voicemail(
-                time=time.time() - max(duration, 0),
-                duration=duration,
-                extensions=extensions,
-                caller_number=events.clean(options.caller),
-                caller_name=events.clean(options.name),
-                mailbox=events.clean(options.mailbox) or extensions[0],
-                recording=format_,
-            )
-            return _show_mails(event, options.recording) if options.dry_run else _tell(event, file.fileno())
-    except OSError as error:
-        raise UsageError(f"{options.recording}: {error.strerror}") from None
+        event, descriptor = by_hand(options.recording, extensions, caller, options.mailbox, options.duration)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
 
 
 def _tell(event: events.Event, recording: int = -1) -> int:
@@ -229,7 +190,9 @@ def _parser() -> _Parser:
     sub.add_argument("--name", default="", help="the caller's name")
     sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
     sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    sub.add_argument("--duration", type=_seconds, metavar="SECONDS", help="its length (default: measured)")
+    sub.add_argument(
+        "--duration", type=_seconds, default=events.UNKNOWN, metavar="SECONDS", help="its length (default: measured)"
+    )
     sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
     return parser

@@ -21,7 +21,7 @@ from typing import Any
 from pbxnotify import log, recording
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, Voicemail, to_json
-from pbxnotify.item import SENT, Item, new_item
+from pbxnotify.item import SENT, SENT_WITHOUT, Item, new_item
 
 
 class Entry:
@@ -45,7 +45,12 @@ class Entry:
             except OSError as error:
                 why = f"the recording cannot be kept in the spool: {error.strerror or error}"
                 item = item._replace(event=event._replace(recording="", trouble=why), reason=why)
-        return cls(directory, item, _write(directory, "queue", item))
+        try:
+            return cls(directory, item, _write(directory, "queue", item))
+        except SpoolError:  # a recording without its item would take up the room that the next one needs
+            with suppress(OSError):
+                os.unlink(recording.path_of(directory, "queue", item.id, item.event))
+            raise
 
     @classmethod
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:
@@ -102,7 +107,7 @@ class Entry:
 
     def retry(self) -> None:
         """Put the item back as if it had just been queued; only those who have the mail stay told."""
-        told = {address: SENT for address, state in self.item.recipients.items() if state == SENT}
+        told = {address: state for address, state in self.item.recipients.items() if state in (SENT, SENT_WITHOUT)}
         self.change(recipients=told, attempts=0, due=0.0, queued=time.time(), reason="")
         self._move("queue")
         self.say("queued")
@@ -131,6 +136,11 @@ class Entry:
         """Where its recording is; empty if there is none."""
         return self._recording_in(self._folder)
 
+    @property
+    def scratch(self) -> str | None:
+        """A directory for temporary files, which is swept; None is the system's."""
+        return os.path.join(self._directory, "tmp") if self._directory else None
+
     def _recording_in(self, folder: str) -> str:
         return recording.path_of(self._directory, folder, self.item.id, self.item.event)
 
@@ -140,14 +150,22 @@ class Entry:
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
+    def _take_recording(self, folder: str) -> None:
+        """Put the recording where the item is going, before it goes."""
+        with suppress(FileExistsError, FileNotFoundError):
+            descriptor = os.open(self.recording, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                recording.keep(descriptor, self._recording_in(folder))
+            finally:
+                os.close(descriptor)
+
     def _move(self, folder: str) -> None:
         left = self._folder
         if folder == left:
             return
         try:
             if self.recording:
-                with suppress(FileExistsError, FileNotFoundError):
-                    os.link(self.recording, self._recording_in(folder))
+                self._take_recording(folder)
             os.rename(*(item_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
             _sync(self._directory, folder)
             _sync(self._directory, self._folder)

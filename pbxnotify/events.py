@@ -201,9 +201,9 @@ def from_json(record: Mapping[str, Any]) -> Event:
         value = record.get(field, default)
         if isinstance(default, tuple) and isinstance(value, list):
             value = tuple(str(part) for part in value)
-        elif isinstance(default, float) and isinstance(value, int):
+        elif isinstance(default, float) and isinstance(value, int) and abs(value) < 1e12:
             value = float(value)
-        if type(value) is not type(default):
+        if type(value) is not type(default) or re.search("[\ud800-\udfff]", str(value)):
             raise ValueError(f"{field} is {value!r}")
         values[field] = value
     return kind(**values)

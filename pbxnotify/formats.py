@@ -47,8 +47,18 @@ FORMATS = {
 
 ``WAV`` is wav49, GSM in a WAV file; audio/basic is ulaw without a header, RFC 2046 section 4.3.
 """
-PCM = ("wav", "wav16")
-"""What plays everywhere as it is."""
+PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
+
+
+def is_wave(head: bytes) -> bool:
+    """Return whether a file that begins so is a WAV file of whatever sound."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WAVEfmt "
+
+
+def length_of_wave(head: bytes, size: int) -> int:
+    """Return the whole seconds of a WAV file of any rate, whose header says the bytes of a second at offset 28."""
+    rate = int.from_bytes(head[28:32], "little")
+    return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN
 
 
 def length_of(name: str, size: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import Field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pbxnotify import values
 from pbxnotify.errors import SettingsError
 from pbxnotify.values import Option, did_you_mean, options
 
@@ -24,6 +25,8 @@ HEADER = re.compile(r"""\s*(\[[\[\s]*)(['"]?)(.*?)\2\s*\]""")
 OPTION = re.compile(r"""\s*(['"]?)([^'"=\s].*?|)\1\s*=\s*(.*)""")
 QUOTES = ("'", '"')
 TRIPLE_QUOTES = ("'''", '"""')
+TEXTS = (values.line, values.lines)
+"""The checks of options that take any text."""
 A_HEADER = "[section], or [[101]] below [employees], on a line of its own"
 
 
@@ -137,12 +140,18 @@ class IniFile:
         return "" if written == declared.default == "" else option.value(written)
 
     def _is_cut(self, comment: str | None, place: tuple[str, ...], option: Option) -> bool:
-        """Return whether the end of a value was taken for a comment; in a secret any # is suspect."""
+        """Return whether the end of a value was taken for a comment; in a secret any # is suspect, in a text any #1."""
         line = self.lines[self.line_of.get(place, 1) - 1]
         if not comment or not line.endswith(comment):
             return False
         if option.secret:
             return not line.partition("=")[2].lstrip().startswith(QUOTES)
+        if (
+            option.check in TEXTS
+            and re.match("#[^#\\s]", comment)
+            and not line[: -len(comment)].rstrip().endswith(QUOTES)
+        ):
+            return True
         return not line[: -len(comment)].endswith((" ", "\t", *QUOTES))
 
     def _parse(self) -> ConfigObj:

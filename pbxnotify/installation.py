@@ -22,21 +22,26 @@ def spool_directory() -> str:
     return os.environ.get("AST_SPOOL_DIR") or setting("directories", "astspooldir") or "/var/spool/asterisk"
 
 
-def setting(section: str, name: str) -> str:
-    """Return a setting in asterisk.conf; empty if it is not set. A section marked (!) is a template: ignored."""
+def setting(section: str, name: str, file: str = "asterisk.conf") -> str:
+    """Return a setting in one of Asterisk's files; empty if it is not set. A section marked (!) is a template."""
     here = ""
-    try:
-        with open(os.path.join(configuration_directory(), "asterisk.conf"), encoding="utf-8", errors="replace") as file:
-            for line in file:
-                text = line.partition(";")[0].strip()
-                if text.startswith("["):
-                    here = text
-                found = re.match(rf"{name}\s*=>?\s*(\S.*)", text)
-                if found and here == f"[{section}]":
-                    return found[1]
-    except OSError:
-        pass
+    for line in lines(file):
+        text = line.partition(";")[0].strip()
+        if text.startswith("["):
+            here = text
+        found = re.match(rf"{name}\s*=>?\s*(\S.*)", text)
+        if found and here == f"[{section}]":
+            return found[1]
     return ""
+
+
+def lines(file: str) -> list[str]:
+    """Return the lines of one of Asterisk's files; none if it cannot be read."""
+    try:
+        with open(os.path.join(configuration_directory(), file), encoding="utf-8", errors="replace") as opened:
+            return opened.read().splitlines()
+    except OSError:
+        return []
 
 
 def answer(line: str) -> str:

@@ -12,10 +12,25 @@ from pbxnotify.events import Event, Voicemail, from_json, to_json
 
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
 """What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
+SENT_WITHOUT = "sent without the recording"
+"""Has a voicemail mail that says where to listen: the message must stay in the mailbox."""
 UNKNOWN_TWICE = "unknown twice"
 """May have two copies already, and gets no third."""
 SENDING, SENDING_AGAIN = "sending", "sending again"
 """Written before the final dot, the second one for a recipient whose outcome was unknown before."""
+
+
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "queued": (int, float),
+    "recipients": dict,
+    "decided": bool,
+    "attempts": int,
+    "due": (int, float),
+    "settings": str,
+    "reason": str,
+}
+"""What the fields of an item are in its file."""
 
 
 class Item(NamedTuple):
@@ -53,9 +68,10 @@ class Item(NamedTuple):
             raise ValueError("not an item")
         event = from_json(record.pop("event"))
         known = {field: record[field] for field in cls._fields if field in record}
-        for field, kind in (("id", str), ("queued", (int, float)), ("recipients", dict), ("due", (int, float))):
-            if not isinstance(known.get(field, cls._field_defaults.get(field)), kind):
-                raise ValueError(f"{field} is {known.get(field)!r}")
+        for field, kind in KINDS.items():
+            value = known.get(field, cls._field_defaults.get(field))
+            if not isinstance(value, kind) or (isinstance(value, (int, float)) and not abs(value) < 1e12):
+                raise ValueError(f"{field} is {value!r}")
         return cls(event=event, **known)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,8 +49,8 @@ def way() -> str:
 
 def _remove(message: Voicemail) -> str:
     safe = r"[\w.+*#-]{1,80}"
-    if not all(re.fullmatch(safe, word) for word in (message.mailbox, message.context, message.message_id)):
-        raise Unsure("nothing names it for certain (its message information file was missing or odd)")
+    if not all(re.fullmatch(safe, word, re.ASCII) for word in (message.mailbox, message.context, message.message_id)):
+        raise Unsure("nothing names it for certain (no msg_id)")
     if not _find(message):
         return "it had left the mailbox already"
     if _has_own_command():
@@ -57,9 +58,8 @@ def _remove(message: Voicemail) -> str:
         return "removed from the mailbox"
     _require_lock_and_lamp()
     _remove_under_lock(message)
-    installation.answer(
-        f"channel originate Local/{LAMP} application VoiceMailMain {message.mailbox}@{message.context},s"
-    )
+    opened = f"lamp={message.mailbox}={message.context}@pbxnotify"
+    installation.answer(f"channel originate Local/{LAMP} extension {opened}")
     return "removed from the mailbox"
 
 
@@ -116,18 +116,25 @@ def _locked(folder: str) -> Iterator[None]:
     lock = os.path.join(folder, ".lock")
     os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
     deadline = time.monotonic() + LOCK_TIMEOUT
+    # A lock that is left behind would cost Asterisk every later message of this mailbox.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     try:
-        while True:
-            try:
-                os.link(own, lock)
-                break
-            except FileExistsError:
-                if time.monotonic() > deadline:
-                    raise Unsure(f"{lock} has been locked for {LOCK_TIMEOUT:g} s") from None
-                time.sleep(0.01)
+        _link_in_time(own, lock, deadline)
+        try:
+            yield
+        finally:
+            os.unlink(lock)
     finally:
         os.unlink(own)
-    try:
-        yield
-    finally:
-        os.unlink(lock)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _link_in_time(own: str, lock: str, deadline: float) -> None:
+    while True:
+        try:
+            os.link(own, lock)
+            return
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                raise Unsure(f"{lock} has been locked for {LOCK_TIMEOUT:g} s") from None
+        time.sleep(0.01)

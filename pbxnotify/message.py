@@ -139,6 +139,7 @@ def _notes(
         why = "not attached"
     if why:
         size = f"{attachment.too_large / 1048576:.1f}" if attachment else ""
+        size = size.replace(".", templates.WORDS[recipient.language]["decimal mark"])
         yield templates.as_text_and_html(notes[why], {**parameters, "RECORDING_MB": size})
     if url and not own_text:
         yield f"{notes['history']}: {url}", templates.link(html.escape(url), notes["history"])
@@ -179,8 +180,10 @@ def _parameters(event: Event, recipient: Recipient, settings: Settings) -> dict[
 def _history_url(event: Event, settings: Settings) -> str:
     """Return the address of this call in the call history."""
     ids = {} if isinstance(event, Alert) else {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
-    safe = {name: quote(value, safe="") for name, value in ids.items()}
-    return templates.fill(settings.notifications.history_url, safe) if safe else ""
+    url = settings.notifications.history_url
+    if not ids or any(name in url and not value for name, value in ids.items()):
+        return ""  # an address without the call's id leads nowhere
+    return templates.fill(url, {name: quote(value, safe="") for name, value in ids.items()})
 
 
 def _caller(call: MissedCall | Voicemail, recipient: Recipient, settings: Settings) -> tuple[str, str]:

@@ -5,10 +5,11 @@ What is heavy (configobj, email, smtplib, ssl) is imported in ``deliver``, on th
 
 from __future__ import annotations
 
+import syslog
 import time
 from collections.abc import Callable
 
-from pbxnotify import events
+from pbxnotify import events, log
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
 from pbxnotify.item import identifier_of
@@ -77,10 +78,19 @@ def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None
         if entry is None:
             continue
         if everything or entry.item.is_due(fingerprint):
-            state = deliver(entry, spool)
+            state = _deliver_one_of_many(entry, spool)
             states[state] = states.get(state, 0) + 1
         entry.release()
     return states
+
+
+def _deliver_one_of_many(entry: Entry, spool: Spool) -> str:
+    """Deliver an item; trouble with one must not stop those behind it."""
+    try:
+        return deliver(entry, spool)
+    except Exception as error:
+        log.write(syslog.LOG_ERR, f"error id={entry.item.id}: {type(error).__name__}: {events.clean(str(error), 1000)}")
+        return "deferred"
 
 
 def deliver(entry: Entry, spool: Spool | None = None) -> str:
@@ -100,6 +110,7 @@ def deliver(entry: Entry, spool: Spool | None = None) -> str:
             return attempt.told_nobody(told)
         untold = attempt.untold(told)
         if untold:
+            attempt.attachment(configured)  # may take a minute, for which no relay would wait
             with smtp.Relay(configured.smtp) as relay:
                 attempt.send(relay, untold, configured)
         return attempt.settle(configured)

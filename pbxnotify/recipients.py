@@ -56,11 +56,13 @@ def _told_of_voicemail(voicemail: Voicemail, settings: Settings) -> Told:
         employee = find_employee(extension, settings.employees)
         if employee is not None and employee.voicemail:
             recipients += _at_work(employee, extension, settings)
+    # A message that would reach nobody goes to the common address for missed calls: it is a call that nobody answered.
+    common = settings.voicemail.email or (() if recipients else settings.missed_calls.email)
     language = settings.notifications.language
-    recipients += (Recipient(address, language, voicemail.extensions) for address in settings.voicemail.email)
+    recipients += (Recipient(address, language, voicemail.extensions) for address in common)
     if not recipients:
         who = ", ".join(voicemail.extensions) or "it"
-        return Told(reason=f"{who} is no employee with an e-mail who wants voicemail, and [voicemail] email is empty")
+        return Told(reason=f"{who} is no employee with an e-mail who wants voicemail, and no common address is set")
     return Told(_each_once(recipients))
 
 
@@ -102,8 +104,7 @@ def _told_of_missed_call(call: MissedCall, settings: Settings) -> Told:
 
 def _is_told_by_voicemail(call: MissedCall, settings: Settings) -> bool:
     """Return whether the mail about the voicemail says it all: one that reaches nobody would lose the call."""
-    told = _told_of_voicemail(Voicemail(extensions=call.extensions), settings)
-    return bool(told.recipients) or told.switched_off
+    return bool(_told_of_voicemail(Voicemail(extensions=call.extensions), settings).recipients)
 
 
 def _is_internal(call: MissedCall, settings: Settings) -> bool:

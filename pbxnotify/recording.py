@@ -24,9 +24,14 @@ def keep(descriptor: int, path: str) -> None:
         # The open file itself, whatever its path leads to by now. A plain link() would link the link in /proc;
         # with a descriptor, which an absolute path leaves unused, Python calls linkat(AT_SYMLINK_FOLLOW).
         os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
-        os.fsync(descriptor)
     except OSError:
         _copy(descriptor, path)
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
 
 
 def _copy(descriptor: int, path: str) -> None:

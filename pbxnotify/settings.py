@@ -182,7 +182,7 @@ class MissedCalls:
 class Voicemail:
     """The mails about voicemail; an empty template is the built-in text of the recipient's language."""
 
-    enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about voicemail")
+    enabled: bool = option(yes_or_no, True, "yes, or no to send a mail about the missed call instead")
     email: tuple[str, ...] = option(
         values.address,
         (),
@@ -191,7 +191,9 @@ class Voicemail:
     )
     attach: bool = option(yes_or_no, True, "yes to attach the recording, or no")
     audio: str = option(values.audio, "wav", "as-is, mp3 (small; needs lame or ffmpeg) or wav (plays everywhere)")
-    max_attachment: int = option(values.megabytes, 14, "the largest recording that is attached, in MB, 1 to 100")
+    max_attachment: int = option(
+        values.megabytes, 14, "a number from 1 to 100: the largest recording that is attached, in MB"
+    )
     after_mailing: str = option(
         values.after_mailing, "keep", "keep, or delete to empty the mailbox of what was mailed with its recording"
     )

@@ -22,6 +22,8 @@ from pbxnotify.installation import spool_directory
 FOLDERS = ("tmp", "queue", "done", "failed")
 KEPT_KEYS = 86400.0
 """Seconds for which a key is remembered: longer than any call."""
+LONGEST_NAME = 200
+"""Characters of a key's file name."""
 LEFT_OVER = 3600.0
 """Seconds after which a file in tmp/ is one that a killed process left behind."""
 
@@ -133,10 +135,17 @@ class Spool:
             items = {name.partition(".")[0] for name in names if name.endswith((".json", ".json.damaged"))}
             for name in names:
                 path = os.path.join(self.directory, folder, name)
-                with suppress(OSError):
-                    # A link has the recording's own mtime; its ctime says when it was made.
-                    if name.partition(".")[0] not in items and os.stat(path).st_ctime < time.time() - LEFT_OVER:
-                        os.unlink(path)
+                if name.partition(".")[0] not in items:
+                    self._sweep_recording(path)
+
+    def _sweep_recording(self, path: str) -> None:
+        """Remove a recording without an item. A listing may have missed an item that was just replaced: look again."""
+        identifier = os.path.basename(path).partition(".")[0]
+        if not any(os.path.exists(item_path(self.directory, folder, identifier)) for folder in ("queue", "failed")):
+            with suppress(OSError):
+                # A link has the recording's own mtime; its ctime says when it was made.
+                if os.stat(path).st_ctime < time.time() - LEFT_OVER:
+                    os.unlink(path)
 
     def _beside(self, folder: str, identifier: str) -> list[str]:
         """Return the recording beside an item whose file cannot be read."""
@@ -149,7 +158,11 @@ class Spool:
 
     def _key(self, key: str) -> str:
         safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
-        return os.path.join(self.directory, "done", safe[:250])
+        if len(safe) > LONGEST_NAME:  # cut off, two keys could become one
+            from hashlib import sha256
+
+            safe = sha256(safe.encode()).hexdigest()
+        return os.path.join(self.directory, "done", safe)
 
     def _claim(self, key: str) -> bool:
         """Return whether the key is ours; one that cannot be written is: better told twice than never."""

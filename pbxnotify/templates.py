@@ -44,7 +44,7 @@ What the phone said: NOTIFICATION_DIALSTATUS""",
 Кто звонил: NOTIFICATION_FROM
 Кому: NOTIFICATION_WHOM
 Когда: NOTIFICATION_DATE
-Вызов длился: NOTIFICATION_DURATION с
+Телефон звонил: NOTIFICATION_DURATION с
 Ответ телефона: NOTIFICATION_DIALSTATUS""",
         footer="PBX_NAME",
     ),
@@ -90,7 +90,7 @@ TEST = {
     ),
     "ru": Texts(
         subject="проверка",
-        body="Это проверочное письмо. Так же придут сообщения о пропущенных и голосовая почта.",
+        body="Это проверочное письмо. Так будут приходить письма о пропущенных вызовах и голосовых сообщениях.",
         footer="",
     ),
 }
@@ -102,6 +102,7 @@ WORDS = {
         "nobody": "number unknown",
         "no length": "length unknown",
         "no mailbox": "mailbox unknown",
+        "decimal mark": ".",
     },
     "ru": {
         "private": "номер скрыт",
@@ -109,9 +110,23 @@ WORDS = {
         "nobody": "номер неизвестен",
         "no length": "длительность неизвестна",
         "no mailbox": "ящик неизвестен",
+        "decimal mark": ",",
     },
 }
 """What a parameter says that would else be empty: the caller's number withheld or not given, no extension known."""
+
+PARAMETERS = {
+    "missed_calls": (
+        *("NOTIFICATION_MISSEDCAUSE", "NOTIFICATION_CALLERID", "NOTIFICATION_TO", "NOTIFICATION_DURATION"),
+        *("NOTIFICATION_DATE", "NOTIFICATION_NAME_FROM", "NOTIFICATION_NAME_TO", "NOTIFICATION_DIALSTATUS"),
+        *("NOTIFICATION_FROM", "NOTIFICATION_WHOM"),
+    ),
+    "voicemail": (
+        *("VM_DATE", "VM_CALLERID", "VM_DUR", "VM_CALLER_NAME", "VM_CALLER_NUM", "VM_CIDNAME", "VM_CIDNUM", "VM_NAME"),
+        *("VM_MSGNUM", "VM_MAILBOX", "VM_CONTEXT", "VM_FROM", "VM_WHOM"),
+    ),
+}
+"""What the texts of a section may contain, besides PBX_NAME and HISTORY_URL."""
 
 NOTES = {
     "en": {
@@ -124,10 +139,11 @@ NOTES = {
         "history": "Listen in the call history",
     },
     "ru": {
-        "silent": "В сообщении нет звука: от звонившего он не пришёл.",
-        "too large": "Запись (RECORDING_MB МБ) слишком велика для вложения. Её можно прослушать в голосовом ящике"
-        " (VM_MAILBOX).",
-        "missing": "Запись не удалось вложить. Если она ещё в голосовом ящике (VM_MAILBOX), её можно прослушать там.",
+        "silent": "Сообщение без звука: от звонившего ничего не было слышно.",
+        "too large": "Запись (RECORDING_MB МБ) слишком велика, чтобы её прикрепить. Её можно прослушать"
+        " в голосовом ящике (VM_MAILBOX).",
+        "missing": "Запись не удалось прикрепить. Если она ещё в голосовом ящике (VM_MAILBOX), её можно"
+        " прослушать там.",
         "not attached": "Прослушать можно в голосовом ящике (VM_MAILBOX).",
         "history": "Прослушать в истории звонков",
     },
@@ -140,10 +156,14 @@ def fill(template: str, parameters: Mapping[str, str], *, escape: bool = False) 
     names = "|".join(sorted(map(re.escape, parameters), key=len, reverse=True))
 
     def value(match: re.Match[str]) -> str:
+        if match["other"]:
+            return match["other"]
         text = parameters[match["braced"] or match["bare"]]
         return html.escape(text) if escape else text
 
-    return re.sub(rf"\$\{{(?P<braced>{names})\}}|(?P<bare>{names})", value, template)
+    # A name within a longer one, or within ${...} of another name, is none of ours.
+    bare = rf"(?<![A-Z_])(?P<bare>{names})(?![A-Z_])"
+    return re.sub(rf"\$\{{(?P<braced>{names})\}}|(?P<other>\$\{{\w+\}})|{bare}", value, template)
 
 
 def unescaped(template: str) -> str:
@@ -156,7 +176,7 @@ def as_text_and_html(template: str, parameters: Mapping[str, str]) -> tuple[str,
     if HTML_TAG.search(template):
         return fill(_without_tags(template), parameters), fill(template, parameters, escape=True)
     text = fill(template, parameters)
-    page = html.escape(text).replace("\n", "<br>\n")
+    page = html.escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
     url = html.escape(parameters.get("HISTORY_URL", ""))
     return text, page.replace(url, link(url, url)) if url else page
 

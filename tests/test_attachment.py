@@ -96,7 +96,7 @@ def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_
         pytest.param("mp3", {}, "lame or ffmpeg is not installed", id="no tool for mp3"),
         pytest.param("wav", {}, "sox or ffmpeg is not installed", id="no tool for wav"),
         pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame: exit status 3 broken", id="the tool fails"),
-        pytest.param("wav", {"sox": "exit 0"}, "sox: it made nothing", id="the tool makes nothing"),
+        pytest.param("wav", {"sox": "exit 0"}, "sox: it made 0 bytes of 4 s of sound", id="the tool makes nothing"),
         pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
     ],
 )
@@ -116,6 +116,18 @@ def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:  #
     path = sound(tmp_path / "x.WAV", SECONDS)
     only("ffmpeg", sox="exit 1")
     assert prepared(path, audio="wav").format == "wav"
+
+
+def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.gsm", SECONDS)
+    only("lame")
+    assert prepared(path, audio="mp3").remark == "the recording goes as it is, not as mp3: ffmpeg is not installed"
+
+
+def test_mp3_is_not_made_larger(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp3"
+    path.write_bytes(b"\xff\xf3 sound")
+    assert prepared(path, audio="wav") == Attachment(b"\xff\xf3 sound", "mp3")
 
 
 def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:

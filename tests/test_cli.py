@@ -245,12 +245,14 @@ def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spo
     ("name", "why"),
     [
         pytest.param("missing.wav", "No such file or directory", id="no file"),
-        pytest.param("notes.doc", "the recording must end in one of .wav16, .wav, ", id="no recording"),
-        pytest.param("folder.wav", "Is a directory", id="a directory"),
+        pytest.param("notes.doc", "is no recording: its name must end in one of .wav16, .wav, ", id="no recording"),
+        pytest.param("folder.wav", "is no regular file", id="a directory"),
+        pytest.param("passwd.wav", "is no WAV file, whatever its name says", id="another file"),
     ],
 )
 def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "passwd.wav").write_text("root:x:0:0:root:/root:/bin/sh\n")
     status, _, said = run(*VOICEMAIL, "--recording", str(tmp_path / name))
     assert (status, why in said) == (os.EX_USAGE, True)
 
@@ -263,7 +265,7 @@ def test_check_says_where_voicemail_goes(run, write_ini) -> None:  # type: ignor
 def test_check_misses_the_tools_for_mp3(run, write_ini, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     write_ini("[voicemail]\naudio = mp3\n")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "recordings go as they are: audio = mp3 needs lame or ffmpeg" in run("check")[1]
+    assert "recordings (wav49, gsm, wav) go as they are: audio = mp3 needs lame or ffmpeg" in run("check")[1]
 
 
 def test_check_says_that_messages_are_kept_where_asterisk_cannot_be_asked(run, write_ini, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -69,7 +69,7 @@ def test_under_the_lock(asterisk, path: str) -> None:  # type: ignore[no-untyped
     originated = asterisk(OLD)
     assert mailbox.remove(event(path)) == "removed from the mailbox"
     assert files(path) == [f"msg{number}.{kind}" for number in ("0000", "0002") for kind in ("gsm", "txt", "wav")]
-    assert "Local/lamp@pbxnotify application VoiceMailMain 101@default,s" in originated.read_text()
+    assert "Local/lamp@pbxnotify extension lamp=101=default@pbxnotify" in originated.read_text()
 
 
 def test_wherever_it_is_by_now(asterisk, path: str) -> None:  # type: ignore[no-untyped-def]

@@ -150,6 +150,11 @@ def test_voicemail(write_ini: Callable[[str], Path], extensions: list[str], reci
     assert [(recipient.address, recipient.extensions) for recipient in told.recipients] == recipients
 
 
+def test_a_voicemail_that_would_reach_nobody(write_ini: Callable[[str], Path]) -> None:
+    told = told_of(Voicemail(extensions=("500",)), settings.load(write_ini(INI)))
+    assert [recipient.address for recipient in told.recipients] == ["common@example.com"]
+
+
 @pytest.mark.parametrize(
     ("ini", "reason", "switched_off"),
     [
@@ -175,8 +180,10 @@ A_VOICEMAIL_ADDRESS = "[voicemail]\nemail = voicemail@example.com\n"
     [
         pytest.param(f"{COMMON}{A_VOICEMAIL_ADDRESS}", [], id="the voicemail mail says it all"),
         pytest.param(f"{COMMON}after_voicemail = yes\n", ["common@example.com"], id="the admin wants both"),
-        pytest.param(COMMON, ["common@example.com"], id="the voicemail mail would reach nobody"),
-        pytest.param(f"{COMMON}[voicemail]\nenabled = no\n", [], id="voicemail mails are switched off"),
+        pytest.param(COMMON, [], id="the voicemail mail goes to the common address for missed calls"),
+        pytest.param(
+            f"{COMMON}[voicemail]\nenabled = no\n", ["common@example.com"], id="voicemail mails are switched off"
+        ),
     ],
 )
 def test_a_missed_call_with_a_voicemail(write_ini: Callable[[str], Path], ini: str, addresses: list[str]) -> None:

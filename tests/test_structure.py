@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "missed_call": {"events"},
     "installation": {"errors"},
     "voicemail": {"events", "formats", "installation"},
+    "message_left": {"events", "formats", "voicemail"},
     "recording": {"events"},
     "item": {"events"},
     "entry": {"errors", "events", "item", "log", "recording"},
@@ -52,16 +53,17 @@ MAY_IMPORT = {
             "spool",
         ),
     },
-    "notify": {"attempt", "entry", "errors", "events", "item", "recipients", "settings", "smtp", "spool"},
+    "notify": {"attempt", "entry", "errors", "events", "item", "log", "recipients", "settings", "smtp", "spool"},
+    "checkup": {"attachment", "errors", "formats", "installation", "mailbox", "settings", "templates"},
     "queue": {"entry", "errors", "notify", "settings", "spool"},
     "cli": {
-        *("__init__", "attachment", "errors", "events", "formats", "log", "mailbox", "message", "notify", "queue"),
-        *("recipients", "settings", "smtp", "spool", "templates", "values"),
+        *("__init__", "attachment", "checkup", "errors", "events", "log", "message", "message_left", "notify", "queue"),
+        *("recipients", "settings", "smtp", "spool", "templates", "values", "voicemail"),
     },
 }
 SCRIPTS_IMPORT = {
     "pbxnotify-missed": {"agi", "missed_call", "notify"},
-    "pbxnotify-voicemail": {"agi", "notify", "voicemail"},
+    "pbxnotify-voicemail": {"agi", "message_left", "notify"},
 }
 HEAVY = ("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint")
 
@@ -107,9 +109,9 @@ def test_nothing_heavy_before_the_event_is_durable() -> None:
     script = f"""
 import sys
 sys.path[:0] = {[str(PACKAGE.parent), *(path for path in sys.path if path.endswith("-packages"))]!r}
-from pbxnotify import agi, missed_call, notify, voicemail
+from pbxnotify import agi, message_left, missed_call, notify
 notify.missed_call(missed_call.on(dict(DIALSTATUS="NOANSWER"), "101"))
-notify.voicemail(voicemail.left(dict(VM_MESSAGEFILE="/nowhere/default/101/INBOX/msg0000")))
+notify.voicemail(message_left.on(dict(VM_MESSAGEFILE="/nowhere/default/101/INBOX/msg0000")))
 print(*sys.modules)
 """
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)

@@ -62,5 +62,5 @@ def test_every_language_has_every_text(texts: dict[str, object]) -> None:
 def test_default_texts_use_only_parameters_that_exist(language: str) -> None:
     names = {"FROM", "WHOM", "DATE", "DURATION", "DIALSTATUS"}
     texts = MISSED_CALL[language]
-    filled = fill(f"{texts.subject}{texts.body}", {f"NOTIFICATION_{name}": "" for name in names})
+    filled = fill(f"{texts.subject}\n{texts.body}", {f"NOTIFICATION_{name}": "" for name in names})
     assert "NOTIFICATION" not in filled

@@ -122,13 +122,11 @@ def test_no_common_address(office: Office) -> None:
     check(mail, IVAN, began, 2)
 
 
-def test_no_address_at_all_is_told_as_a_missed_call(office: Office) -> None:
+def test_a_message_that_would_reach_nobody(office: Office) -> None:
     office.write_ini(without("email = voicemail@example.com", port=office.catcher.port))
-    office.call("vm-106", "uac_vm_bye", duration_ms=2500)
+    began = office.call("vm-106", "uac_vm_bye", duration_ms=2500)
     (mail,) = office.mails(1)
-    assert (mail.to, mail.subject) == ("common@example.com", "missed Alice Smith")
-    assert "skipped" in office.log()
-    assert len(office.messages("106")) == 1
+    check(mail, ("common@example.com", "No Mail"), began, 2, "106")
 
 
 def test_the_common_address_is_the_employees(office: Office) -> None:
@@ -440,7 +438,7 @@ def test_a_message_without_its_recording_in_the_mail_is_kept(office: Office) -> 
     office.call("vm-101", "uac_vm_bye", duration_ms=1500)
     office.mails(2)
     assert len(office.messages("101")) == 1
-    assert "kept in the mailbox, because the recording was not attached" in office.log()
+    assert "kept in the mailbox, because not everybody has the recording" in office.log()
 
 
 def test_a_message_that_one_was_not_told_of_is_kept(office: Office) -> None:
@@ -456,6 +454,16 @@ def test_what_check_says_of_it(office: Office) -> None:
     said = office.pbxnotify("check").stdout
     way = "by Asterisk's own command" if office.asterisk.version > 16 else "under the mailbox's lock"
     assert f"after_mailing = delete: messages leave the mailbox {way}" in said
+
+
+def test_the_lamp_leaves_no_call_detail_record(office: Office) -> None:
+    with_options(office, after_mailing="delete")
+    with Lamp(office.asterisk, 109) as lamp:
+        office.call("vm-109", "uac_vm_bye", duration_ms=1500)
+        lamp.wait_for("yes", "1/0")
+        lamp.wait_for("no", "0/0")
+    office.asterisk.wait_until_idle()
+    assert "pbxnotify" not in (office.asterisk.log / "cdr-csv" / "Master.csv").read_text()
 
 
 def test_app_voicemail_respects_our_lock(office: Office) -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from mailboxes import CHANNEL, message
 
-from pbxnotify import voicemail
+from pbxnotify import message_left
 from pbxnotify.events import UNKNOWN, Voicemail
 
 CALLER = {
@@ -36,7 +36,7 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def left(named: str, argument: str = "", **variables: str) -> tuple[Voicemail, bytes | None]:
     """Return the message that a channel tells of, and the content of its recording."""
-    told = voicemail.left({**CALLER, "VM_MESSAGEFILE": named, **variables}, argument)
+    told = message_left.on({**CALLER, "VM_MESSAGEFILE": named, **variables}, argument)
     assert told is not None
     event, descriptor = told
     if descriptor < 0:
@@ -68,7 +68,7 @@ def test_a_message(asterisk: Path) -> None:
 
 
 def test_no_message_was_left() -> None:
-    assert voicemail.left({**CALLER, "VM_MESSAGEFILE": ""}) is None
+    assert message_left.on({**CALLER, "VM_MESSAGEFILE": ""}) is None
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_message_that_was_renumbered_or_moved_is_found(asterisk: Path, folder:
 def test_a_channel_that_cannot_be_asked_any_more(asterisk: Path) -> None:
     message(asterisk, mailbox="102", channel="PJSIP/trunk-00000099", message_id="1795478868-00000008")
     message(asterisk, mailbox="103")
-    told = voicemail.left({"CHANNEL(name)": CHANNEL, "UNIQUEID": "1795478850.0"}, "101")
+    told = message_left.on({"CHANNEL(name)": CHANNEL, "UNIQUEID": "1795478850.0"}, "101")
     assert told is not None
     event, descriptor = told
     os.close(descriptor)
@@ -199,7 +199,7 @@ def test_a_channel_that_cannot_be_asked_any_more(asterisk: Path) -> None:
 
 
 def test_a_channel_that_never_said_a_thing() -> None:
-    assert voicemail.left({}, "101") is None
+    assert message_left.on({}, "101") is None
 
 
 # ---- files that are not to be read
@@ -271,5 +271,5 @@ def test_what_is_no_information_file_is_not_opened(asterisk: Path, make: Callabl
 @given(st.text())
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_variable_says(named: str) -> None:
-    told = voicemail.left({**CALLER, "VM_MESSAGEFILE": named})
+    told = message_left.on({**CALLER, "VM_MESSAGEFILE": named})
     assert told is None or told[1] == -1
