@@ -49,6 +49,7 @@ def require(tool: str) -> str:
 def sound(path: Path, seconds: float, hertz: int = 500) -> Path:
     """Write a tone as Asterisk would write it in the format of the file's extension."""
     format_ = path.suffix[1:]
+    path.parent.mkdir(parents=True, exist_ok=True)
     second = struct.pack("<8000h", *(int(9000 * math.sin(2 * math.pi * hertz * i / 8000)) for i in range(8000)))
     as_wav = path if format_ == "wav" else path.with_name(f"{path.name}.source.wav")
     with wave.open(str(as_wav), "wb") as file:

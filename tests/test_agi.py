@@ -231,3 +231,10 @@ def test_closed_standard_streams(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert len(list((tmp_path / "spool" / "queue").glob("*.json"))) == 1
+
+
+def test_hold_without_an_extension(tmp_path: Path) -> None:
+    far_end = FarEnd({**RANG_OUT, "PBXNOTIFY_TO": "102"})
+    assert far_end.run(("hold",), environment=box(tmp_path)) == 0
+    queued = [json.loads(path.read_text())["event"] for path in (tmp_path / "spool" / "queue").glob("*.json")]
+    assert [event["extensions"] for event in queued if event["event"] == "missed"] == [["102"]]

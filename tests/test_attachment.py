@@ -177,3 +177,43 @@ def test_one_that_has_vanished(tmp_path: Path) -> None:
 
 def test_a_message_without_a_recording() -> None:
     assert prepare("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")
+
+
+def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    only(sox="exit 0")
+    (tmp_path / "bin" / "nice").unlink()
+    made = prepared(path, audio="wav")
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert "sox: it cannot be started: No such file or directory" in made.remark
+
+
+def test_no_room_for_what_a_tool_makes(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    made = prepare(str(path), Voicemail(recording="WAV"), Settings(audio="wav"), str(tmp_path / "missing"))
+    assert made.content == path.read_bytes()
+
+
+def test_a_header_is_not_the_recording(tmp_path: Path) -> None:
+    """sox makes a header and nothing else of a WAV file that says it has no sound, and is content with it."""
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    content = path.read_bytes()
+    path.write_bytes(content[:56] + bytes(4) + content[60:])  # the length of the sound, said to be 0
+    made = prepared(path, audio="wav")
+    assert len(made.content) > SECONDS * 1600
+
+
+def test_what_would_become_too_large_is_not_converted(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "x.gsm"
+    path.write_bytes(bytes(13 << 20))  # two hours, 130 MB as WAV
+    only(sox="echo called >&2; exit 1")
+    made = prepared(path, audio="wav")
+    assert (made.format, made.remark) == ("gsm", "")
+
+
+def test_nothing_is_left_in_the_scratch_directory(tmp_path: Path) -> None:
+    require("lame")
+    path, scratch = sound(tmp_path / "x.WAV", SECONDS), tmp_path / "scratch"
+    scratch.mkdir()
+    assert prepare(str(path), Voicemail(recording="WAV"), Settings(audio="mp3"), str(scratch)).format == "mp3"
+    assert list(scratch.iterdir()) == []

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
+import calls
 import pytest
 from calls import ALL, CALL, recipients_of, tell, waiting
+from mailboxes import sound
 from relay import Catcher, ScriptedRelay, close
 
 from pbxnotify import attempt, notify
 from pbxnotify.entry import Entry
-from pbxnotify.events import Alert
+from pbxnotify.events import Alert, Voicemail
 from pbxnotify.spool import Spool
 
 
@@ -181,3 +186,80 @@ def test_an_alert_that_fails_raises_no_alert(use, catcher: Catcher, spool: Spool
     catcher.answers["admin@example.com"] = "550 5.1.1 no such user"
     assert tell(Alert(1.0, "disk", "full", "disk")) == ["QUEUED", "FAILED"]
     assert spool.identifiers() == []
+
+
+# ---- voicemail
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[int]:
+    """Return the descriptor of a recording of 20 s."""
+    descriptor = os.open(sound(tmp_path / "msg0000.wav", 20), os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+MESSAGE = Voicemail(1795478867.0, 20, ("101", "102"), "5551212", mailbox="101", recording="wav", place="1.1")
+
+
+def deliver(spool: Spool, recording: int, event: Voicemail = MESSAGE) -> str:
+    """Add a message and try it once; returns its state."""
+    entry = spool.add(event, recording)
+    assert entry is not None
+    state = notify.deliver(entry, spool)
+    entry.release()
+    return state
+
+
+def test_a_relay_that_takes_no_mail_of_that_size(use, spool: Spool, recording: int, logged) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(largest=100_000) as catcher:
+        use(catcher.port)
+        assert deliver(spool, recording) == "sent"
+        for mail in catcher.wait(2):
+            assert "is too large to be attached" in mail.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+            assert list(mail.message.iter_attachments()) == []
+    assert "sent without the recording, because" in logged()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        pytest.param("552 5.3.4 message too big", "sent", id="too big for the relay"),
+        pytest.param("554 5.2.3 too big for this mailbox", "sent", id="too big for the mailbox"),
+        pytest.param("552 too big", "sent", id="no enhanced code"),
+        pytest.param("552 5.2.2 mailbox full", "failed", id="a full mailbox"),
+        pytest.param("554 5.7.1 spam", "failed", id="something else"),
+    ],
+)
+def test_what_is_refused_for_its_size(use, spool: Spool, recording: int, answer: str, state: str) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(message=[answer, "250 Ok"]) as relay:
+        use(relay.port)
+        assert deliver(spool, recording, MESSAGE._replace(extensions=("101",))) == state
+
+
+def test_a_message_that_one_has_without_its_recording_stays_in_the_mailbox(  # type: ignore[no-untyped-def]
+    write_ini, spool: Spool, recording: int, logged
+) -> None:
+    ini = f"{calls.INI}[voicemail]\nafter_mailing = delete\n"
+    with ScriptedRelay(message=["552 5.3.4 too big", "250 Ok", "451 later"]) as relay:
+        write_ini(ini.format(port=relay.port, enabled="yes"))
+        assert deliver(spool, recording) == "deferred"
+    with Catcher() as catcher:
+        write_ini(ini.format(port=catcher.port, enabled="yes"))
+        assert notify.run_queue(spool, everything=True) == {"sent": 1}
+        assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
+    assert "kept in the mailbox, because not everybody has the recording" in logged()
+
+
+def test_the_recording_is_converted_before_the_relay_is_called(  # type: ignore[no-untyped-def]
+    write_ini, spool: Spool, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    lame = tmp_path / "bin" / "lame"
+    lame.write_text(f"#!/bin/sh\ncat /proc/net/tcp > {tmp_path}/connections\nexit 1\n")
+    lame.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with Catcher() as catcher:
+        write_ini(f"{calls.INI}[voicemail]\naudio = mp3\n".format(port=catcher.port, enabled="yes"))
+        assert deliver(spool, os.open(sound(tmp_path / "x.wav", 2), os.O_RDONLY)) == "sent"
+    assert f":{catcher.port:04X} 01 " not in (tmp_path / "connections").read_text()

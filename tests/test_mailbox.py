@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,3 +155,22 @@ def test_a_mailbox_that_may_not_be_read(asterisk, path: str) -> None:  # type: i
         assert "may not be read" in mailbox.remove(event(path))
     finally:
         box.chmod(0o755)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda sign: sign.name)
+def test_a_signal_under_the_lock_leaves_no_lock(path: str, sign: signal.Signals) -> None:
+    folder = Path(path).parent
+    child = os.fork()
+    if child == 0:
+        signal.signal(sign, signal.SIG_DFL)
+        with mailbox._locked(str(folder)):
+            (folder / "held").touch()
+            while (folder / "held").exists():
+                time.sleep(0.01)
+        os._exit(0)
+    while not (folder / "held").exists():
+        time.sleep(0.01)
+    os.kill(child, sign)
+    (folder / "held").unlink()
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == sign, "it ends as it was told, a moment later"
+    assert list(folder.glob(".lock*")) == []

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pbxnotify import settings
+from pbxnotify import settings, templates
 from pbxnotify.attachment import Attachment
 from pbxnotify.events import UNKNOWN, Alert, Event, MissedCall, Voicemail, clean
 from pbxnotify.message import compose
@@ -414,3 +414,27 @@ def test_the_text_of_who_leaves_a_message_is_nothing_but_text(mail, name: str) -
     assert set(message.keys()) == set(mail(MESSAGE, HISTORY, attachment=WAV).keys())
     assert message["Subject"] == f"Voicemail: {clean(name)}, +74951234567, 1:05"
     assert "<script>" not in text_of(message, "html")
+
+
+@pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
+def test_the_parameters_are_those_that_check_knows(mail, section: str, event: Event) -> None:  # type: ignore[no-untyped-def]
+    names = templates.PARAMETERS[section]
+    body = "\n".join(f"={name}=" for name in names)
+    text = text_of(mail(event, INI + f"[{section}]\nbody = '''{body}'''\n", attachment=WAV))
+    assert not any(name in text for name in names)
+    assert "==" not in text
+
+
+def test_no_dead_link_where_the_call_has_no_id(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail(MESSAGE._replace(unique_id=""), HISTORY, attachment=WAV)
+    assert "call history" not in text_of(message)
+    assert "pbx.example.com" not in message.as_string()
+
+
+def test_the_size_in_russian(mail) -> None:  # type: ignore[no-untyped-def]
+    assert "Запись (23,5 МБ)" in text_of(mail(MESSAGE, language="ru", attachment=Attachment(too_large=24641536)))
+
+
+def test_tabs_are_seen_in_html(mail) -> None:  # type: ignore[no-untyped-def]
+    ini = voicemail_ini(body=FROM_VOICEMAIL_CONF)
+    assert "&nbsp;&nbsp;&nbsp;&nbsp;just" in text_of(mail(MESSAGE, ini, attachment=WAV), "html")

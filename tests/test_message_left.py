@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from mailboxes import CHANNEL, message
+from mailboxes import CHANNEL, message, sound
 
 from pbxnotify import message_left
 from pbxnotify.events import UNKNOWN, Voicemail
@@ -273,3 +276,169 @@ def test_what_is_no_information_file_is_not_opened(asterisk: Path, make: Callabl
 def test_whatever_the_variable_says(named: str) -> None:
     told = message_left.on({**CALLER, "VM_MESSAGEFILE": named})
     assert told is None or told[1] == -1
+
+
+# ---- a mailbox that changes meanwhile
+
+
+def renumber(folder: Path) -> None:
+    """Close the gap at 0 as resequence_mailbox does: of each message first the sound, then the information."""
+    for kind in ("txt", "wav"):
+        (folder / f"msg0000.{kind}").unlink()
+    for number in range(1, len(list(folder.glob("*.txt"))) + 1):
+        for kind in ("wav", "txt"):
+            (folder / f"msg{number:04}.{kind}").rename(folder / f"msg{number - 1:04}.{kind}")
+
+
+@pytest.fixture
+def six(asterisk: Path) -> str:
+    """Return the path of our own message, the third of six; each has a tone of its own."""
+    paths = [
+        message(
+            asterisk,
+            number=number,
+            channel=CHANNEL if number == 2 else f"PJSIP/other-{number}",
+            message_id=f"1795478867-{number:08}",
+            duration=1,
+            hertz=300 + 100 * number,
+        )
+        for number in range(6)
+    ]
+    return paths[2]
+
+
+def test_renumbered_between_the_information_and_the_sound(six: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(f"{six}.wav").read_bytes()
+    folder = Path(six).parent
+    really = message_left.recording_of
+
+    def just_too_late(path: str) -> tuple[int, str, str]:
+        if (folder / "msg0005.txt").exists():
+            renumber(folder)
+        return really(path)
+
+    monkeypatch.setattr(message_left, "recording_of", just_too_late)
+    event, content = left(six)
+    assert (event.message_id, event.number, content) == ("1795478867-00000002", 2, own)
+
+
+def test_half_moved_for_a_moment(six: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path(f"{six}.wav").read_bytes()
+    Path(f"{six}.wav").rename(f"{six}.moving")
+    monkeypatch.setattr(message_left.time, "sleep", lambda seconds: Path(f"{six}.moving").rename(f"{six}.wav"))
+    event, content = left(six)
+    assert (event.message_id, content) == ("1795478867-00000002", own)
+
+
+def test_a_mailbox_that_never_comes_to_rest(six: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = message_left.recording_of
+
+    def restless(path: str) -> tuple[int, str, str]:
+        found = really(path)
+        file = Path(f"{path}.txt")
+        file.write_text(file.read_text().replace("duration=1", "duration=11"))
+        return found
+
+    monkeypatch.setattr(message_left, "recording_of", restless)
+    event, content = left(six)
+    assert (event.extensions, content) == (("101",), None)
+    assert "being renumbered all the time" in event.trouble
+
+
+def test_beside_a_process_that_renumbers(six: str) -> None:
+    """A real race: whatever is read, the sound is that of the message, or there is none."""
+    folder = Path(six).parent
+    own, kept = Path(f"{six}.wav").read_bytes(), {path.name: path.read_bytes() for path in folder.iterdir()}
+    outcomes = []
+    for delay in range(0, 300, 3):
+        for path in folder.iterdir():
+            path.unlink()
+        for name, content in kept.items():
+            (folder / name).write_bytes(content)
+        child = os.fork()
+        if child == 0:
+            time.sleep(delay / 1e6)
+            renumber(folder)
+            os._exit(0)
+        event, content = left(six)
+        os.waitpid(child, 0)
+        assert event.message_id in ("1795478867-00000002", "")
+        assert content in (own, None)
+        outcomes.append(content == own)
+    assert outcomes.count(True) > 90
+
+
+def test_a_caller_who_names_anothers_channel_is_not_found_in_its_place(asterisk: Path) -> None:
+    path = Path(message(asterisk, number=3, channel="PJSIP/evil", message_id="1795478868-00000009"))
+    file = path.with_suffix(".txt")
+    file.write_text(file.read_text().replace('"Alice Smith"', f'"x\ncallerchan={CHANNEL}\n"'))
+    event, content = left(f"{path.parent}/msg0000")
+    assert (event.message_id, content) == ("", None)
+
+
+def test_without_proc(asterisk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = message(asterisk)
+
+    def readlink(path: str) -> str:
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    event, content = left(path, "101")
+    assert (event.extensions, content) == (("101",), None)
+
+
+def test_an_information_file_that_is_too_long_says_nothing(asterisk: Path) -> None:
+    path = message(asterisk)
+    file = Path(f"{path}.txt")
+    file.write_text(file.read_text().replace("category=\n", f"msg_id=evil\ncategory={'x' * 70000}\n"))
+    assert left(path)[0].message_id == ""
+
+
+# ---- by hand
+
+
+def by_hand(path: Path, **options: Any) -> Voicemail:
+    """Return the event of a recording that somebody names."""
+    told = {
+        "extensions": ("101",),
+        "caller": {"number": "5551212", "name": "Alice"},
+        "mailbox": "",
+        "duration": UNKNOWN,
+    }
+    event, descriptor = message_left.by_hand(str(path), **{**told, **options})
+    os.close(descriptor)
+    return event
+
+
+def test_by_hand_the_information_beside_it_is_used(asterisk: Path) -> None:
+    event = by_hand(Path(f"{message(asterisk, mailbox='200', number=12, duration=7)}.wav"))
+    assert (event.time, event.duration, event.mailbox, event.number) == (1795478867.0, 7, "200", 13)
+    assert event.message_id == "", "it stays in its mailbox"
+
+
+def test_by_hand_a_recording_from_anywhere(tmp_path: Path) -> None:
+    event = by_hand(sound(tmp_path / "a" / "b" / "c" / "x.wav", 7))
+    assert (event.duration, event.mailbox, event.context, event.number) == (7, "101", "", 0)
+
+
+def test_by_hand_a_recording_of_another_rate(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((2, 2, 44100, 0, "NONE", ""))
+        file.writeframes(b"\1\0\1\0" * 44100 * 5)
+    assert by_hand(path).duration == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [("x.wav49", "WAV"), ("x.Wav", "wav"), ("x.WAV", "WAV"), ("x.GSM", "gsm"), ("x.Mp3", "mp3")],
+)
+def test_by_hand_extensions_as_people_write_them(tmp_path: Path, name: str, format_: str) -> None:
+    made = sound(tmp_path / "made.wav", 2)
+    assert by_hand(made.rename(tmp_path / name)).recording == format_
+
+
+def test_by_hand_an_empty_recording(tmp_path: Path) -> None:
+    event = by_hand(sound(tmp_path / "x.wav", 0))
+    assert (event.recording, event.duration) == ("", 0)
+    assert "is empty" in event.trouble

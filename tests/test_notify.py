@@ -154,3 +154,22 @@ def test_what_can_neither_be_kept_nor_sent_is_in_the_log_whole(use, box: Path, l
         assert tell_without_a_spool(box, "", repr(CALL)) == "FAILED FAILED"
     (line,) = (line for line in logged().splitlines() if " lost id=" in line)
     assert json.loads(line.partition(" event=")[2])["caller_number"] == "5551212"
+
+
+def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, logged, monkeypatch
+) -> None:
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.1.1 no such user"
+    for number, extension in enumerate(("101", "102")):
+        entry = spool.add(CALL._replace(linked_id=f"{number}.1").only([extension]))
+        assert entry is not None
+        entry.release()
+
+    def rename(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("pbxnotify.entry.Entry._move", rename)
+    notify.run_queue(spool)
+    assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
+    assert "Operation not permitted" in logged()

@@ -305,6 +305,9 @@ def test_a_plaintext_login_that_is_allowed(ini: Path) -> None:
         pytest.param("smtp", "password = #b", "password: the value is cut off at its #", id="cut at the start"),
         pytest.param("smtp", "login = a#b", "login: the value is cut off at its #", id="login cut"),
         pytest.param("missed_calls", "subject = Call#1", "subject: the value is cut off at its #", id="subject cut"),
+        pytest.param(
+            "voicemail", "subject = Call #VM_MSGNUM", "subject: the value is cut off at its #", id="number cut"
+        ),
         pytest.param("missed_calls", "subject = a, b", "subject: the value holds a comma", id="comma in a text"),
         pytest.param("missed_calls", "subject = '''a\nb'''", "subject: the value spans several", id="two lines"),
         pytest.param("missed_calls", "causes = ANSWER", "causes: 'ANSWER' means that somebody answered", id="ANSWER"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import stat
@@ -375,3 +376,56 @@ def test_a_recording_of_an_unkept_item_can_be_read(recording: int, tmp_path: Pat
     unkept = Unkept(MESSAGE._replace(recording="wav"), recording)
     (tmp_path / "msg0000.wav").unlink()
     assert Path(unkept.recording).read_bytes() == b"RIFF sound"
+
+
+def test_a_long_key_is_not_cut_off(spool: Spool) -> None:
+    call = CALL._replace(linked_id="_" * 86 + "1.1")
+    assert spool.add(call.only(["101"])) is not None
+    assert spool.add(call.only(["102"])) is not None
+    assert spool.add(call.only(["101"])) is None
+
+
+def test_a_recording_goes_along_where_links_are_refused(
+    spool: Spool, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*arguments: object, **options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    entry.fail("refused")
+    assert recordings(spool) == {"queue": [], "failed": [b"RIFF sound"], "tmp": []}
+
+
+def test_no_room_for_the_item_leaves_no_recording(spool: Spool, tmp_path: Path) -> None:
+    script = (
+        "import os, resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "from pbxnotify.spool import open_spool; from pbxnotify.events import Voicemail;"
+        "open_spool().add(Voicemail(recording='wav'), os.open('msg0000.wav', os.O_RDONLY))"
+    )
+    (tmp_path / "msg0000.wav").write_bytes(b"RIFF sound")
+    environment = {**os.environ, "PBXNOTIFY_SPOOL": spool.directory, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "SpoolError: the spool cannot be used: File too large" in done.stderr
+    assert recordings(spool) == {"queue": [], "failed": [], "tmp": []}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param("time", 10**400, id="no time"),
+        pytest.param("caller_number", "\ud800", id="half a character"),
+        pytest.param("attempts", "3", id="text for a number"),
+        pytest.param("due", 1e300, id="never"),
+        pytest.param("reason", None, id="null"),
+    ],
+)
+def test_an_item_written_by_hand_is_set_aside(spool: Spool, entry: Entry, field: str, value: object) -> None:
+    entry.release()
+    path = Path(spool.directory) / "queue" / f"{entry.item.id}.json"
+    record = json.loads(path.read_text())
+    (record["event"] if field in record["event"] else record)[field] = value
+    path.write_text(json.dumps(record))
+    assert spool.lock(entry.item.id) is None
+    assert spool.damaged() == [f"{entry.item.id}.json.damaged"]

@@ -24,6 +24,8 @@ PARAMETERS = {
         pytest.param("NOTIFICATION_TOTAL", "9", id="the longer name first"),
         pytest.param("NOTIFICATION_CALLERID", "NOTIFICATION_TO", id="a caller named as a parameter stays that"),
         pytest.param("NOTIFICATION_TOsec", "101sec", id="no blank behind it"),
+        pytest.param("VM_CALLERIDS ORIG_VM_CALLERID", "VM_CALLERIDS ORIG_VM_CALLERID", id="a part of a longer name"),
+        pytest.param("${ORIG_VM_CALLERID}", "${ORIG_VM_CALLERID}", id="another variable of voicemail.conf"),
         pytest.param("NOTIFICATION_NOTHING ${TODAY} $5 \\1", "NOTIFICATION_NOTHING ${TODAY} $5 \\1", id="no parameter"),
         pytest.param("", "", id="nothing"),
     ],
