@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pbxnotify import installation, mailbox
 from pbxnotify.attachment import NEEDS
 from pbxnotify.errors import PbxnotifyError
-from pbxnotify.formats import FORMATS, PLAYS_EVERYWHERE
+from pbxnotify.formats import PLAYS_EVERYWHERE
 from pbxnotify.settings import MissedCalls, Settings, Smtp, Voicemail
 from pbxnotify.templates import PARAMETERS
 
@@ -49,14 +49,14 @@ def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
 
 
 def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
-    formats = (installation.setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT).split("|")
-    plain = any(format_.strip() in PLAYS_EVERYWHERE for format_ in formats)
-    tools = NEEDS.get(voicemail.audio, "").split(" or ")
-    if voicemail.attach and (voicemail.audio == "mp3" or not plain) and not any(map(shutil.which, tools)):
-        recorded = ", ".join(
-            dict.fromkeys(format_.strip() for format_ in formats if format_.strip() in (*FORMATS, "wav49"))
-        )
-        yield f"recordings ({recorded}) go as they are: audio = {voicemail.audio} needs {' or '.join(tools)}"
+    if not voicemail.attach or voicemail.audio == "as-is":
+        return
+    formats = re.findall(r"\w+", installation.setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
+    if voicemail.audio == "wav" and not set(formats).isdisjoint(PLAYS_EVERYWHERE):
+        return
+    tools = NEEDS[voicemail.audio]
+    if not any(map(shutil.which, tools.split(" or "))):
+        yield f"recordings ({', '.join(formats)}) go as they are: audio = {voicemail.audio} needs {tools}"
 
 
 def _of_voicemail_conf() -> Iterator[str]:

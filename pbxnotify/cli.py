@@ -191,7 +191,11 @@ def _parser() -> _Parser:
     sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
     sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
     sub.add_argument(
-        "--duration", type=_seconds, default=events.UNKNOWN, metavar="SECONDS", help="its length (default: measured)"
+        "--duration",
+        type=_seconds,
+        default=events.UNKNOWN_LENGTH,
+        metavar="SECONDS",
+        help="its length (default: measured)",
     )
     sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))

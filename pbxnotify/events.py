@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
-UNKNOWN = -1
+UNKNOWN_LENGTH = -1
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 
 
@@ -80,8 +80,8 @@ class Voicemail(NamedTuple):
 
     time: float = 0.0
     """When the message began, in seconds since the epoch."""
-    duration: int = UNKNOWN
-    """How long the message is, in whole seconds; ``UNKNOWN`` if nothing says so."""
+    duration: int = UNKNOWN_LENGTH
+    """How long the message is, in whole seconds; ``UNKNOWN_LENGTH`` if nothing says so."""
     extensions: tuple[str, ...] = ()
     caller_number: str = ""
     caller_name: str = ""

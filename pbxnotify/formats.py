@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pbxnotify.events import UNKNOWN
+from pbxnotify.events import UNKNOWN_LENGTH
 
 
 class Format(NamedTuple):
@@ -58,10 +58,10 @@ def is_wave(head: bytes) -> bool:
 def length_of_wave(head: bytes, size: int) -> int:
     """Return the whole seconds of a WAV file of any rate, whose header says the bytes of a second at offset 28."""
     rate = int.from_bytes(head[28:32], "little")
-    return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN
+    return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN_LENGTH
 
 
 def length_of(name: str, size: int) -> int:
-    """Return the whole seconds of a recording by its size in bytes, ``UNKNOWN`` where that does not say it."""
+    """Return the whole seconds of a recording by its size in bytes, ``UNKNOWN_LENGTH`` where that does not say it."""
     header, rate = FORMATS[name].header, FORMATS[name].rate
-    return max(size - header, 0) // rate if rate else UNKNOWN
+    return max(size - header, 0) // rate if rate else UNKNOWN_LENGTH

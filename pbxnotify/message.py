@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pbxnotify import templates
-from pbxnotify.events import UNKNOWN, Alert, Event, MissedCall, Voicemail, clean
+from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail, clean
 from pbxnotify.formats import FORMATS
 from pbxnotify.recipients import Recipient, find_employee
 
@@ -159,11 +159,14 @@ def _texts(event: Event, recipient: Recipient, settings: Settings) -> templates.
     if isinstance(event, Alert):
         return templates.ALERT[language]
     if isinstance(event, Voicemail):
-        built_in, voicemail = templates.VOICEMAIL[language], settings.voicemail
-        own_texts = map(templates.unescaped, (voicemail.subject, voicemail.body, voicemail.footer))
-        return templates.Texts(*(own or text for own, text in zip(own_texts, vars(built_in).values())))
-    own, built_in = settings.missed_calls, templates.MISSED_CALL[language]
-    return templates.Texts(own.subject or built_in.subject, own.body or built_in.body, own.footer or built_in.footer)
+        own, built_in = settings.voicemail, templates.VOICEMAIL[language]
+        written = templates.Texts(*map(templates.unescaped, (own.subject, own.body, own.footer)))
+    else:
+        built_in, missed_calls = templates.MISSED_CALL[language], settings.missed_calls
+        written = templates.Texts(missed_calls.subject, missed_calls.body, missed_calls.footer)
+    return templates.Texts(
+        written.subject or built_in.subject, written.body or built_in.body, written.footer or built_in.footer
+    )
 
 
 def _parameters(event: Event, recipient: Recipient, settings: Settings) -> dict[str, str]:
@@ -210,7 +213,7 @@ def _voicemail_parameters(voicemail: Voicemail, recipient: Recipient, settings: 
     return {
         "VM_DATE": _date(voicemail.time, settings),
         "VM_CALLERID": f'"{name}" <{number}>' if name else number,
-        "VM_DUR": words["no length"] if seconds == UNKNOWN else f"{seconds // 60}:{seconds % 60:02}",
+        "VM_DUR": words["no length"] if seconds == UNKNOWN_LENGTH else f"{seconds // 60}:{seconds % 60:02}",
         "VM_CALLER_NAME": name or number,
         "VM_CALLER_NUM": number,
         "VM_CIDNAME": name or number,

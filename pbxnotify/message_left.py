@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Mapping
 
-from pbxnotify.events import UNKNOWN, Voicemail, caller_of, clean, extensions_in
+from pbxnotify.events import UNKNOWN_LENGTH, Voicemail, caller_of, clean, extensions_in
 from pbxnotify.formats import FORMATS, is_wave, length_of, length_of_wave
 from pbxnotify.voicemail import Message, Unreadable, exists, is_in_spool, newest, read, recording_of
 
@@ -32,7 +32,7 @@ def on(channel: Mapping[str, str], argument: str = "") -> Left | None:
         return None
     message, descriptor, format_, trouble = found
     size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
-    duration = message.duration if message.duration != UNKNOWN or not format_ else length_of(format_, size)
+    duration = message.duration if message.duration != UNKNOWN_LENGTH or not format_ else length_of(format_, size)
     mailbox, context = message.mailbox if message.path else Message(named or "", {}).mailbox
     missed = extensions_in(argument or channel.get("PBXNOTIFY_TO", ""))
     event = Voicemail(
@@ -104,14 +104,16 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
 def by_hand(path: str, extensions: tuple[str, ...], caller: Mapping[str, str], mailbox: str, duration: int) -> Left:
     """Return a recording that somebody names as if it had been left on a channel. Raises Unreadable.
 
-    A message information file beside it says when it was left and how long it is; ``duration`` is ``UNKNOWN`` for that.
+    A message information file beside it says when it was left, and how long it is if ``duration`` is not known.
     The message stays in its mailbox: nothing names it for ``after_mailing = delete``.
     """
     name, format_, descriptor = _opened(path)
     size, head = os.fstat(descriptor).st_size, os.pread(descriptor, 32, 0)
     message = read(name, only_in_spool=False)
     measured = length_of_wave(head, size) if is_wave(head) else length_of(format_, size)
-    seconds = next((known for known in (duration, message.duration, measured) if known != UNKNOWN), UNKNOWN)
+    seconds = next(
+        (known for known in (duration, message.duration, measured) if known != UNKNOWN_LENGTH), UNKNOWN_LENGTH
+    )
     silent = size <= FORMATS[format_].header
     place = message if is_in_spool(os.path.realpath(name)) else Message("", {})
     event = Voicemail(

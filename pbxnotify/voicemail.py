@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pbxnotify.events import UNKNOWN, clean
+from pbxnotify.events import UNKNOWN_LENGTH, clean
 from pbxnotify.formats import FORMATS
 from pbxnotify.installation import spool_directory
 
@@ -44,9 +44,9 @@ class Message(NamedTuple):
 
     @property
     def duration(self) -> int:
-        """Return the whole seconds that app_voicemail counted, else ``UNKNOWN``."""
+        """Return the whole seconds that app_voicemail counted, else ``UNKNOWN_LENGTH``."""
         text = self.information.get("duration", "")
-        return int(text) if re.fullmatch("[0-9]{1,6}", text) else UNKNOWN
+        return int(text) if re.fullmatch("[0-9]{1,6}", text) else UNKNOWN_LENGTH
 
     @property
     def began(self) -> float:
@@ -132,7 +132,7 @@ def read(path: str, *, only_in_spool: bool = True) -> Message:
         content = file.read(LONGEST_INFORMATION + 1)
     information = _information(content.decode("utf-8", "surrogateescape"))
     message = Message(path, information if len(content) <= LONGEST_INFORMATION else {})
-    if message.began and message.duration != UNKNOWN:
+    if message.began and message.duration != UNKNOWN_LENGTH:
         return message
     return message._replace(trouble=f"{clean(path)}.txt is no whole message information file")
 

@@ -93,5 +93,9 @@ def test_a_voicemail_conf_as_it_should_be(notes, conf: str) -> None:  # type: ig
     assert notes(ALL_IS_WELL, conf) == []
 
 
+def test_as_is_needs_no_tool(notes) -> None:  # type: ignore[no-untyped-def]
+    assert notes(f"{ALL_IS_WELL}[voicemail]\naudio = as-is\n", "[general]\nformat = gsm\n") == []
+
+
 def test_the_voicemail_address_is_somebody(notes) -> None:  # type: ignore[no-untyped-def]
     assert notes("[voicemail]\nemail = voicemail@example.com\n") == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mailboxes import CHANNEL, message, sound
 
 from pbxnotify import message_left
-from pbxnotify.events import UNKNOWN, Voicemail
+from pbxnotify.events import UNKNOWN_LENGTH, Voicemail
 
 CALLER = {
     "CALLERID(num)": "5551212",
@@ -161,7 +161,7 @@ def test_an_empty_recording(asterisk: Path, formats: tuple[str, ...]) -> None:
 def test_a_message_that_is_gone(asterisk: Path) -> None:
     gone = str(asterisk / "voicemail" / "default" / "101" / "INBOX" / "msg0000")
     event, content = left(gone, "102")
-    assert (event.extensions, event.mailbox, event.duration, content) == (("102",), "101", UNKNOWN, None)
+    assert (event.extensions, event.mailbox, event.duration, content) == (("102",), "101", UNKNOWN_LENGTH, None)
     assert "delete=yes" in event.trouble
 
 
@@ -403,7 +403,7 @@ def by_hand(path: Path, **options: Any) -> Voicemail:
         "extensions": ("101",),
         "caller": {"number": "5551212", "name": "Alice"},
         "mailbox": "",
-        "duration": UNKNOWN,
+        "duration": UNKNOWN_LENGTH,
     }
     event, descriptor = message_left.by_hand(str(path), **{**told, **options})
     os.close(descriptor)
