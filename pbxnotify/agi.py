@@ -127,7 +127,8 @@ class Channel(Mapping[str, str]):
     """
 
     def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:
-        self.argument = next((argument for argument in arguments[:1] if argument != "hold"), "")
+        first = arguments[0] if arguments else ""
+        self.argument = "" if first == "hold" else first
         self.held = "hold" in arguments
         self.trouble = ""
         """Why Asterisk could not be asked any more; empty while it answers."""

@@ -41,12 +41,21 @@ class Attachment:
     remark: str = ""
     """What the log should say of it."""
 
+    @property
+    def megabytes(self) -> float:
+        """Return what ``too_large`` is in MB."""
+        return self.too_large / MEGABYTE
 
-def prepare(path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None) -> Attachment:
-    """Return the recording at a path as the settings want it attached; never raises OSError.
+
+def prepare(
+    path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None
+) -> Attachment | None:
+    """Return the recording at a path as the settings want it attached, None if not at all; never raises OSError.
 
     ``scratch`` is the directory for what the tools make.
     """
+    if not settings.attach:
+        return None
     if not voicemail.recording:
         return Attachment(remark=voicemail.trouble)
     limit = settings.max_attachment * MEGABYTE

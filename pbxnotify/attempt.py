@@ -76,7 +76,7 @@ class Attempt:
     def attachment(self, settings: Settings) -> Attachment | None:
         """Return the recording as all recipients get it; None if none is wanted. Worked out once."""
         event = self.entry.item.event
-        if isinstance(event, Voicemail) and settings.voicemail.attach and self._attachment is None:
+        if isinstance(event, Voicemail) and self._attachment is None:
             self._attachment = prepare(self.entry.recording, event, settings.voicemail, self.entry.scratch)
         return self._attachment
 

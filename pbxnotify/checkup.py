@@ -60,8 +60,8 @@ def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
 
 
 def _of_voicemail_conf() -> Iterator[str]:
-    lines = [line.partition(";")[0] for line in installation.lines("voicemail.conf")]
-    boxes = [line for line in lines if re.match(r"\s*[\w-]+\s*=>?[^,]*,[^,]*,[^,]*@", line)]
+    lines = installation.lines("voicemail.conf")
+    boxes = [line for line in lines if re.match(r"[\w-]+\s*=>?[^,]*,[^,]*,[^,]*@", line)]
     if boxes:
         box = boxes[0].partition("=")[0].strip()
         yield f"voicemail.conf has an e-mail for mailbox {box} and perhaps others: Asterisk sends a mail of its own too"

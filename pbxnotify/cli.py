@@ -12,7 +12,7 @@ from email import message_from_bytes, policy
 from typing import NoReturn
 
 from pbxnotify import __version__, checkup, events, log, message, notify, queue, settings, smtp, templates
-from pbxnotify.attachment import Attachment, prepare
+from pbxnotify.attachment import prepare
 from pbxnotify.errors import PbxnotifyError, UsageError
 from pbxnotify.message_left import by_hand
 from pbxnotify.recipients import Recipient, told_of
@@ -108,10 +108,15 @@ def missed(options: argparse.Namespace) -> int:
 
 def voicemail(options: argparse.Namespace) -> int:
     """Tell of a recording by hand, the same way as from the dialplan."""
-    caller = {"number": options.caller, "name": options.name}
-    extensions = events.extensions_in(options.to)
+    told = events.Voicemail(
+        duration=options.duration,
+        extensions=events.extensions_in(options.to),
+        caller_number=events.clean(options.caller),
+        caller_name=events.clean(options.name),
+        mailbox=events.clean(options.mailbox),
+    )
     try:
-        event, descriptor = by_hand(options.recording, extensions, caller, options.mailbox, options.duration)
+        event, descriptor = by_hand(options.recording, told)
     except Unreadable as error:
         raise UsageError(str(error)) from None
     return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
@@ -131,9 +136,7 @@ def _show_mails(event: events.Event, recording: str = "") -> int:
     """Print the mails of an event, decoded for reading."""
     configured = settings.load(settings.location())
     told = told_of(event, configured)
-    attachment: Attachment | None = None
-    if isinstance(event, events.Voicemail) and configured.voicemail.attach:
-        attachment = prepare(recording, event, configured.voicemail)
+    attachment = prepare(recording, event, configured.voicemail) if isinstance(event, events.Voicemail) else None
     for recipient in told.recipients:
         content = message.compose(event, "dry-run", recipient, configured, attachment)
         mail = message_from_bytes(content, policy=policy.default)
@@ -177,18 +180,11 @@ def _parser() -> _Parser:
     sub = _command(commands, "test", test, "send a test mail, to the administrator if no address is named")
     sub.add_argument("address", nargs="?", metavar="ADDRESS")
     sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
-    sub = _command(commands, "missed", missed, "tell of a missed call by hand")
-    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
-    sub.add_argument("--name", default="", help="the caller's name")
-    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
+    sub = _call_command(commands, "missed", missed, "tell of a missed call by hand")
     sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
     sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
-    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
-    sub = _command(commands, "voicemail", voicemail, "tell of a recording by hand")
+    sub = _call_command(commands, "voicemail", voicemail, "tell of a recording by hand")
     sub.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
-    sub.add_argument("--name", default="", help="the caller's name")
-    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
     sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
     sub.add_argument(
         "--duration",
@@ -197,9 +193,18 @@ def _parser() -> _Parser:
         metavar="SECONDS",
         help="its length (default: measured)",
     )
-    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
     return parser
+
+
+def _call_command(commands: argparse._SubParsersAction[_Parser], name: str, command: object, text: str) -> _Parser:
+    """Add a command that tells of a call by hand."""
+    sub = _command(commands, name, command, text)
+    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    sub.add_argument("--name", default="", help="the caller's name")
+    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
+    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+    return sub
 
 
 def _queue_commands(parser: _Parser) -> None:

@@ -61,6 +61,11 @@ def length_of_wave(head: bytes, size: int) -> int:
     return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN_LENGTH
 
 
+def is_silent(name: str, size: int) -> bool:
+    """Return whether a recording of so many bytes is nothing but a header."""
+    return size <= FORMATS[name].header
+
+
 def length_of(name: str, size: int) -> int:
     """Return the whole seconds of a recording by its size in bytes, ``UNKNOWN_LENGTH`` where that does not say it."""
     header, rate = FORMATS[name].header, FORMATS[name].rate

@@ -146,13 +146,10 @@ class IniFile:
             return False
         if option.secret:
             return not line.partition("=")[2].lstrip().startswith(QUOTES)
-        if (
-            option.check in TEXTS
-            and re.match("#[^#\\s]", comment)
-            and not line[: -len(comment)].rstrip().endswith(QUOTES)
-        ):
-            return True
-        return not line[: -len(comment)].endswith((" ", "\t", *QUOTES))
+        before = line[: -len(comment)]
+        if option.check in TEXTS and re.match(r"#[^#\s]", comment):
+            return not before.rstrip().endswith(QUOTES)
+        return not before.endswith((" ", "\t", *QUOTES))
 
     def _parse(self) -> ConfigObj:
         """Return what configobj understands, and note what it does not."""

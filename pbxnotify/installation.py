@@ -25,8 +25,7 @@ def spool_directory() -> str:
 def setting(section: str, name: str, file: str = "asterisk.conf") -> str:
     """Return a setting in one of Asterisk's files; empty if it is not set. A section marked (!) is a template."""
     here = ""
-    for line in lines(file):
-        text = line.partition(";")[0].strip()
+    for text in lines(file):
         if text.startswith("["):
             here = text
         found = re.match(rf"{name}\s*=>?\s*(\S.*)", text)
@@ -36,10 +35,10 @@ def setting(section: str, name: str, file: str = "asterisk.conf") -> str:
 
 
 def lines(file: str) -> list[str]:
-    """Return the lines of one of Asterisk's files; none if it cannot be read."""
+    """Return the lines of one of Asterisk's files, without comments and blanks around; none if it cannot be read."""
     try:
         with open(os.path.join(configuration_directory(), file), encoding="utf-8", errors="replace") as opened:
-            return opened.read().splitlines()
+            return [line.partition(";")[0].strip() for line in opened]
     except OSError:
         return []
 

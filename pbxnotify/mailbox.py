@@ -51,13 +51,14 @@ def _remove(message: Voicemail) -> str:
     safe = r"[\w.+*#-]{1,80}"
     if not all(re.fullmatch(safe, word, re.ASCII) for word in (message.mailbox, message.context, message.message_id)):
         raise Unsure("nothing names it for certain (no msg_id)")
-    if not _find(message):
+    folder = os.path.dirname(_find(message))
+    if not folder:
         return "it had left the mailbox already"
     if _has_own_command():
-        _remove_by_command(message)
+        _remove_by_command(message, folder)
         return "removed from the mailbox"
     _require_lock_and_lamp()
-    _remove_under_lock(message)
+    _remove_under_lock(message, folder)
     opened = f"lamp={message.mailbox}={message.context}@pbxnotify"
     installation.answer(f"channel originate Local/{LAMP} extension {opened}")
     return "removed from the mailbox"
@@ -79,9 +80,9 @@ def _has_own_command() -> bool:
     return "Usage:" in installation.answer("core show help voicemail remove")
 
 
-def _remove_by_command(message: Voicemail) -> None:
-    folder = os.path.basename(os.path.dirname(_find(message)))
-    said = installation.answer(f"voicemail remove {message.mailbox} {message.context} {folder} {message.message_id}")
+def _remove_by_command(message: Voicemail, folder: str) -> None:
+    where = f"{message.mailbox} {message.context} {os.path.basename(folder)}"
+    said = installation.answer(f"voicemail remove {where} {message.message_id}")
     if _find(message):
         raise Unsure(f"Asterisk said: {clean(said)}")
 
@@ -97,9 +98,8 @@ def _require_lock_and_lamp() -> None:
         )
 
 
-def _remove_under_lock(message: Voicemail) -> None:
+def _remove_under_lock(message: Voicemail, folder: str) -> None:
     """Remove the files of a message, the information file first: a message without it is none for app_voicemail."""
-    folder = os.path.dirname(_find(message))
     with _locked(folder):
         path = _find(message)
         if os.path.dirname(path) != folder:

@@ -138,7 +138,7 @@ def _notes(
     elif not attachment and not own_text and not url:
         why = "not attached"
     if why:
-        size = f"{attachment.too_large / 1048576:.1f}" if attachment else ""
+        size = f"{attachment.megabytes:.1f}" if attachment else ""
         size = size.replace(".", templates.WORDS[recipient.language]["decimal mark"])
         yield templates.as_text_and_html(notes[why], {**parameters, "RECORDING_MB": size})
     if url and not own_text:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Mapping
 
 from pbxnotify.events import UNKNOWN_LENGTH, Voicemail, caller_of, clean, extensions_in
-from pbxnotify.formats import FORMATS, is_wave, length_of, length_of_wave
-from pbxnotify.voicemail import Message, Unreadable, exists, is_in_spool, newest, read, recording_of
+from pbxnotify.formats import FORMATS, is_silent, is_wave, length_of, length_of_wave
+from pbxnotify.voicemail import Message, Unreadable, exists, is_in_spool, newest, open_safely, read, recording_of
 
 TRIES = 5
 PAUSE = 0.01
@@ -101,28 +100,24 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
     return clean(f"{call}-{where}-{channel.get('PBXNOTIFY_SINCE', '')}") if call else ""
 
 
-def by_hand(path: str, extensions: tuple[str, ...], caller: Mapping[str, str], mailbox: str, duration: int) -> Left:
-    """Return a recording that somebody names as if it had been left on a channel. Raises Unreadable.
+def by_hand(path: str, told: Voicemail) -> Left:
+    """Return what was told of a recording, completed as if it had been left on a channel. Raises Unreadable.
 
-    A message information file beside it says when it was left, and how long it is if ``duration`` is not known.
+    A message information file beside it says when it was left, and how long it is if that was not told.
     The message stays in its mailbox: nothing names it for ``after_mailing = delete``.
     """
     name, format_, descriptor = _opened(path)
     size, head = os.fstat(descriptor).st_size, os.pread(descriptor, 32, 0)
     message = read(name, only_in_spool=False)
     measured = length_of_wave(head, size) if is_wave(head) else length_of(format_, size)
-    seconds = next(
-        (known for known in (duration, message.duration, measured) if known != UNKNOWN_LENGTH), UNKNOWN_LENGTH
-    )
-    silent = size <= FORMATS[format_].header
+    lengths = (told.duration, message.duration, measured)
+    duration = next((known for known in lengths if known != UNKNOWN_LENGTH), UNKNOWN_LENGTH)
+    silent = is_silent(format_, size)
     place = message if is_in_spool(os.path.realpath(name)) else Message("", {})
-    event = Voicemail(
-        time=message.began or os.fstat(descriptor).st_mtime - max(seconds, 0),
-        duration=seconds,
-        extensions=extensions,
-        caller_number=clean(caller["number"]),
-        caller_name=clean(caller["name"]),
-        mailbox=clean(mailbox) or place.mailbox[0] or extensions[0],
+    event = told._replace(
+        time=message.began or os.fstat(descriptor).st_mtime - max(duration, 0),
+        duration=duration,
+        mailbox=told.mailbox or place.mailbox[0] or told.extensions[0],
         context=place.mailbox[1],
         number=place.number,
         recording="" if silent else format_,
@@ -138,12 +133,8 @@ def _opened(path: str) -> tuple[str, str, int]:
     format_ = extension if extension in FORMATS else spellings.get(extension.lower(), "")
     if not format_:
         raise Unreadable(f"{path} is no recording: its name must end in one of .{', .'.join(FORMATS)}")
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise Unreadable(f"{path} is no regular file")
+    descriptor = open_safely(os.path.realpath(path), only_in_spool=False)
     if FORMATS[format_].extension == "wav" and not is_wave(os.pread(descriptor, 16, 0)):
+        os.close(descriptor)
         raise Unreadable(f"{path} is no WAV file, whatever its name says")
     return name, format_, descriptor

@@ -131,17 +131,15 @@ class Spool:
                     if entry.stat().st_mtime < time.time() - age:
                         os.unlink(entry.path)
         for folder in ("queue", "failed"):
-            names = os.listdir(os.path.join(self.directory, folder))
-            items = {name.partition(".")[0] for name in names if name.endswith((".json", ".json.damaged"))}
-            for name in names:
-                path = os.path.join(self.directory, folder, name)
-                if name.partition(".")[0] not in items:
-                    self._sweep_recording(path)
+            for name in os.listdir(os.path.join(self.directory, folder)):
+                if not name.endswith((".json", ".json.damaged")):
+                    self._sweep_recording(folder, name)
 
-    def _sweep_recording(self, path: str) -> None:
-        """Remove a recording without an item. A listing may have missed an item that was just replaced: look again."""
-        identifier = os.path.basename(path).partition(".")[0]
-        if not any(os.path.exists(item_path(self.directory, folder, identifier)) for folder in ("queue", "failed")):
+    def _sweep_recording(self, folder: str, name: str) -> None:
+        """Remove a recording without an item; asked for each, as a listing may miss an item that is being replaced."""
+        item = item_path(self.directory, folder, name.partition(".")[0])
+        path = os.path.join(self.directory, folder, name)
+        if not os.path.exists(item) and not os.path.exists(f"{item}.damaged"):
             with suppress(OSError):
                 # A link has the recording's own mtime; its ctime says when it was made.
                 if os.stat(path).st_ctime < time.time() - LEFT_OVER:

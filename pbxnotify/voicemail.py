@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from pbxnotify.events import UNKNOWN_LENGTH, clean
-from pbxnotify.formats import FORMATS
+from pbxnotify.formats import FORMATS, is_silent
 from pbxnotify.installation import spool_directory
 
 LONGEST_INFORMATION = 65536
@@ -158,7 +158,7 @@ def recording_of(path: str) -> tuple[int, str, str]:
             except Unreadable as error:
                 troubles.append(f"recording: {error}")
                 continue
-            if os.fstat(descriptor).st_size > FORMATS[format_].header:
+            if not is_silent(format_, os.fstat(descriptor).st_size):
                 return descriptor, format_, "; ".join(troubles)
             os.close(descriptor)
             troubles.append(f"recording: {clean(path)}.{format_} is empty")

@@ -399,13 +399,8 @@ def test_an_information_file_that_is_too_long_says_nothing(asterisk: Path) -> No
 
 def by_hand(path: Path, **options: Any) -> Voicemail:
     """Return the event of a recording that somebody names."""
-    told = {
-        "extensions": ("101",),
-        "caller": {"number": "5551212", "name": "Alice"},
-        "mailbox": "",
-        "duration": UNKNOWN_LENGTH,
-    }
-    event, descriptor = message_left.by_hand(str(path), **{**told, **options})
+    told = Voicemail(extensions=("101",), caller_number="5551212", caller_name="Alice")
+    event, descriptor = message_left.by_hand(str(path), told._replace(**options))
     os.close(descriptor)
     return event
 
