@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pbxnotify import mailbox
+from pbxnotify import mailbox, rest
 from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.entry import Entry
 from pbxnotify.errors import (
@@ -24,7 +24,8 @@ from pbxnotify.errors import (
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.item import REFUSED, SENDING, SENDING_AGAIN, SENT, SENT_WITHOUT, UNKNOWN, UNKNOWN_TWICE
 from pbxnotify.message import compose
-from pbxnotify.spool import Rest, Spool
+from pbxnotify.rest import Rest
+from pbxnotify.spool import Spool
 
 if TYPE_CHECKING:
     from pbxnotify.recipients import Recipient, Told
@@ -46,7 +47,7 @@ class Attempt:
     def __init__(self, entry: Entry, spool: Spool | None, fingerprint: str) -> None:
         self.entry = entry
         self.fingerprint = fingerprint
-        self.rest = spool.rest() if spool else Rest()
+        self.rest = rest.read(spool.directory) if spool else Rest()
         self._spool = spool
         self._began = time.time()
         self._refused: dict[str, MailRefused] = {}
@@ -114,7 +115,7 @@ class Attempt:
         if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
             return self._refused_for_what_we_are()
         if self._spool and self.rest.failures and (self._accepted or self._refused or self._deferred):
-            self._spool.set_rest(None)  # it has answered
+            rest.note(self._spool.directory, None)  # it has answered
         for address in self._refused:
             self._mark(address, REFUSED)
         if self._deferred:
@@ -173,13 +174,14 @@ class Attempt:
         """Return the state of an item that could not leave because none can: all wait, the relay is left alone."""
         temporary = isinstance(error, RelayUnavailable)
         if self._spool:
-            rest = self._spool.rest()
-            known = rest.failures if rest.settings == self.fingerprint else 0
-            if rest.since < self._began or not known:  # one failure is counted once, however many calls shared it
+            noted = rest.read(self._spool.directory)
+            known = noted.failures if noted.settings == self.fingerprint else 0
+            if not (known and noted.was_noted_since(self._began)):
                 until = time.time() + pause(known + 1 if temporary else len(BACKOFF))
-                told = bool(known and rest.told)
-                since, told_now = time.time(), told or not temporary
-                self._spool.set_rest(Rest(known + 1, until, self.fingerprint, str(error), since, told_now))
+                told = bool(known and noted.told)
+                now, told_now = time.time(), told or not temporary
+                failed = Rest(known + 1, until, self.fingerprint, str(error), now, told_now)
+                rest.note(self._spool.directory, failed)
                 if told_now and not told:
                     self._tell_of_settings(error)
         return self.wait_for_relay(str(error))
@@ -203,9 +205,12 @@ class Attempt:
         if time.time() - self.entry.item.queued > GIVEN_UP:
             return self._fail(f"not delivered in five days: {reason}")
         fields.setdefault("due", time.time() + pause(fields.get("attempts", 1)))
-        next_try = time.localtime(fields["due"] or self._spool.rest().until)
+        next_try = time.localtime(fields["due"] or rest.read(self._spool.directory).until)
         told = f"{reason}; next try at {time.strftime('%H:%M:%S', next_try)}"
-        self.entry.defer(settings=self.fingerprint, reason=told, **fields)
+        if not self.entry.defer(settings=self.fingerprint, reason=told, **fields) and self._accepted:
+            # Those who have it would get it again with each attempt.
+            return self._fail(f"the disk takes no record of who has it by now: {reason}")
+        self.entry.say("deferred")
         return "deferred"
 
     def _fail(self, reason: str) -> str:
@@ -213,8 +218,9 @@ class Attempt:
         item = self.entry.item
         self._tell_admin(
             f"a mail about {item.event.kind} could not be delivered",
-            f"{reason}\n\nIt is kept: pbxnotify queue show {item.id}\nTo try again: pbxnotify queue retry {item.id}",
-            f"failed-{'-'.join(sorted(self._refused)) or item.id}",
+            f"{reason}\n\nIt is kept: pbxnotify queue show {item.id}\nTo try again: pbxnotify queue retry {item.id}\n"
+            "Others, if there are any: pbxnotify queue list",
+            f"failed-{'-'.join(sorted(self._refused)) or 'unsent'}",
         )
         return "failed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def notes(configured: Settings) -> Iterator[str]:
     common = configured.missed_calls.email or configured.voicemail.email
     if not common and not any(employee.emails for employee in configured.employees):
         yield "nobody will be told: write [missed_calls] email, [voicemail] email, or [employees] with an email"
+    if configured.smtp.password and os.stat(configured.path).st_mode & 0o004:
+        yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
     yield from _of_relay(configured.smtp)
     yield from _of_texts("missed_calls", configured.missed_calls)
     yield from _of_texts("voicemail", configured.voicemail)

@@ -28,6 +28,8 @@ MOST_LINES = 100
 """Lines of one reply."""
 LONGEST_REPLY = 500
 """Characters of a reply that are quoted."""
+LAST_WORDS = 0.5
+"""Seconds for what a relay has said before it hung up."""
 PIECE = 16384
 """Bytes sent at a time: each is progress, and starts the timeout anew."""
 
@@ -126,6 +128,14 @@ class Conversation(smtplib.SMTP):
         answer = self.getreply()
         self.timeout, self.seconds_left = before
         return answer
+
+    def last_words(self) -> tuple[int, bytes]:
+        """Return what a relay that takes nothing any more had said before; code 0 if that is no reply."""
+        self.timeout = self.seconds_left = LAST_WORDS
+        try:
+            return self.getreply()
+        except OSError:
+            return 0, b""
 
     def getreply(self) -> tuple[int, bytes]:
         """Return code and text of a reply. Raises OSError for what is no reply, or has no end."""

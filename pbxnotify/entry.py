@@ -54,27 +54,32 @@ class Entry:
 
     @classmethod
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:
-        """Return an item that waits, locked; None if another process has it or it is gone. ValueError: damaged."""
+        """Return an item that waits, locked; None if another process has it or it is gone.
+
+        Raises NewerItem, SpoolError if it cannot be read, and ValueError if it is damaged.
+        """
+        path = item_path(directory, folder, identifier)
+        lock = -1
         try:
-            lock = os.open(item_path(directory, folder, identifier), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            return None
-        try:
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(lock).st_nlink:
                 with open(lock, encoding="utf-8", closefd=False) as file:
-                    return cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
-        except BaseException as error:
-            os.close(lock)
-            if isinstance(error, OSError):
-                return None
-            raise
-        os.close(lock)
+                    entry = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
+                lock = -1
+                return entry
+        except (FileNotFoundError, BlockingIOError):
+            return None
+        except OSError as error:
+            raise SpoolError(f"{path} cannot be read: {error.strerror}") from error
+        finally:
+            if lock >= 0:
+                os.close(lock)
         return None
 
     @staticmethod
     def read(directory: str, identifier: str, folder: str = "queue") -> Item | None:
-        """Return an item as it is just now, without a lock; None if it is gone or damaged."""
+        """Return an item as it is just now, without a lock; None if it is gone or damaged. Raises NewerItem."""
         try:
             with open(item_path(directory, folder, identifier), encoding="utf-8") as file:
                 return Item.from_json(file.read())
@@ -92,11 +97,13 @@ class Entry:
         states = {**self.item.recipients, address: state}
         self.change(recipients={address: known for address, known in states.items() if known})
 
-    def defer(self, **fields: Any) -> None:
-        """Keep the item for a later attempt; on a disk that takes no new version, as it was."""
-        with suppress(SpoolError):
+    def defer(self, **fields: Any) -> bool:
+        """Keep the item for a later attempt; returns whether the disk took its new version: if not, it is as it was."""
+        try:
             self.change(**fields)
-        self.say("deferred")
+        except SpoolError:
+            return False
+        return True
 
     def fail(self, reason: str) -> None:
         """Keep the item in failed/, where nothing tries it again unless the admin says so. Raises SpoolError."""
@@ -117,7 +124,7 @@ class Entry:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(item_path(self._directory, self._folder, self.item.id))
-            _sync(self._directory, self._folder)
+            sync(os.path.join(self._directory, self._folder))
             self._drop_recording(self._folder)
         except OSError as error:
             raise trouble(error) from error
@@ -167,8 +174,8 @@ class Entry:
             if self.recording:
                 self._take_recording(folder)
             os.rename(*(item_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
-            _sync(self._directory, folder)
-            _sync(self._directory, self._folder)
+            sync(os.path.join(self._directory, folder))
+            sync(os.path.join(self._directory, left))
             self._drop_recording(left)
         except OSError as error:
             raise trouble(error) from error
@@ -227,7 +234,7 @@ def _write(directory: str, folder: str, item: Item) -> int:
             file.write(item.to_json())
         os.fsync(lock)
         os.rename(temporary, item_path(directory, folder, item.id))
-        _sync(directory, folder)
+        sync(os.path.join(directory, folder))
     except OSError as error:
         if lock >= 0:
             os.close(lock)
@@ -237,8 +244,9 @@ def _write(directory: str, folder: str, item: Item) -> int:
     return lock
 
 
-def _sync(directory: str, folder: str) -> None:
-    descriptor = os.open(os.path.join(directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(directory: str) -> None:
+    """Make what was done in a directory durable. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -36,6 +36,12 @@ class SpoolError(PbxnotifyError):
     exit_status = os.EX_IOERR
 
 
+class NewerItem(PbxnotifyError):
+    """An item's file has a format that only a newer version of us knows: it is left as it is."""
+
+    exit_status = os.EX_DATAERR
+
+
 class AsteriskUnavailable(PbxnotifyError):
     """Asterisk's command line cannot be asked."""
 

@@ -8,7 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pbxnotify.errors import NewerItem
 from pbxnotify.events import Event, Voicemail, from_json, to_json
+
+VERSION = 2
+"""The version of the file's format. The first one did not name it; what it lacks has its default."""
+LONGEST_PAUSE = 3960.0
+"""Seconds between two attempts at most: what is due later was noted before the clock was set back."""
 
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
 """What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
@@ -18,7 +24,6 @@ UNKNOWN_TWICE = "unknown twice"
 """May have two copies already, and gets no third."""
 SENDING, SENDING_AGAIN = "sending", "sending again"
 """Written before the final dot, the second one for a recipient whose outcome was unknown before."""
-
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,
@@ -54,17 +59,28 @@ class Item(NamedTuple):
 
     def is_due(self, fingerprint: str) -> bool:
         """Return whether it may be tried; a changed ini file ends every backoff."""
-        return self.due <= time.time() or self.settings != fingerprint
+        return not 0 < self.due - time.time() <= LONGEST_PAUSE or self.settings != fingerprint
 
     def to_json(self) -> str:
         """Return the item as the text of its file."""
-        return json.dumps({**self._asdict(), "event": to_json(self.event)}, ensure_ascii=False, indent=1) + "\n"
+        record = {"version": VERSION, **self._asdict(), "event": to_json(self.event)}
+        return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Item:
-        """Return the item that ``to_json`` wrote; raises ValueError on anything else."""
-        record = json.loads(text)
-        if not isinstance(record, dict) or not isinstance(record.get("event"), dict):
+        """Return the item that ``to_json`` wrote. Raises NewerItem, and ValueError on anything else."""
+        try:
+            record = json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        if not isinstance(record, dict):
+            raise ValueError("not an item")
+        version = record.get("version", 1)
+        if isinstance(version, int) and version > VERSION:
+            raise NewerItem(
+                f"its file has format {version}, of a newer pbxnotify: it is left alone until that one runs"
+            )
+        if not isinstance(record.get("event"), dict):
             raise ValueError("not an item")
         event = from_json(record.pop("event"))
         known = {field: record[field] for field in cls._fields if field in record}

@@ -9,9 +9,16 @@ import syslog
 import time
 from collections.abc import Callable
 
-from pbxnotify import events, log
+from pbxnotify import events, log, rest
 from pbxnotify.entry import Entry, Unkept
-from pbxnotify.errors import PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
+from pbxnotify.errors import (
+    NewerItem,
+    PbxnotifyError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SettingsError,
+    SpoolError,
+)
 from pbxnotify.item import identifier_of
 from pbxnotify.spool import Spool, open_spool
 
@@ -70,11 +77,11 @@ def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None
     fingerprint = settings.fingerprint(settings.location())
     given_up = identifier_of(time.time() - GIVEN_UP)
     if everything:
-        spool.set_rest(None)
+        rest.note(spool.directory, None)
     for identifier in spool.identifiers():
-        if sum(states.values()) == most or (spool.rest().holds(fingerprint) and identifier > given_up):
+        if sum(states.values()) == most or (rest.read(spool.directory).holds(fingerprint) and identifier > given_up):
             break
-        entry = spool.lock(identifier)
+        entry = _locked(spool, identifier)
         if entry is None:
             continue
         if everything or entry.item.is_due(fingerprint):
@@ -82,6 +89,15 @@ def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None
             states[state] = states.get(state, 0) + 1
         entry.release()
     return states
+
+
+def _locked(spool: Spool, identifier: str) -> Entry | None:
+    """Return an item, locked; None if it is not for us. One that cannot be read must not stop those behind it."""
+    try:
+        return spool.lock(identifier)
+    except (NewerItem, SpoolError) as error:
+        spool.leave(identifier, str(error))
+        return None
 
 
 def _deliver_one_of_many(entry: Entry, spool: Spool) -> str:

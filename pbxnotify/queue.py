@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 
-from pbxnotify import notify, settings
+from pbxnotify import notify, rest, settings
 from pbxnotify.entry import Entry
-from pbxnotify.errors import UsageError
+from pbxnotify.errors import NewerItem, UsageError
 from pbxnotify.spool import Spool, open_spool
 
 
@@ -17,14 +17,23 @@ def list_items(options: argparse.Namespace) -> int:
     spool = open_spool()
     for folder in ("queue", "failed"):
         for identifier in spool.identifiers(folder):
-            item = Entry.read(spool.directory, identifier, folder)
-            if item is not None:
-                caller, called = item.event.parties()
-                print(f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}")
+            print(_line(spool, identifier, folder), end="")
     for name in spool.damaged():
         print(f"{name} damaged: its file is in {spool.directory}/failed/")
     _say_rest(spool)
     return os.EX_OK
+
+
+def _line(spool: Spool, identifier: str, folder: str) -> str:
+    """Return an item on a line of the list; nothing if it is gone by now."""
+    try:
+        item = Entry.read(spool.directory, identifier, folder)
+    except NewerItem as error:
+        return f"{identifier} {folder:6} {error}\n"
+    if item is None:
+        return ""
+    caller, called = item.event.parties()
+    return f"{identifier} {folder:6} {item.event.kind:9} {caller} -> {called}  {item.reason}\n"
 
 
 def show(options: argparse.Namespace) -> int:
@@ -39,8 +48,12 @@ def show(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """Send what is due, with --all everything, and say why the rest waits."""
     spool = open_spool()
-    spool.sweep()
-    states = notify.run_queue(spool, everything=options.all)
+    with spool.alone() as alone:
+        if not alone:
+            print("pbxnotify: another  pbxnotify queue run  is at work: what is due leaves with that one")
+            return os.EX_TEMPFAIL
+        spool.sweep()
+        states = notify.run_queue(spool, everything=options.all)
     if states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
     if spool.identifiers():
@@ -50,15 +63,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _say_rest(spool: Spool) -> None:
     """Say until when the relay is left alone, if it is."""
-    rest = spool.rest()
-    if rest.holds(settings.fingerprint(settings.location())):
-        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(rest.until))}: {rest.reason}")
+    noted = rest.read(spool.directory)
+    if noted.holds(settings.fingerprint(settings.location())):
+        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(noted.until))}: {noted.reason}")
 
 
 def retry(options: argparse.Namespace) -> int:
     """Put items back as if they had just been queued; who does so wants the relay to be tried again."""
     spool = open_spool()
-    spool.set_rest(None)
+    rest.note(spool.directory, None)
     for identifier in options.id:
         entry = _locked(spool, identifier)
         entry.retry()

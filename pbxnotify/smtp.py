@@ -114,6 +114,8 @@ class Relay:
     def _greet(self) -> None:
         with self._stage("EHLO"):
             code, reply = self._conversation.ehlo()
+            if code in (500, 502):  # a relay that does not know it, RFC 5321 section 3.2
+                code, reply = self._conversation.helo()
         self._accepted("EHLO", "EHLO", code, reply)
 
     def _start_tls(self, context: ssl.SSLContext) -> None:
@@ -198,7 +200,14 @@ class Relay:
         """Send what follows 354. Until the final dot leaves, the relay cannot have accepted anything."""
         conversation = self._conversation
         with self._stage("message"):
-            conversation.send_text(text)
+            try:
+                conversation.send_text(text)
+            except OSError:
+                code, reply = conversation.last_words()
+                if code < 400:
+                    raise
+                conversation.close()
+                self._accepted("message", f"the mail for {recipient}", code, reply)
         before_final_dot()
         try:
             conversation.send(b".\r\n")

@@ -5,16 +5,16 @@ A key is claimed after its item is durable: a crash between the two doubles an i
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import re
 import syslog
 import time
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from pbxnotify import log
-from pbxnotify.entry import Entry, item_path, trouble
+from pbxnotify.entry import Entry, item_path, sync, trouble
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
 from pbxnotify.installation import spool_directory
@@ -26,25 +26,8 @@ LONGEST_NAME = 200
 """Characters of a key's file name."""
 LEFT_OVER = 3600.0
 """Seconds after which a file in tmp/ is one that a killed process left behind."""
-
-
-class Rest(NamedTuple):
-    """How long the relay is left alone: one backoff for all items."""
-
-    failures: int = 0
-    until: float = 0.0
-    """In seconds since the epoch."""
-    settings: str = ""
-    """The fingerprint of the ini file: with another one the rest is over."""
-    reason: str = ""
-    since: float = 0.0
-    """When the last failure was noted."""
-    told: bool = False
-    """The administrator has been told that the settings need mending."""
-
-    def holds(self, fingerprint: str) -> bool:
-        """Return whether the relay is to be left alone; a changed ini file ends the rest."""
-        return time.time() < self.until and self.settings == fingerprint
+PATIENCE = 5.0
+"""Seconds for which a process waits until it is the only one that sends what is due."""
 
 
 class Spool:
@@ -83,7 +66,10 @@ class Spool:
         return sorted(name[:-5] for name in names if name.endswith(".json"))
 
     def lock(self, identifier: str, folder: str = "queue") -> Entry | None:
-        """Return an item, locked; None if another process has it, or it is gone. One that is damaged is set aside."""
+        """Return an item, locked; None if another process has it, or it is gone. One that is damaged is set aside.
+
+        Raises NewerItem, and SpoolError if its file cannot be read.
+        """
         try:
             return Entry.locked(self.directory, identifier, folder)
         except (ValueError, TypeError) as error:
@@ -97,31 +83,27 @@ class Spool:
             os.rename(path, f"{item_path(self.directory, 'failed', identifier)}.damaged")
         return None
 
+    def leave(self, identifier: str, reason: str) -> None:
+        """Say why an item stays as it is, once a day."""
+        if self._claim(f"left-{identifier}"):
+            log.write(syslog.LOG_ERR, f'deferred id={identifier} reason="{reason}"')
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Yield whether this process is the only one here: some relays take one connection at a time."""
+        descriptor = os.open(os.path.join(self.directory, "queue"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while not _is_ours(descriptor) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            yield _is_ours(descriptor)
+        finally:
+            os.close(descriptor)
+
     def damaged(self) -> list[str]:
         """Return the names of items that were set aside."""
         names = os.listdir(os.path.join(self.directory, "failed"))
         return sorted(name for name in names if name.endswith(".damaged"))
-
-    def rest(self) -> Rest:
-        """Return the relay's rest; none if there is none, or its file says nothing."""
-        try:
-            with open(os.path.join(self.directory, "relay.json"), encoding="utf-8") as file:
-                return Rest(**json.load(file))
-        except (OSError, ValueError, TypeError):
-            return Rest()
-
-    def set_rest(self, rest: Rest | None) -> None:
-        """Note the relay's rest; None ends it. A lost note costs one attempt, so it is not fsynced."""
-        path = os.path.join(self.directory, "relay.json")
-        if rest is None:
-            with suppress(OSError):
-                os.unlink(path)
-            return
-        temporary = os.path.join(self.directory, "tmp", f"relay.{os.getpid()}")
-        with suppress(OSError):
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(rest._asdict(), file, ensure_ascii=False)
-            os.rename(temporary, path)
 
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
@@ -173,6 +155,15 @@ class Spool:
         return True
 
 
+def _is_ours(descriptor: int) -> bool:
+    """Return whether a lock can be had, or is held."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def location() -> str:
     """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
     return os.environ.get("PBXNOTIFY_SPOOL") or os.path.join(spool_directory(), "pbxnotify")
@@ -189,9 +180,7 @@ def open_spool() -> Spool:
         if os.stat(directory).st_mode & 0o077:
             os.chmod(directory, 0o700)
             log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
-        for folder in FOLDERS:
-            with suppress(FileExistsError):
-                os.mkdir(os.path.join(directory, folder), 0o700)
+        _make_folders(directory)
         if not os.access(os.path.join(directory, "queue"), os.W_OK):
             # What cannot be removed once it is sent would be sent again and again.
             raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
@@ -215,6 +204,17 @@ def _make(directory: str) -> None:
             raise
 
 
+def _make_folders(directory: str) -> None:
+    """Make the folders, durable: an item in a folder that a power cut takes away would go with it."""
+    missing = set(FOLDERS).difference(os.listdir(directory))
+    for folder in missing:
+        with suppress(FileExistsError):
+            os.mkdir(os.path.join(directory, folder), 0o700)
+    if missing:
+        sync(directory)
+        sync(os.path.dirname(directory))
+
+
 def _refuse_foreign(directory: str) -> None:
     """Refuse a directory that serves others too: it would be closed to them."""
     foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
@@ -228,7 +228,8 @@ def _become_owner(directory: str) -> None:
     if owner.st_uid == os.geteuid():
         return
     if os.geteuid() != 0:
-        raise SpoolError(f"the spool {directory} belongs to user {owner.st_uid}: run this as that user or as root")
+        whose = f"the spool {directory} belongs to user {owner.st_uid}, not to {os.geteuid()}"
+        raise SpoolError(f"{whose}: chown -R {os.geteuid()} {directory}, or run this as its owner or as root")
     import pwd
 
     try:

@@ -6,19 +6,23 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MISSED = ROOT / "agi-bin" / "pbxnotify-missed.agi"
 VOICEMAIL = ROOT / "agi-bin" / "pbxnotify-voicemail.agi"
+BEGAN = int(time.time()) - 20
+"""When the channel was created; one that is older than a day says nothing of when it rang."""
+UNIQUE_ID = f"{BEGAN}.0"
 
 ENVIRONMENT = {
     "agi_request": "pbxnotify-missed.agi",
     "agi_channel": "PJSIP/trunk-00000001",
     "agi_language": "en",
     "agi_type": "PJSIP",
-    "agi_uniqueid": "1795478867.0",
+    "agi_uniqueid": UNIQUE_ID,
     "agi_version": "22.10.1",
     "agi_callerid": "5551212",
     "agi_calleridname": "Alice Smith",
@@ -38,8 +42,8 @@ RANG_OUT = {
     "CALLERID(name)": "Alice Smith",
     "CALLERID(num-pres)": "allowed_not_screened",
     "CALLERID(dnid)": "101",
-    "CHANNEL(linkedid)": "1795478867.0",
-    "UNIQUEID": "1795478867.0",
+    "CHANNEL(linkedid)": UNIQUE_ID,
+    "UNIQUEID": UNIQUE_ID,
     "EXTEN": "101",
 }
 """The variables of a call that 101 did not answer."""

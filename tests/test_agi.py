@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from far_end import ENVIRONMENT, MISSED, RANG_OUT, ROOT, FarEnd, environment_text
+from far_end import BEGAN, ENVIRONMENT, MISSED, RANG_OUT, ROOT, UNIQUE_ID, FarEnd, environment_text
 from relay import Catcher
 
 
@@ -74,13 +74,13 @@ def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # typ
     assert event.pop("duration") > 0
     assert event == {
         "event": "missed",
-        "time": 1795478867.0,
+        "time": float(BEGAN),
         "extensions": ["101"],
         "caller_name": "Alice Smith",
         "private": False,
         "dial_status": "NOANSWER",
-        "linked_id": "1795478867.0",
-        "unique_id": "1795478867.0",
+        "linked_id": UNIQUE_ID,
+        "unique_id": UNIQUE_ID,
         "voicemail": False,
     }
     assert far_end.status == "QUEUED"
@@ -118,7 +118,7 @@ def test_lines_that_are_no_answer_are_skipped(run, noise: bytes) -> None:  # typ
     far_end = FarEnd()
     usual = far_end.answer
     far_end.answer = lambda command: noise + (usual(command) or b"")
-    assert run(far_end)["linked_id"] == "1795478867.0"
+    assert run(far_end)["linked_id"] == UNIQUE_ID
 
 
 @pytest.mark.parametrize(

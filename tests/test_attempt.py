@@ -13,7 +13,7 @@ from calls import ALL, CALL, recipients_of, tell, waiting
 from mailboxes import sound
 from relay import Catcher, ScriptedRelay, close
 
-from pbxnotify import attempt, notify
+from pbxnotify import attempt, notify, rest
 from pbxnotify.entry import Entry
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.spool import Spool
@@ -48,9 +48,9 @@ def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:  # type: i
         tell()
         pauses = []
         for _ in range(7):
-            rest = spool.rest()
-            pauses.append(rest.until - rest.since)
-            spool.set_rest(rest._replace(until=1.0))
+            noted = rest.read(spool.directory)
+            pauses.append(noted.until - noted.since)
+            rest.note(spool.directory, noted._replace(until=1.0))
             assert notify.run_queue(spool) == {"deferred": 1}
     minutes = [60 * minute for minute in (1, 2, 5, 15, 30, 60, 60)]
     assert all(0.89 * usual <= pause <= 1.11 * usual for usual, pause in zip(minutes, pauses))
@@ -63,7 +63,7 @@ def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> N
         attempts = [attempt.Attempt(entry, spool, "ini") for entry in entries if entry]
         for one in attempts:
             one.relay_failed(attempt.RelayUnavailable("down", stage="connect"))
-    assert spool.rest().failures == 1
+    assert rest.read(spool.directory).failures == 1
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, 
     with ScriptedRelay(**faults) as relay:
         use(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
-        spool.set_rest(spool.rest()._replace(until=1.0))
+        rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
         notify.run_queue(spool)
     (call,), (alert,) = waiting(spool), waiting(spool, "alert")
     assert reason in call.reason
     assert isinstance(alert.event, Alert)
     assert reason in alert.event.body
-    assert spool.rest().until - time.time() > 3000
+    assert rest.read(spool.directory).until - time.time() > 3000
 
 
 def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
@@ -113,7 +113,7 @@ def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: 
         use(relay.port)
         tell()
         for expected in (0, 1, 1):
-            spool.set_rest(spool.rest()._replace(until=1.0))
+            rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
             notify.run_queue(spool)
             assert len(waiting(spool, "alert")) == expected
 

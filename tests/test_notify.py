@@ -12,8 +12,9 @@ import pytest
 from calls import ALL, CALL, recipients_of, tell
 from relay import Catcher, ScriptedRelay, close
 
-from pbxnotify import notify
-from pbxnotify.spool import Rest, Spool
+from pbxnotify import notify, rest
+from pbxnotify.rest import Rest
+from pbxnotify.spool import Spool
 
 
 def test_each_recipient_has_a_mail_of_their_own(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
@@ -49,7 +50,7 @@ def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool)
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
-        assert spool.rest().failures == 1
+        assert rest.read(spool.directory).failures == 1
         assert tell(CALL._replace(linked_id="2.2")) == ["QUEUED", "QUEUED"]
         assert relay.connections == 1
     assert len(spool.identifiers()) == 2
@@ -61,7 +62,7 @@ def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -
         tell()
     use(catcher.port)
     assert notify.run_queue(spool) == {"sent": 1}
-    assert spool.rest() == Rest()
+    assert rest.read(spool.directory) == Rest()
 
 
 def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]

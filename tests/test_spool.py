@@ -19,7 +19,7 @@ from pbxnotify import spool as spool_module
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall, Voicemail
-from pbxnotify.spool import Rest, Spool, open_spool
+from pbxnotify.spool import Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -113,20 +113,6 @@ def test_the_sweep_takes_only_what_is_old(spool: Spool) -> None:
         os.utime(path, (0, 0))
     spool.sweep()
     assert [path.exists() for path in (old, new, key)] == [False, True, False]
-
-
-def test_the_rest_is_remembered_and_ended(spool: Spool) -> None:
-    spool.set_rest(Rest(2, 9e9, "ini", "refused", 1.0))
-    assert spool.rest().holds("ini")
-    assert not spool.rest().holds("changed ini")
-    spool.set_rest(None)
-    assert spool.rest() == Rest()
-
-
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"until": 1, "x": 2}'])
-def test_a_damaged_rest_is_none(spool: Spool, content: str) -> None:
-    (Path(spool.directory) / "relay.json").write_text(content)
-    assert spool.rest() == Rest()
 
 
 CONF = "[directories]{mark}\nastspooldir => {directory} ; a comment\n[options]\n"

@@ -1,0 +1,58 @@
+"""How long the relay is left alone: one backoff for all items, and every process of this spool knows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+
+class Rest(NamedTuple):
+    """How long the relay is left alone."""
+
+    failures: int = 0
+    until: float = 0.0
+    """In seconds since the epoch."""
+    settings: str = ""
+    """The fingerprint of the ini file: with another one the rest is over."""
+    reason: str = ""
+    since: float = 0.0
+    """When the last failure was noted."""
+    told: bool = False
+    """The administrator has been told that the settings need mending."""
+
+    def holds(self, fingerprint: str) -> bool:
+        """Return whether the relay is to be left alone; a changed ini file ends the rest, a clock set back too."""
+        return self.since <= time.time() < self.until and self.settings == fingerprint
+
+    def was_noted_since(self, began: float) -> bool:
+        """Return whether another process has noted a failure since then: many calls share one, and it counts once."""
+        return began <= self.since <= time.time()
+
+
+def read(directory: str) -> Rest:
+    """Return the rest noted in a spool; none if there is none, or its file says nothing."""
+    try:
+        with open(_path(directory), encoding="utf-8") as file:
+            return Rest(**json.load(file))
+    except (OSError, ValueError, TypeError):
+        return Rest()
+
+
+def note(directory: str, rest: Rest | None) -> None:
+    """Note the rest in a spool; None ends it. A lost note costs one attempt, so it is not fsynced."""
+    if rest is None:
+        with suppress(OSError):
+            os.unlink(_path(directory))
+        return
+    temporary = os.path.join(directory, "tmp", f"relay.{os.getpid()}")
+    with suppress(OSError):
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(rest._asdict(), file, ensure_ascii=False)
+        os.rename(temporary, _path(directory))
+
+
+def _path(directory: str) -> str:
+    return os.path.join(directory, "relay.json")
