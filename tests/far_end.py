@@ -71,11 +71,15 @@ class FarEnd:
         """Returns the answer to a command; None hangs up and closes the pipes."""
 
     def run(
-        self, arguments: Sequence[str] = ("101",), script: Path = MISSED, environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str] = ("101",),
+        script: Path = MISSED,
+        environment: Mapping[str, str] | None = None,
+        under: Sequence[str] = (),
     ) -> int:
-        """Run the script to its end; returns its exit status."""
+        """Run the script to its end, perhaps ``under`` another command; returns the exit status."""
         with subprocess.Popen(
-            [sys.executable, str(script), *arguments],
+            [*under, sys.executable, str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

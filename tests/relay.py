@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -136,11 +137,13 @@ class Catcher:
             self.mails.append(mail)
             self._arrived.notify_all()
 
-    async def _end_conversations(self) -> None:
-        conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in conversations:
-            task.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
+    def settle(self) -> None:
+        """Wait until every conversation is over, also those whose client was killed."""
+        while asyncio.run_coroutine_threadsafe(self._conversations(), self._loop).result():
+            time.sleep(0.01)
+
+    async def _conversations(self) -> int:
+        return len(asyncio.all_tasks()) - 1
 
     async def _end(self) -> None:
         self._server.close()
