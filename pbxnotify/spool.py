@@ -206,7 +206,8 @@ def _make(directory: str) -> None:
 
 def _make_folders(directory: str) -> None:
     """Make the folders, durable: an item in a folder that a power cut takes away would go with it."""
-    missing = set(FOLDERS).difference(os.listdir(directory))
+    there = os.listdir(directory)
+    missing = [folder for folder in FOLDERS if folder not in there]
     for folder in missing:
         with suppress(FileExistsError):
             os.mkdir(os.path.join(directory, folder), 0o700)
