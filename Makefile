@@ -32,7 +32,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg
+	@tests/need-tools sipp sox lame ffmpeg strace
 	"$(BIN)/python" -m pytest $(TESTS)
 
 lint: $(VENV)/tools
