@@ -53,18 +53,22 @@ class Relay:
     def __init__(self, settings: Smtp, transcript: Callable[[str], None] | None = None) -> None:
         """``transcript`` is told each line, ``> MAIL FROM:<…>`` or ``< 250 Ok``, without secrets."""
         self._settings = settings
-        self._conversation = Conversation(settings.timeout, transcript or (lambda line: None))
-        self._transaction_open = False
+        self._transcript = transcript or (lambda line: None)
 
     def __enter__(self) -> Relay:
         """Connect, encrypt and log in. Raises RelayUnavailable, RelayMisconfigured."""
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        self._conversation = Conversation(self._settings.timeout, self._transcript)
+        self._transaction_open = False
         try:
             self._connect()
             self._log_in()
         except BaseException:
             self._conversation.close()
             raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -84,6 +88,8 @@ class Relay:
         RelayMisconfigured.
         """
         text = _with_dots_doubled(mail)
+        if not self._conversation.sock:  # it hung up after its last refusal
+            self._begin()
         self._conversation.seconds_left += 1 + len(text) / SLOWEST_LINE
         envelope = self._envelope(recipient, len(text))
         if self._transaction_open:

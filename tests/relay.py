@@ -292,11 +292,16 @@ def stall(talk: Talk) -> None:
     raise Ended
 
 
-def slowly(talk: Talk) -> None:
-    """Read a mail in small pieces, with a pause after each."""
-    while not talk.received.endswith(b"\r\n.\r\n"):
-        talk.received += talk.sock.recv(65536)
-        talk.stopped.wait(0.01)
+def slowly(seconds: float = 0.01, piece: int = 65536) -> Fault:
+    """Read a mail in small pieces (bytes), with a pause after each."""
+
+    def fault(talk: Talk) -> None:
+        talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, piece)
+        while not talk.received.endswith(b"\r\n.\r\n"):
+            talk.received += talk.sock.recv(piece)
+            talk.stopped.wait(seconds)
+
+    return fault
 
 
 def accept_and_close(talk: Talk) -> None:
@@ -355,6 +360,8 @@ class ScriptedRelay:
     ) -> None:
         self.lines: list[bytes] = []
         """Every line received but those of mails."""
+        self.in_clear: list[bytes] = []
+        """Those that came before TLS."""
         self.messages: list[bytes] = []
         self.tls = tls
         self._implicit = implicit
@@ -407,6 +414,8 @@ class ScriptedRelay:
             while True:
                 line = talk.line()
                 self.lines.append(line)
+                if not isinstance(talk.sock, ssl.SSLSocket):
+                    self.in_clear.append(line)
                 self._act(talk, line.partition(b" ")[0].decode("ascii", "replace").upper())
         talk.sock.close()
 
@@ -414,23 +423,25 @@ class ScriptedRelay:
         if verb == "EHLO" and "EHLO" not in self._faults:
             talk.say("\r\n".join([*(f"250-{one}" for one in ("scripted.test", *self._extensions)), "250 HELP"]))
             return
-        self._answer(talk, verb)
+        reply = self._answer(talk, verb)
         if verb == "STARTTLS":
             self._handshake(talk)
-        elif verb == "DATA" and "DATA" not in self._faults:
+        elif reply.startswith("354"):
             self._take_message(talk)
         elif verb == "QUIT":
             raise Ended
 
-    def _answer(self, talk: Talk, stage: str) -> None:
+    def _answer(self, talk: Talk, stage: str) -> str:
+        """Say or do what is scripted; returns what was said."""
         faults = self._faults.get(stage)
         fault: Fault = self.REPLIES.get(stage, "500 5.5.2 what?") if not faults else faults[0]
         if faults and len(faults) > 1:
             faults.pop(0)
         if isinstance(fault, str):
             talk.say(fault)
-        else:
-            fault(talk)
+            return fault
+        fault(talk)
+        return ""
 
     def _handshake(self, talk: Talk) -> None:
         if "handshake" in self._faults:

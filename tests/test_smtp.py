@@ -191,7 +191,7 @@ def test_a_break_before_the_final_dot(fault: Fault) -> None:
 
 
 def test_a_slow_line_makes_progress() -> None:
-    with ScriptedRelay(content=far_end.slowly) as relay:
+    with ScriptedRelay(content=far_end.slowly()) as relay:
         assert send(relay.port, mail=MAIL * 100_000, timeout=IMPATIENT)
 
 

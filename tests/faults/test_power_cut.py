@@ -57,8 +57,8 @@ def _steps(text: str, spool: Path) -> Iterator[str]:
     """Yield what a process did to the spool, each write once, and what it said to Asterisk and to the relay."""
     last = ""
     for line in text.splitlines():
-        line = re.sub(r"/\S*/msg0000\.wav", "RECORDING", line)
-        step = _step(line.replace(f"{spool}/", "").replace(str(spool), "SPOOL").replace(str(spool.parent), "PARENT"))
+        named = re.sub(r"/\S*/msg0000\.wav", "RECORDING", line)
+        step = _step(named.replace(f"{spool}/", "").replace(str(spool), "SPOOL").replace(str(spool.parent), "PARENT"))
         if step and step != last:
             yield step
             last = step
