@@ -114,7 +114,7 @@ class Attempt:
         """Return the state of the item once the relay has answered for everybody."""
         if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
             return self._refused_for_what_we_are()
-        if self._spool and self.rest.failures and (self._accepted or self._refused or self._deferred):
+        if self._spool and self.rest != Rest() and (self._accepted or self._refused or self._deferred):
             rest.note(self._spool.directory, None)  # it has answered
         for address in self._refused:
             self._mark(address, REFUSED)
@@ -153,11 +153,17 @@ class Attempt:
     def _refused_for_what_we_are(self) -> str:
         """Return the state of an item that policy refuses for every recipient, which says more of us than of them.
 
-        With one recipient it may be theirs alone, and must not hold up the mails for others.
+        With one recipient it may be theirs alone, and must not hold up the mails for others. When the next one meets
+        the same it is a block, as Yandex has them: trying on would extend it.
         """
-        error = next(iter(self._refused.values()))
-        if len(self._refused) > 1:
+        (address, error), *others = self._refused.items()
+        noted = rest.read(self._spool.directory) if self._spool else Rest()
+        if others or noted.suspects(self.fingerprint, address):
             raise RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
+        if self._spool:
+            now = time.time()
+            until = now + pause(len(BACKOFF))
+            rest.note(self._spool.directory, Rest(0, until, self.fingerprint, str(error), now, address=address))
         self._tell_of_settings(error)
         return self._defer(str(error), attempts=len(BACKOFF))
 

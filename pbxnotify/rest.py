@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -22,10 +23,20 @@ class Rest(NamedTuple):
     """When the last failure was noted."""
     told: bool = False
     """The administrator has been told that the settings need mending."""
+    address: str = ""
+    """The relay has refused a mail to this address for what we are. Others may leave; empty: no mail may."""
 
-    def holds(self, fingerprint: str) -> bool:
-        """Return whether the relay is to be left alone; a changed ini file ends the rest, a clock set back too."""
-        return self.since <= time.time() < self.until and self.settings == fingerprint
+    def holds(self, fingerprint: str, addresses: Collection[str] = ()) -> bool:
+        """Return whether the relay is to be left alone, with any mail or with one to ``addresses``.
+
+        A changed ini file ends the rest, a clock set back too.
+        """
+        rests = self.since <= time.time() < self.until and self.settings == fingerprint
+        return rests and (not self.address or set(addresses) == {self.address})
+
+    def suspects(self, fingerprint: str, address: str) -> bool:
+        """Return whether the relay has refused another address for what we are, and has taken nothing since."""
+        return bool(self.address) and self.address != address and self.holds(fingerprint, [self.address])
 
     def was_noted_since(self, began: float) -> bool:
         """Return whether another process has noted a failure since then: many calls share one, and it counts once."""

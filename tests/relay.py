@@ -356,8 +356,13 @@ class ScriptedRelay:
         implicit: bool = False,
         extensions: Sequence[str] = (),
         address: str = "127.0.0.1",
+        most: int = 0,
         **faults: Fault | list[Fault],
     ) -> None:
+        """``most`` connections are served at once, any number if it is 0; one more is turned away."""
+        self.turned_away = 0
+        self._most = most
+        self._served = threading.Semaphore(most)
         self.lines: list[bytes] = []
         """Every line received but those of mails."""
         self.in_clear: list[bytes] = []
@@ -407,6 +412,11 @@ class ScriptedRelay:
 
     def _converse(self, sock: socket.socket) -> None:
         talk = Talk(sock, self._stopped)
+        if self._most and not self._served.acquire(blocking=False):
+            self.turned_away += 1
+            talk.say("421 4.7.0 too many connections")
+            sock.close()
+            return
         with suppress(Ended, OSError):
             if self._implicit:
                 self._handshake(talk)
@@ -417,6 +427,7 @@ class ScriptedRelay:
                 if not isinstance(talk.sock, ssl.SSLSocket):
                     self.in_clear.append(line)
                 self._act(talk, line.partition(b" ")[0].decode("ascii", "replace").upper())
+        self._served.release()
         talk.sock.close()
 
     def _act(self, talk: Talk, verb: str) -> None:

@@ -1,0 +1,247 @@
+"""A storm of calls: hundreds at once, a relay that is down, and relays that take a little at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from calls import ALL, CALL
+from extent import PATIENCE
+from far_end import BEGAN, MISSED, RANG_OUT, ROOT, FarEnd
+from relay import Catcher, ScriptedRelay, Talk
+
+from pbxnotify import rest
+from pbxnotify.spool import Spool
+
+pytestmark = pytest.mark.timeout(PATIENCE)
+
+CALLS, AT_ONCE, PROCESSES = 500, 50, 8
+QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
+UNGUARDED = [
+    *(sys.executable, "-c"),
+    "from pbxnotify import notify, spool; notify.run_queue(spool.open_spool(), everything=True)  # pbxnotify",
+]
+"""Without the lock that makes ``queue run`` the only one: then each item's own lock must do."""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the box, for processes."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def call(number: int, rung: str = "101&102&103") -> str:
+    """Let Asterisk run the script for a call; returns what it was told."""
+    own = {"CALLERID(num)": f"7{number:05}", "CALLERID(name)": "", "CHANNEL(linkedid)": f"{BEGAN}.{number}"}
+    far_end = FarEnd({**RANG_OUT, **own})
+    assert far_end.run([rung], MISSED, environment()) == 0
+    return far_end.status
+
+
+def storm(first: int, count: int) -> list[str]:
+    """Let so many calls come, ``AT_ONCE`` at a time; returns what Asterisk was told of each."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(call, range(first, first + count)))
+
+
+def in_processes(command: list[str], count: int = PROCESSES) -> list[int]:
+    """Run a command in so many processes at once; returns their exit statuses."""
+    silent = subprocess.DEVNULL
+    running = [subprocess.Popen(command, env=environment(), stdout=silent, stderr=silent) for _ in range(count)]
+    return [process.wait() for process in running]
+
+
+def wait_for_released(seconds: float = 60) -> None:
+    """Wait until the processes that deliver after their call was let go have ended."""
+    ended = threading.Event()
+    for _ in range(int(seconds * 20)):
+        if not any(_processes_named(MISSED.name)):
+            return
+        ended.wait(0.05)
+    pytest.fail(f"still at work after {seconds} s")
+
+
+def _processes_named(name: str) -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if name.encode() in (process / "cmdline").read_bytes():
+                yield process
+        except OSError:
+            continue
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Yield a list of the peak memory (KB) of every process of ours that was seen meanwhile."""
+    peaks: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.05):
+            for process in _processes_named("pbxnotify"):
+                if process.name == str(os.getpid()):
+                    continue
+                try:
+                    found = re.search(r"VmHWM:\s*(\d+) kB", (process / "status").read_text())
+                except OSError:
+                    continue
+                peaks.extend([int(found[1])] if found else [])
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        watching.join()
+
+
+def copies(catcher: Catcher) -> Counter[tuple[str, str]]:
+    """Return how many mails about each caller each recipient has."""
+    about = re.compile(rb"^From: (7\d{5})\r$", re.MULTILINE)
+    found = ((about.search(mail.content), mail.recipients[0]) for mail in catcher.mails)
+    return Counter((match[1].decode(), recipient) for match, recipient in found if match)
+
+
+def each_once(count: int) -> Counter[tuple[str, str]]:
+    """Return what ``copies`` should be."""
+    return Counter((f"7{number:05}", recipient) for number in range(count) for recipient in ALL)
+
+
+def queue_calls(spool: Spool, count: int, extensions: tuple[str, ...] = ("101",)) -> None:
+    """Put calls into the queue, as if the relay had been down."""
+    for number in range(count):
+        entry = spool.add(CALL._replace(linked_id=f"{number}.1", caller_number=f"7{number:05}").only(extensions))
+        assert entry
+        entry.release()
+
+
+def test_a_storm_while_the_relay_is_down(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+    with peak_memory() as peaks:
+        with ScriptedRelay(greeting="421 4.3.2 down for maintenance") as relay:
+            use(relay.port)
+            assert storm(0, CALLS) == ["QUEUED"] * CALLS
+            wait_for_released()
+            tried = relay.connections
+        assert len(spool.identifiers()) == CALLS
+        use(catcher.port)
+        catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
+        in_processes(QUEUE_RUN)
+        assert len(spool.identifiers()) == CALLS, "each waits for one recipient"
+        catcher.answers.clear()
+        in_processes(UNGUARDED)
+    assert spool.identifiers() == spool.identifiers("failed") == []
+    assert copies(catcher) == each_once(CALLS)
+    assert max(peaks) < 100 * 1024
+    report(
+        f"{CALLS} calls, {AT_ONCE} at once: relay down, tried {tried} times; up: {len(catcher.mails)} mails, 0 lost,"
+        f" 0 doubled, by {PROCESSES} processes at once; {max(peaks) / 1024:.0f} MB at most in a process"
+    )
+
+
+def test_a_storm_while_the_relay_is_up(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+    """The calls deliver themselves, take due ones along, and ``queue run`` is at work as well."""
+    use(catcher.port)
+    count = 2 * AT_ONCE
+    queue_calls(spool, count, ("101", "102", "103"))
+    with ThreadPoolExecutor(1) as running:
+        statuses = running.submit(in_processes, QUEUE_RUN)
+        assert storm(count, AT_ONCE) == ["QUEUED"] * AT_ONCE
+        statuses.result()
+    wait_for_released()
+    in_processes(QUEUE_RUN, 1)
+    assert spool.identifiers() == []
+    assert copies(catcher) == each_once(count + AT_ONCE)
+    report(f"{AT_ONCE} calls at once, {count} waiting, {PROCESSES} queue runs: {len(catcher.mails)} mails, 0 doubled")
+
+
+def test_a_relay_that_takes_one_connection_at_a_time(use, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+    """``queue run`` never opens a second one; calls that come at once do, and then leave it alone."""
+    with ScriptedRelay(most=1) as relay:
+        use(relay.port)
+        queue_calls(spool, 20)
+        in_processes(QUEUE_RUN)
+        assert (len(relay.messages), relay.turned_away) == (20, 0)
+        storm(20, 20)
+        wait_for_released()
+        turned_away = relay.turned_away
+        while spool.identifiers():
+            rest.note(spool.directory, None)
+            in_processes(QUEUE_RUN, 1)
+        assert (len(relay.messages), relay.turned_away) == (20 + 20 * len(ALL), turned_away)
+    report(f"{PROCESSES} queue runs at once: 0 turned away; 20 calls at once: {turned_away}; all delivered once")
+
+
+def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+    """Ten a minute: after a 421 nobody tries it before the rest is over."""
+    allowed = 10
+
+    def mail(talk: Talk) -> None:
+        talk.say("250 2.1.0 Ok" if len(relay.messages) < allowed else "421 4.7.0 too many mails, come back later")
+
+    with ScriptedRelay(MAIL=mail) as relay:
+        use(relay.port)
+        queue_calls(spool, 25)
+        connections = []
+        for _ in range(3):
+            before = relay.connections
+            in_processes(QUEUE_RUN)
+            in_processes(QUEUE_RUN)
+            connections.append(relay.connections - before)
+            rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
+            allowed += 10
+        assert connections == [11, 11, 5]
+        assert len(relay.messages) == 25
+    assert spool.identifiers() == []
+    report("25 mails, 10 allowed a minute: 10 + 10 + 5 sent, one 421 each time, none tried before the rest was over")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param({"greeting": "554 5.7.1 your address is blocked, try again in an hour"}, id="greeting"),
+        pytest.param({"MAIL": "550 5.7.1 blocked for sending too much"}, id="MAIL"),
+        pytest.param({"RCPT": "554 5.7.1 Policy rejection on the target address"}, id="each recipient"),
+    ],
+)
+def test_a_relay_that_blocks_and_extends_the_block_when_tried(  # type: ignore[no-untyped-def]
+    block: dict[str, str], use, catcher: Catcher, spool: Spool, report: Callable[[str], None]
+) -> None:
+    with ScriptedRelay(**block) as relay:  # type: ignore[arg-type]
+        use(relay.port)
+        call(0)
+        wait_for_released()
+        storm(1, 29)
+        wait_for_released()
+        for _ in range(3):
+            in_processes(QUEUE_RUN)
+        tried = relay.connections
+    use(catcher.port)
+    in_processes(QUEUE_RUN, 1)
+    assert tried == 1
+    assert copies(catcher) == each_once(30)
+    report(f"30 calls and {3 * PROCESSES} queue runs while blocked: {tried} connection; later 90 mails, 0 doubled")
+
+
+@pytest.mark.parametrize("rung", [["101"], ["101", "102"]], ids=["always the same", "two"])
+def test_a_block_that_shows_at_a_single_recipient(use, catcher: Catcher, spool: Spool, rung: list[str]) -> None:  # type: ignore[no-untyped-def]
+    """The first refusal may be meant for the recipient; the second one, of another, is not."""
+    with ScriptedRelay(RCPT="554 5.7.1 Policy rejection on the target address") as relay:
+        use(relay.port)
+        for number in range(6):
+            call(number, rung[number % len(rung)])
+            wait_for_released()
+        in_processes(QUEUE_RUN)
+        recipients = relay.commands("RCPT")
+        assert len(recipients) - recipients.count(b"RCPT TO:<admin@example.com>") == len(rung)
+    use(catcher.port)
+    in_processes(QUEUE_RUN, 1)
+    assert sum(copies(catcher).values()) == 6
