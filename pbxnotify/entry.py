@@ -20,8 +20,8 @@ from typing import Any
 
 from pbxnotify import log, recording
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, Voicemail, to_json
-from pbxnotify.item import SENT, SENT_WITHOUT, Item, new_item
+from pbxnotify.events import Event, to_json
+from pbxnotify.item import SENT, SENT_WITHOUT, Item, new_item, without_recording
 
 
 class Entry:
@@ -39,18 +39,18 @@ class Entry:
     def new(cls, directory: str, event: Event, descriptor: int = -1) -> Entry:
         """Make an event durable in queue/, with its recording if an open one is given. Raises SpoolError."""
         item = new_item(event)
-        if descriptor >= 0 and isinstance(event, Voicemail):
+        kept = recording.path_of(directory, "queue", item.id, event) if descriptor >= 0 else ""
+        if kept:
             try:
-                recording.keep(descriptor, recording.path_of(directory, "queue", item.id, event))
-            except OSError as error:
-                why = f"the recording cannot be kept in the spool: {error.strerror or error}"
-                item = item._replace(event=event._replace(recording="", trouble=why), reason=why)
-        try:
-            return cls(directory, item, _write(directory, "queue", item))
-        except SpoolError:  # a recording without its item would take up the room that the next one needs
-            with suppress(OSError):
-                os.unlink(recording.path_of(directory, "queue", item.id, item.event))
-            raise
+                recording.keep(descriptor, kept)
+                return cls(directory, item, _write(directory, "queue", item))
+            except (OSError, SpoolError) as error:
+                # Without it there may be room for the item, which must not wait in memory for a relay that is down.
+                with suppress(OSError):
+                    os.unlink(kept)
+                why = f"the recording cannot be kept in the spool: {getattr(error, 'strerror', None) or error}"
+                item = without_recording(item, why)
+        return cls(directory, item, _write(directory, "queue", item))
 
     @classmethod
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:

@@ -193,7 +193,7 @@ def to_json(event: Event) -> dict[str, Any]:
 
 def from_json(record: Mapping[str, Any]) -> Event:
     """Return the event that ``to_json`` made into a record; raises ValueError on anything else."""
-    kind = KINDS.get(record.get("event", ""))
+    kind = KINDS.get(str(record.get("event")))
     if kind is None:
         raise ValueError(f"an event of the kind {record.get('event')!r}")
     values: dict[str, Any] = {}

@@ -91,6 +91,16 @@ class Item(NamedTuple):
         return cls(event=event, **known)
 
 
+def without_recording(item: Item, why: str) -> Item:
+    """Return the item of a voicemail whose recording cannot be kept."""
+    event = item.event
+    return (
+        item._replace(event=event._replace(recording="", trouble=why), reason=why)
+        if isinstance(event, Voicemail)
+        else item
+    )
+
+
 def identifier_of(epoch: float) -> str:
     """Return what the identifiers of items queued at this time start with; they sort by it."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))

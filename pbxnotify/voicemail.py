@@ -111,14 +111,14 @@ def _mailboxes() -> Iterator[str]:
 def _names(directory: str) -> list[str]:
     try:
         return sorted(os.listdir(directory))
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
 def _age(path: str) -> float:
     try:
         return time.time() - os.lstat(path).st_mtime
-    except OSError:
+    except (OSError, ValueError):
         return JUST_NOW
 
 

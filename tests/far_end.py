@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,3 +126,21 @@ class FarEnd:
             self.verbose.append(said[1])
             return b"200 result=1\n"
         return b"510 Invalid or unknown command\n"
+
+
+def wait_for_released(script: Path = MISSED, seconds: float = 60) -> None:
+    """Wait until the processes that deliver after their call was let go have ended."""
+    deadline = time.monotonic() + seconds
+    while any(processes_named(script.name)):
+        assert time.monotonic() < deadline, f"still at work after {seconds} s"
+        time.sleep(0.05)
+
+
+def processes_named(name: str) -> Iterator[Path]:
+    """Yield the folder in /proc of each process with this in its command line."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if name.encode() in (process / "cmdline").read_bytes():
+                yield process
+        except OSError:
+            continue

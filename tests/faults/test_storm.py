@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from calls import ALL, CALL
 from extent import PATIENCE
-from far_end import BEGAN, MISSED, RANG_OUT, ROOT, FarEnd
+from far_end import BEGAN, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
 from relay import Catcher, ScriptedRelay, Talk
 
 from pbxnotify import rest
@@ -59,25 +58,6 @@ def in_processes(command: list[str], count: int = PROCESSES) -> list[int]:
     return [process.wait() for process in running]
 
 
-def wait_for_released(seconds: float = 60) -> None:
-    """Wait until the processes that deliver after their call was let go have ended."""
-    ended = threading.Event()
-    for _ in range(int(seconds * 20)):
-        if not any(_processes_named(MISSED.name)):
-            return
-        ended.wait(0.05)
-    pytest.fail(f"still at work after {seconds} s")
-
-
-def _processes_named(name: str) -> Iterator[Path]:
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if name.encode() in (process / "cmdline").read_bytes():
-                yield process
-        except OSError:
-            continue
-
-
 @contextmanager
 def peak_memory() -> Iterator[list[int]]:
     """Yield a list of the peak memory (KB) of every process of ours that was seen meanwhile."""
@@ -86,7 +66,7 @@ def peak_memory() -> Iterator[list[int]]:
 
     def watch() -> None:
         while not over.wait(0.05):
-            for process in _processes_named("pbxnotify"):
+            for process in processes_named("pbxnotify"):
                 if process.name == str(os.getpid()):
                     continue
                 try:

@@ -1,0 +1,231 @@
+"""A full disk, one that fails or may not be written, clocks that jump, and a queue that was forgotten for a year."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from calls import ALL, CALL, INI, recipients_of, tell, waiting
+from extent import LONG, PATIENCE
+from far_end import RANG_OUT, VOICEMAIL, FarEnd, wait_for_released
+from mailboxes import CHANNEL, message, require
+from relay import Catcher, ScriptedRelay, close
+
+from pbxnotify import notify
+from pbxnotify.events import Alert
+from pbxnotify.spool import Spool, open_spool
+
+pytestmark = pytest.mark.timeout(PATIENCE)
+
+PAGE = 4096
+"""Bytes that a small file takes on a tmpfs."""
+THREE = f"{INI}[voicemail]\naudio = as-is\n"
+
+
+class Disk:
+    """A small filesystem of its own, which can be filled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._filler = path / "filler"
+
+    def leave(self, pages: int) -> None:
+        """Fill it but for so many pages."""
+        self.free()
+        with self._filler.open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+            while True:
+                filler.write(bytes(PAGE))
+        os.truncate(self._filler, self._filler.stat().st_size - pages * PAGE)
+        assert os.statvfs(self.path).f_bfree == pages
+
+    def free(self) -> None:
+        """Make room."""
+        self._filler.unlink(missing_ok=True)
+
+    def may_be_written(self, yes: bool) -> None:
+        """Let it be written, or read only."""
+        option = "remount,rw" if yes else "remount,ro"
+        subprocess.run(["mount", "-o", option, str(self.path)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """Return a disk of 1 MB with the spool on it; the log is elsewhere."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "pbxnotify-test", str(path)], check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(path / "spool"))
+    yield Disk(path)
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def leave_message(box: Path, under: tuple[str, ...] = ()) -> FarEnd:
+    """Let the voicemail script tell of a message for three people, to its end."""
+    left = {"VMSTATUS": "SUCCESS", "VM_MESSAGEFILE": message(box / "asterisk", duration=1), "CHANNEL(name)": CHANNEL}
+    far_end = FarEnd({**RANG_OUT, **left})
+    environment = {"AST_SPOOL_DIR": str(box / "asterisk")}
+    assert far_end.run(["101&102&103", "hold"], VOICEMAIL, environment, under) == 0
+    wait_for_released(VOICEMAIL)
+    return far_end
+
+
+def told_whole(log: str) -> list[dict[str, object]]:
+    """Return the events that are in the log because nothing else would take them."""
+    lost = (line.partition(" event=")[2] for line in log.splitlines() if " lost id=" in line)
+    return [json.loads(event) for event in lost]
+
+
+@pytest.mark.parametrize("pages", range(8))
+def test_so_many_pages_are_left(write_ini, catcher: Catcher, disk: Disk, box: Path, pages: int) -> None:  # type: ignore[no-untyped-def]
+    """The item takes one, each new version of it another one for a moment, the recording five."""
+    write_ini(THREE.format(port=catcher.port, enabled="yes"))
+    open_spool()
+    disk.leave(pages)
+    far_end = leave_message(box)
+    assert far_end.status == "SENT"
+    assert Counter(recipients_of(catcher)) == Counter(ALL)
+    has_recording = [bool(list(mail.message.iter_attachments())) for mail in catcher.mails]
+    assert has_recording == [pages in (0, 5, 6, 7)] * 3, "from memory, or kept whole"
+    assert open_spool().identifiers() == []
+
+
+@pytest.mark.parametrize("pages", range(8))
+def test_so_many_pages_are_left_and_the_relay_is_down(  # type: ignore[no-untyped-def]
+    write_ini, catcher: Catcher, disk: Disk, box: Path, logged, pages: int
+) -> None:
+    write_ini(THREE.format(port=1, enabled="yes"))
+    spool = open_spool()
+    disk.leave(pages)
+    far_end = leave_message(box)
+    assert far_end.status == ("QUEUED" if pages else "FAILED")
+    assert [event["caller_number"] for event in told_whole(logged())] == ([] if pages else ["5551212"])
+    disk.free()
+    write_ini(THREE.format(port=catcher.port, enabled="yes"))
+    notify.run_queue(spool, everything=True)
+    assert Counter(recipients_of(catcher)) == Counter(ALL if pages else [])
+
+
+STEPS = ["fsync", "rename", "mkdir", "linkat", "unlink", "link"]
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("at", range(1, 13 if LONG else 7))
+def test_a_step_that_fails(write_ini, catcher: Catcher, box: Path, error: str, step: str, at: int) -> None:  # type: ignore[no-untyped-def]
+    """The n-th fsync, rename … of the script, and of the process that it releases, fails as on a broken disk."""
+    write_ini(THREE.format(port=catcher.port, enabled="yes"))
+    injected = f"inject={step}:error={error}:when={at}"
+    under = (require("strace"), "-f", "-q", "-o", "/dev/null", "-e", f"trace={step}", "-e", injected)
+    leave_message(box, under)
+    spool = open_spool()
+    for _ in range(3):
+        notify.run_queue(spool, everything=True)
+    copies = Counter(recipient for recipient in recipients_of(catcher) if recipient in ALL)
+    assert set(copies) == set(ALL)
+    assert max(copies.values()) <= 2
+    assert spool.identifiers() == []
+
+
+def test_a_full_disk_does_not_silence_an_alert(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    open_spool()
+    disk.leave(0)
+    assert tell(Alert(time.time(), "the disk is full", "0 bytes left", "disk")) == ["FAILED", "SENT"]
+    assert recipients_of(catcher) == ["admin@example.com"]
+
+
+def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: Catcher, disk: Disk, logged) -> None:  # type: ignore[no-untyped-def]
+    """Nothing can be recorded any more, so what two of three have is not tried again by itself."""
+    use(catcher.port)
+    spool = open_spool()
+    entry = spool.add(CALL)
+    assert entry
+    entry.release()
+    disk.leave(0)
+    catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
+    for _ in range(3):
+        notify.run_queue(spool, everything=True)
+    assert recipients_of(catcher) == ["a@example.com", "c@example.com"]
+    assert len(spool.identifiers("failed")) == 1
+    assert "the disk takes no record of who has it by now" in logged()
+
+
+def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> None:  # type: ignore[no-untyped-def]
+    """What waits there waits on: it could not be removed once it is sent. What is new leaves from memory."""
+    use(catcher.port)
+    spool = open_spool()
+    entry = spool.add(CALL)
+    assert entry
+    entry.release()
+    disk.may_be_written(False)
+    try:
+        status, _, said = run("queue", "run")
+        assert (status, "cannot be written: nothing is sent from it until it can" in said) == (os.EX_IOERR, True)
+        assert tell(CALL._replace(linked_id="2.2")) == ["FAILED", "SENT"]
+    finally:
+        disk.may_be_written(True)
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    assert Counter(recipients_of(catcher)) == Counter(ALL * 2)
+
+
+@pytest.mark.parametrize("jump", [-86400 * 365, -3600, 3600, 86400 * 365 * 30], ids="{} s".format)
+def test_the_clock_jumps_while_something_waits(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """Queued and tried with one clock, due with another: it leaves with the first run after its pause at the latest."""
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        right = time.time
+        monkeypatch.setattr(time, "time", lambda: right() - jump)
+        tell()
+    (Path(os.environ["PBXNOTIFY_CONFIG"])).write_text(INI.format(port=catcher.port, enabled="yes"))
+    monkeypatch.setattr(time, "time", right)
+    assert notify.run_queue(spool) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+def test_an_item_due_years_ahead_is_due(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    entry = spool.add(CALL)
+    assert entry
+    from pbxnotify import settings
+
+    entry.change(due=time.time() + 86400 * 365, settings=settings.fingerprint(settings.location()))
+    entry.release()
+    assert notify.run_queue(spool) == {"sent": 1}
+
+
+@pytest.fixture
+def forgotten(spool: Spool) -> Spool:
+    """Return a queue of 100 calls that is a year old."""
+    for number in range(100):
+        entry = spool.add(CALL._replace(linked_id=f"{number}.1").only(["101"]))
+        assert entry
+        entry.change(queued=time.time() - 86400 * 365)
+        entry.release()
+        os.rename(
+            *(Path(spool.directory, "queue", f"{name}.json") for name in (entry.item.id, f"2025{entry.item.id[4:]}"))
+        )
+    return spool
+
+
+def test_a_queue_forgotten_for_a_year_is_sent(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    assert notify.run_queue(forgotten) == {"sent": 100}
+
+
+def test_a_queue_forgotten_for_a_year_is_kept_when_the_relay_is_down(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
+    """The administrator is told once, not a hundred times."""
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        assert notify.run_queue(forgotten) == {"failed": 100}
+        assert relay.connections == 1
+    assert len(forgotten.identifiers("failed")) == 100
+    assert len(waiting(forgotten, "alert")) == 1
