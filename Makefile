@@ -1,5 +1,6 @@
 # make demo        the main job, shown: a real Asterisk, a call nobody answers, a voicemail, the mails that arrive
 # make test        everything, on real Asterisk 22 and 16
+# make faults      the tests of faults in their whole length, and what they measured
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR
 # make uninstall   leaves the settings and the queue
@@ -19,7 +20,7 @@ ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/a
 AGI := pbxnotify-missed.agi pbxnotify-voicemail.agi
 config = $(if $(filter-out /etc/asterisk,$(ASTETCDIR)), --config $(ASTETCDIR)/pbxnotify.ini)
 
-.PHONY: all test test-pythons test-python lint demo install uninstall clean
+.PHONY: all test faults test-pythons test-python lint demo install uninstall clean
 
 all: test
 
@@ -39,6 +40,11 @@ lint: $(VENV)/tools
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
+
+# Killed at each system call, 10000 examples of hostile input, minutes of waiting: half an hour.
+faults: $(VENV)/tools
+	@tests/need-tools sox strace
+	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
 
 # The tests that need no Asterisk, on every Python from 3.9 on that is to be found.
 test-pythons:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pbxnotify.errors import NewerItem
-from pbxnotify.events import Event, Voicemail, from_json, to_json
+from pbxnotify.events import Event, Voicemail, clean, from_json, to_json
 
 VERSION = 2
 """The version of the file's format. The first one did not name it; what it lacks has its default."""
@@ -77,9 +77,8 @@ class Item(NamedTuple):
             raise ValueError("not an item")
         version = record.get("version", 1)
         if isinstance(version, int) and version > VERSION:
-            raise NewerItem(
-                f"its file has format {version}, of a newer pbxnotify: it is left alone until that one runs"
-            )
+            whose = f"item {clean(str(record.get('id')))} has format {version}, of a newer pbxnotify"
+            raise NewerItem(f"{whose}: it is left alone until that one runs")
         if not isinstance(record.get("event"), dict):
             raise ValueError("not an item")
         event = from_json(record.pop("event"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,6 +70,7 @@ class FarEnd:
         self.verbose: list[str] = []
         self.answer: Callable[[str], bytes | None] = self._answer
         """Returns the answer to a command; None hangs up and closes the pipes."""
+        self.python = sys.executable
 
     def run(
         self,
@@ -79,7 +81,7 @@ class FarEnd:
     ) -> int:
         """Run the script to its end, perhaps ``under`` another command; returns the exit status."""
         with subprocess.Popen(
-            [*under, sys.executable, str(script), *arguments],
+            [*under, self.python, str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -111,7 +113,8 @@ class FarEnd:
         except BrokenPipeError:
             return
         finally:
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # a script that has just been killed
+                process.stdin.close()
 
     def _answer(self, command: str) -> bytes | None:
         asked = re.fullmatch(r'GET FULL VARIABLE "(.*)"', command)

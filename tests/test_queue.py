@@ -53,6 +53,15 @@ def test_an_item_that_is_being_sent(run, spool: Spool) -> None:  # type: ignore[
     assert (status, "is being sent at this moment" in said) == (os.EX_USAGE, True)
 
 
+def test_there_is_one_run_at_a_time(run, relay: Catcher, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("pbxnotify.spool.PATIENCE", 0.1)
+    with spool.alone() as alone:
+        assert alone
+        status, said, _ = run("queue", "run")
+        assert (status, "another  pbxnotify queue run  is at work" in said) == (os.EX_TEMPFAIL, True)
+    assert run("queue", "run")[0] == os.EX_OK
+
+
 @pytest.mark.parametrize("action", ["show", "retry", "remove"])
 @pytest.mark.parametrize("identifier", ["nothing", "../../etc/passwd", ""])
 def test_no_such_item(run, spool: Spool, action: str, identifier: str) -> None:  # type: ignore[no-untyped-def]

@@ -157,6 +157,19 @@ def test_two_recipients_one_refused() -> None:
         ] == b"EHLO MAIL RCPT RSET MAIL RCPT DATA".split()
 
 
+@pytest.mark.parametrize("reply", ["500 5.5.1 what?", "502 5.5.1 not implemented"])
+def test_a_relay_that_knows_no_ehlo_is_greeted_with_helo(reply: str) -> None:
+    with ScriptedRelay(EHLO=reply, HELO="250 scripted.test") as relay:
+        assert send(relay.port)
+        assert [line.split()[0] for line in relay.lines[:3]] == [b"EHLO", b"HELO", b"MAIL"]
+
+
+def test_helo_means_no_tls_and_no_login() -> None:
+    with ScriptedRelay(EHLO="502 what?", HELO="250 scripted.test") as relay:
+        assert failure(relay.port, security="starttls").stage == "STARTTLS"
+        assert failure(relay.port, **LOGIN).stage == "AUTH"
+
+
 def test_two_recipients_one_connection(catcher: Catcher) -> None:
     with Relay(settings(catcher.port)) as relay:
         relay.send(IVAN, MAIL)
@@ -188,6 +201,26 @@ def test_a_break_before_the_final_dot(fault: Fault) -> None:
     with ScriptedRelay(content=fault) as relay:
         error = failure(relay.port, mail=MAIL * 200_000, timeout=IMPATIENT)
     assert (type(error), error.stage) == (RelayUnavailable, "message")
+
+
+def refuse(talk: far_end.Talk) -> None:
+    """Say what is wrong in the middle of a mail, and hang up."""
+    talk.say("554 5.7.1 enough")
+    close(talk)
+
+
+def test_what_it_said_before_it_hung_up_is_its_answer() -> None:
+    with ScriptedRelay(content=refuse) as relay:
+        error = failure(relay.port, mail=MAIL * 200_000)
+    assert (type(error), error.code, error.reply) == (MailRefused, 554, "5.7.1 enough")
+
+
+def test_it_is_called_again_for_the_next_recipient() -> None:
+    with ScriptedRelay(content=[refuse, lambda talk: None]) as far, Relay(settings(far.port)) as relay:
+        with pytest.raises(MailRefused):
+            relay.send(IVAN, MAIL * 200_000)
+        assert relay.send(OLGA, MAIL)
+        assert far.connections == 2
 
 
 def test_a_slow_line_makes_progress() -> None:

@@ -1,0 +1,87 @@
+"""Items of other versions: older ones are delivered, newer ones are left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from calls import CALL, recipients_of
+from relay import Catcher
+
+from pbxnotify.item import VERSION, new_item
+from pbxnotify.spool import Spool
+
+CALL_BEFORE = """\
+"event": "missed", "time": 1795478867.0, "duration": 5, "extensions": ["101", "102"], "caller_number": "5551212",
+"caller_name": "Alice", "private": false, "dial_status": "NOANSWER", "linked_id": "1795478867.0"
+"""
+MESSAGE_BEFORE = """\
+"event": "voicemail", "time": 1795478867.0, "duration": 3, "extensions": ["101"], "caller_number": "5551212",
+"caller_name": "Alice", "private": false, "linked_id": "1.1", "unique_id": "1.2", "mailbox": "101",
+"context": "default", "number": 1, "folder": "/var/spool/asterisk/voicemail/default/101/INBOX",
+"message_id": "1795478867-00000001", "place": "1.1-default/101/INBOX/msg0000-", "recording": "wav", "trouble": ""
+"""
+REST = """"queued": %s, "decided": false, "attempts": 0, "due": 0.0, "settings": "", "reason": "", "recipients": """
+OLD, BEHIND = "20261124-225031-6a7ce056", "20990101-000000-00000000"
+
+
+def put(spool: Spool, text: str, identifier: str = OLD) -> Path:
+    """Put a file into the queue as another version left it."""
+    path = Path(spool.directory, "queue", f"{identifier}.json")
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "more", ["", ', "unique_id": "1.1", "voicemail": false'], ids=["the first", "with a unique id"]
+)
+def test_a_call_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool, more: str) -> None:  # type: ignore[no-untyped-def]
+    """Written by pbxnotify before its items had a version; one of the two recipients had it."""
+    use(catcher.port)
+    recipients = '{"a@example.com": "sent"}'
+    put(spool, f'{{"id": "{OLD}", "event": {{{CALL_BEFORE}{more}}}, {REST % CALL.time}{recipients}}}')
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    assert recipients_of(catcher) == ["b@example.com"]
+
+
+def test_a_voicemail_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    put(spool, f'{{"id": "{OLD}", "event": {{{MESSAGE_BEFORE}}}, {REST % CALL.time}{{}}}}')
+    Path(spool.directory, "queue", f"{OLD}.wav").write_bytes(b"RIFF sound")
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    (mail,) = catcher.mails
+    assert [part.get_content() for part in mail.message.iter_attachments()] == [b"RIFF sound"]
+
+
+@pytest.fixture
+def newer(spool: Spool) -> Path:
+    """Return the file of an item of a version to come, with an event and fields that nobody knows yet."""
+    record = {"version": VERSION + 1, "id": OLD, "event": {"event": "fax", "pages": 3}, "priority": "high"}
+    return put(spool, json.dumps(record))
+
+
+def test_a_newer_item_is_left_alone(use, run, catcher: Catcher, spool: Spool, newer: Path, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    put(spool, new_item(CALL.only(["101"])).to_json(), BEHIND)
+    before = newer.read_bytes()
+    assert run("queue", "run")[:2] == (os.EX_TEMPFAIL, "pbxnotify: 1 sent\n")
+    assert run("queue", "run", "--all")[0] == os.EX_TEMPFAIL
+    assert newer.read_bytes() == before
+    assert recipients_of(catcher) == ["a@example.com"]
+    lines = [line for line in logged().splitlines() if OLD in line]
+    assert len(lines) == 1, "once a day, not each minute"
+    assert re.search(f'deferred id={OLD} reason="item {OLD} has format {VERSION + 1}, of a newer pbxnotify', lines[0])
+
+
+@pytest.mark.parametrize("action", ["show", "retry", "remove"])
+def test_a_command_for_a_newer_item(run, newer: Path, action: str) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("queue", action, OLD)
+    assert (status, "of a newer pbxnotify: it is left alone until that one runs" in said) == (os.EX_DATAERR, True)
+    assert newer.exists()
+
+
+def test_a_newer_item_is_listed(run, newer: Path) -> None:  # type: ignore[no-untyped-def]
+    assert f"{OLD} queue  item {OLD} has format {VERSION + 1}" in run("queue", "list")[1]

@@ -1,0 +1,168 @@
+"""Two users: root's commands and the scripts of Asterisk's user share one spool."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import configobj
+import pytest
+from calls import ALL, INI, recipients_of
+from far_end import MISSED, RANG_OUT, ROOT, FarEnd, wait_for_released
+from relay import Catcher
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+
+ASTERISK, STRANGER = 1234, 4321
+PYTHON = "/usr/bin/python3"
+"""Which another user may run too."""
+
+
+def become(user: int) -> list[str]:
+    """Return the command under which another command runs as this user."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+
+
+class Host:
+    """A host with Asterisk's directories, as two users see it."""
+
+    def __init__(self, directory: Path, catcher: Catcher) -> None:
+        self.spool = directory / "spool" / "pbxnotify"
+        self.ini = directory / "pbxnotify.ini"
+        self.log = directory / "log"
+        directory.chmod(0o777)
+        (directory / "spool").mkdir()
+        os.chown(directory / "spool", ASTERISK, ASTERISK)
+        self.ini.write_text(INI.format(port=catcher.port, enabled="yes"))
+        self.ini.chmod(0o640)
+        os.chown(self.ini, 0, ASTERISK)
+        self._calls = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What both users have in their environment."""
+        ours = {"PBXNOTIFY_SPOOL": self.spool, "PBXNOTIFY_CONFIG": self.ini, "PBXNOTIFY_LOG": self.log}
+        path = f"{ROOT}:{Path(configobj.__file__).parent.parent}"
+        return {**os.environ, **{name: str(path) for name, path in ours.items()}, "PYTHONPATH": path}
+
+    def call(self, user: int = ASTERISK) -> FarEnd:
+        """Let the script tell of a call that three people missed, to its end."""
+        self._calls += 1
+        far_end = FarEnd({**RANG_OUT, "CHANNEL(linkedid)": f"{self._calls}.1"})
+        far_end.python = PYTHON
+        assert far_end.run(["101&102&103"], MISSED, self.environment, become(user)) == 0
+        wait_for_released()
+        return far_end
+
+    def command(self, *arguments: str, user: int = 0) -> tuple[int, str]:
+        """Run a command of ours; returns its exit status and what it said."""
+        command = [*become(user), PYTHON, "-m", "pbxnotify.cli", *arguments]
+        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def owners(self) -> set[int]:
+        """Return who owns what is in the spool."""
+        return {path.stat().st_uid for path in [self.spool, *self.spool.rglob("*")]}
+
+    def logged(self) -> str:
+        """Return what has been logged."""
+        return self.log.read_text()
+
+
+@pytest.fixture
+def host(catcher: Catcher) -> Iterator[Host]:
+    """Return a fresh host."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Host(Path(name), catcher)
+
+
+MISS = ("missed", "--from", "555", "--to", "101")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [("check",), ("queue", "list"), ("queue", "run"), ("test",), MISS, (*MISS, "--dry-run")],
+    ids=" ".join,
+)
+def test_roots_first_command_leaves_nothing_that_asterisk_cannot_use(
+    host: Host, catcher: Catcher, first: Sequence[str]
+) -> None:
+    status, said = host.command(*first)
+    assert status == os.EX_OK, said
+    catcher.clear()
+    assert host.call().status == "QUEUED"
+    assert sorted(recipients_of(catcher)) == ALL
+    assert host.owners() == {ASTERISK}
+
+
+def test_they_take_turns(host: Host, catcher: Catcher) -> None:
+    catcher.stop()
+    assert host.call().status == "QUEUED"
+    assert host.command("queue", "run", "--all")[0] == os.EX_TEMPFAIL
+    assert host.command(*MISS)[0] == os.EX_TEMPFAIL
+    assert host.call().status == "QUEUED"
+    catcher.start()
+    assert host.command("queue", "run", "--all")[0] == os.EX_OK
+    assert len(catcher.mails) == 7
+    assert host.owners() == {ASTERISK}
+
+
+def test_a_spool_that_was_opened_up_is_closed(host: Host, catcher: Catcher) -> None:
+    """As ``fwconsole chown`` does: everything to Asterisk's user, and readable for its group and others."""
+    host.call()
+    for path in [host.spool, *host.spool.rglob("*")]:
+        path.chmod(0o775 if path.is_dir() else 0o664)
+    assert host.call().status == "QUEUED"
+    assert stat.S_IMODE(host.spool.stat().st_mode) == 0o700
+    assert host.logged().count("was open to other users: set back to 0700") == 1
+    assert len(catcher.mails) == 6
+
+
+def test_another_users_spool_is_refused_and_the_mail_leaves_from_memory(host: Host, catcher: Catcher) -> None:
+    host.call()
+    for path in [host.spool, *host.spool.rglob("*")]:
+        os.chown(path, STRANGER, STRANGER)
+    far_end = host.call()
+    assert far_end.status == "FAILED"
+    reason = f"belongs to user {STRANGER}, not to {ASTERISK}: chown -R {ASTERISK} {host.spool}"
+    assert reason in far_end.verbose[0]
+    assert reason in host.command("queue", "run", user=ASTERISK)[1]
+    assert sorted(recipients_of(catcher)) == sorted(ALL * 2)
+
+
+def test_an_item_that_asterisk_may_not_read_is_reported_and_stops_none(host: Host, catcher: Catcher) -> None:
+    """An admin put it there as root."""
+    catcher.stop()
+    host.call()
+    (item,) = host.spool.glob("queue/*.json")
+    os.chown(item, 0, 0)
+    host.call()
+    catcher.start()
+    for user in (ASTERISK, 0):
+        assert host.command("queue", "run", "--all", user=user)[0] == os.EX_TEMPFAIL
+    assert sorted(recipients_of(catcher)) == ALL
+    assert host.logged().count(f"{item.name} cannot be read: Permission denied") == 1
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, False)], ids=oct)
+def test_a_password_that_everybody_may_read(host: Host, mode: int, warned: bool) -> None:
+    host.ini.write_text(host.ini.read_text().replace("[notifications]", 'login = pbx\npassword = "x"\n[notifications]'))
+    host.ini.chmod(mode)
+    status, said = host.command("check")
+    assert status == os.EX_OK
+    assert (f"NOTE             everybody on this machine may read the password in {host.ini}" in said) == warned
+
+
+def test_the_ini_file_that_asterisk_may_not_read(host: Host, catcher: Catcher) -> None:
+    """``check`` runs as the owner of the spool, so root hears of it too."""
+    host.ini.chmod(0o600)
+    status, said = host.command("check")
+    assert (status, "reading it is not allowed; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
+    assert host.call().status == "QUEUED"
+    host.ini.chmod(0o640)
+    assert host.command("queue", "run")[0] == os.EX_OK
+    assert sorted(recipients_of(catcher)) == sorted([*ALL, "admin@example.com"])
