@@ -9,6 +9,8 @@ from pbxnotify import missed_call
 from pbxnotify.events import MissedCall
 
 NOW = 1795478890.4
+BEGAN = "1795478867.0"
+"""UNIQUEID of a channel that was created 23 s before."""
 UNSET = dict.fromkeys(
     ("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "CDR(lastapp)", "PBXNOTIFY_CAUSE"), ""
 )
@@ -16,7 +18,7 @@ UNSET = dict.fromkeys(
 
 
 def missed(argument: str = "101", **variables: str) -> MissedCall | None:
-    channel = {**UNSET, **RANG_OUT, **variables}
+    channel = {**UNSET, **RANG_OUT, "UNIQUEID": BEGAN, **variables}
     return missed_call.on(channel, argument, NOW)
 
 
