@@ -50,6 +50,7 @@ def tell(event: events.Event, recording: int = -1) -> events.Way:
     except SpoolError as error:
         unkept = Unkept(event, recording)
         unkept.change(reason=str(error))
+        unkept.say("deferred")
         return "FAILED", f"pbxnotify: {error}: trying to send at once", lambda report: _report(report, deliver(unkept))
     if entry is None:
         return "SKIPPED", "pbxnotify: skipped: told already", None

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "message": {"attachment", "events", "formats", "recipients", "settings", "templates"},
     "hints": set(),
     "conversation": set(),
-    "smtp": {"conversation", "errors", "hints", "settings"},
+    "tls": {"settings"},
+    "smtp": {"conversation", "errors", "hints", "settings", "tls"},
     "mailbox": {"errors", "events", "installation", "voicemail"},
     "attempt": {
         *(

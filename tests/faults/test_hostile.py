@@ -261,16 +261,20 @@ def test_a_dialogue_that_ends_at_any_byte(report: Callable[[str], None]) -> None
 @given(
     at=st.integers(0, 1600),
     length=st.integers(0, 40),
+    swapped=st.booleans(),
     inserted=st.one_of(st.binary(max_size=30), text.map(lambda value: value.encode("utf-8", "surrogateescape"))),
 )
-def test_a_dialogue_with_bytes_lost_changed_or_added(at: int, length: int, inserted: bytes) -> None:
+def test_a_dialogue_with_bytes_lost_added_or_swapped(at: int, length: int, swapped: bool, inserted: bytes) -> None:
     passed = 0
 
     def change(piece: bytes) -> bytes:
         nonlocal passed
         start = at - passed
         passed += len(piece)
-        return piece[:start] + inserted + piece[start + length :] if 0 <= start < len(piece) else piece
+        if not 0 <= start < len(piece):
+            return piece
+        before, after = piece[:start], piece[start + length :]
+        return after + inserted + before if swapped else before + inserted + after
 
     dialogue = Dialogue(change)
     assert is_sound(dialogue.hold(), dialogue)

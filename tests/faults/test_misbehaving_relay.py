@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,28 @@ def test_a_fault(  # type: ignore[no-untyped-def]
     expected = 1 + came_whole_and_was_not_accepted - refused
     assert copies == Counter({"a@example.com": expected, "b@example.com": 1, "c@example.com": 1})
     assert spool.identifiers() == []
+
+
+@pytest.fixture(params=["nothing listens", "nobody answers"])
+def unreachable(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Return a port where no connection comes about."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as waiting_in_vain:
+        port = server.getsockname()[1]
+        if request.param == "nothing listens":
+            server.close()
+        else:
+            for _ in range(3):  # more than the backlog takes: the next one gets no answer
+                caller = waiting_in_vain.enter_context(socket.socket())
+                caller.setblocking(False)
+                caller.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def test_no_connection(use_tls, spool: Spool, certificates: Certificates, unreachable: int) -> None:  # type: ignore[no-untyped-def]
+    use_tls(unreachable)
+    assert tell() == ["QUEUED", "QUEUED"]
+    assert re.search(f"localhost:{unreachable} (cannot be reached|gave no answer)", reason_of(spool))
+    assert finish(spool, use_tls, certificates) == ALL
 
 
 @pytest.mark.parametrize("answer", ["451 4.2.0 later", "550 5.1.1 no such user"], ids=["4xx", "5xx"])

@@ -27,7 +27,7 @@ CALLS, AT_ONCE, PROCESSES = 500, 50, 8
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 UNGUARDED = [
     *(sys.executable, "-c"),
-    "from pbxnotify import notify, spool; notify.run_queue(spool.open_spool(), everything=True)  # pbxnotify",
+    "from pbxnotify import notify, spool; notify.run_queue(spool.open_spool(), everything=True)",
 ]
 """Without the lock that makes ``queue run`` the only one: then each item's own lock must do."""
 
