@@ -214,7 +214,7 @@ class Dialogue:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long for an Asterisk that says nothing any more."""
-    monkeypatch.setattr(agi, "PATIENCE", 0.05)
+    monkeypatch.setattr(agi, "PATIENCE", 0.02)
 
 
 def is_sound(told: MissedCall | None, dialogue: Dialogue) -> bool:
