@@ -6,14 +6,12 @@ have left a mail behind.
 
 from __future__ import annotations
 
-import hmac
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pbxnotify import tls
+from pbxnotify import security
 from pbxnotify.conversation import Conversation, printable
 from pbxnotify.errors import (
     MailDeferred,
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
 
 SLOWEST_LINE = 32768
 """Bytes per second that a mail may take."""
-
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
-MECHANISMS_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
 
 
 class Relay:
@@ -135,7 +130,7 @@ class Relay:
 
     def _tls_context(self) -> ssl.SSLContext:
         try:
-            return tls.context(self._settings)
+            return security.context(self._settings)
         except OSError as error:
             what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
             raise self._error(RelayMisconfigured, "connect", what) from None
@@ -149,7 +144,9 @@ class Relay:
         if plain and not conversation.is_local and not settings.allow_plaintext_login:
             raise self._error(RelayMisconfigured, "AUTH", "was not told login and password: they would go in the clear")
         offered = conversation.esmtp_features.get("auth", "").upper().split()
-        mechanism = next((one for one in (MECHANISMS_WITHOUT_TLS if plain else MECHANISMS) if one in offered), "")
+        mechanism = next(
+            (one for one in (security.MECHANISMS_WITHOUT_TLS if plain else security.MECHANISMS) if one in offered), ""
+        )
         if not mechanism:
             what = f"offers no login that can be used, but {printable(' '.join(offered)) or 'none at all'}"
             raise self._error(RelayMisconfigured, "AUTH", what)
@@ -158,7 +155,7 @@ class Relay:
     def _authenticate(self, mechanism: str, secret: str) -> None:
         """Log in (RFC 4954; UTF-8, which smtplib's own login refuses)."""
         conversation = self._conversation
-        answers = _auth_answers(mechanism, self._settings.login.encode(), secret.encode())
+        answers = security.answers(mechanism, self._settings.login.encode(), secret.encode())
         conversation.hide(secret)
         with self._stage("AUTH"):
             if mechanism == "PLAIN":
@@ -243,22 +240,6 @@ class Relay:
         case = f"{stage} {settings.security} {settings.port} {what}"
         told = hint(case).format(host=host, port=settings.port)
         return kind(f"{host}:{settings.port} {what}{told}", stage=stage, code=code, reply=reply)
-
-
-def _auth_answers(mechanism: str, login: bytes, secret: bytes) -> list[Callable[[bytes], bytes]]:
-    """Return what answers each challenge of a mechanism (RFC 4616, RFC 2195; LOGIN has no RFC)."""
-
-    def digest(challenge: bytes) -> bytes:
-        try:
-            return login + b" " + hmac.new(secret, b64decode(challenge), "md5").hexdigest().encode()
-        except ValueError:
-            raise ConnectionError("sent a challenge that cannot be answered") from None
-
-    return {
-        "PLAIN": [lambda challenge: b"\0" + login + b"\0" + secret],
-        "LOGIN": [lambda challenge: login, lambda challenge: secret],
-        "CRAM-MD5": [digest],
-    }[mechanism]
 
 
 def _with_dots_doubled(mail: bytes) -> bytes:

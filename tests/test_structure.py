@@ -37,8 +37,8 @@ MAY_IMPORT = {
     "message": {"attachment", "events", "formats", "recipients", "settings", "templates"},
     "hints": set(),
     "conversation": set(),
-    "tls": {"settings"},
-    "smtp": {"conversation", "errors", "hints", "settings", "tls"},
+    "security": {"settings"},
+    "smtp": {"conversation", "errors", "hints", "security", "settings"},
     "mailbox": {"errors", "events", "installation", "voicemail"},
     "attempt": {
         *(
