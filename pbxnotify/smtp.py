@@ -144,9 +144,8 @@ class Relay:
         if plain and not conversation.is_local and not settings.allow_plaintext_login:
             raise self._error(RelayMisconfigured, "AUTH", "was not told login and password: they would go in the clear")
         offered = conversation.esmtp_features.get("auth", "").upper().split()
-        mechanism = next(
-            (one for one in (security.MECHANISMS_WITHOUT_TLS if plain else security.MECHANISMS) if one in offered), ""
-        )
+        usable = security.MECHANISMS_WITHOUT_TLS if plain else security.MECHANISMS
+        mechanism = next((one for one in usable if one in offered), "")
         if not mechanism:
             what = f"offers no login that can be used, but {printable(' '.join(offered)) or 'none at all'}"
             raise self._error(RelayMisconfigured, "AUTH", what)
