@@ -12,21 +12,22 @@ from relay import Catcher, Certificates
 from pbxnotify.cli import main
 from pbxnotify.spool import Spool, open_spool
 
-FIGURES: list[str] = []
+FIGURES: list[tuple[str, str]] = []
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Take a measured figure, shown at the end of the run: tests assert no times."""
-    return lambda figure: FIGURES.append(f"{request.node.name}: {figure}")
+    what = request.node.name.replace("test_", "", 1).replace("_", " ").replace("[", ", ").rstrip("]")
+    return lambda figure: FIGURES.append((what, figure))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the figures."""
     if FIGURES:
         terminalreporter.section("measured")
-        for figure in FIGURES:
-            terminalreporter.write_line(figure)
+        for what, figure in FIGURES:
+            terminalreporter.write_line(f"{what}\n    {figure}")
 
 
 @pytest.fixture(autouse=True)
