@@ -152,7 +152,8 @@ class Channel(Mapping[str, str]):
         if self.trouble:
             return None
         try:
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+            # Again each second: the first alarm may come in the moment before a read begins, which would then wait for ever.
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)
             return step()
         except (ChannelGone, AGIException, OSError, ValueError) as error:
             self.trouble = clean(str(error)) or type(error).__name__

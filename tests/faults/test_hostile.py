@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -197,6 +198,7 @@ class Dialogue:
             os.close(stdin)
 
     def _talk(self, to_script: int, from_script: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])  # it is for the script
         with open(from_script, encoding="utf-8", errors="surrogateescape") as commands:
             try:
                 os.write(to_script, self._fault(environment_text()))

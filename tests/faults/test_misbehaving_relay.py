@@ -116,7 +116,7 @@ def test_a_fault(  # type: ignore[no-untyped-def]
     copies = Counter(first + finish(spool, use_tls, certificates))
     came_whole_and_was_not_accepted = stage == "message"
     expected = 1 + came_whole_and_was_not_accepted - refused
-    assert copies == Counter({"a@example.com": expected, "b@example.com": 1, "c@example.com": 1})
+    assert [copies[recipient] for recipient in ALL] == [expected, 1, 1]
     assert spool.identifiers() == []
 
 

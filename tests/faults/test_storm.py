@@ -99,7 +99,8 @@ def each_once(count: int) -> Counter[tuple[str, str]]:
 def queue_calls(spool: Spool, count: int, extensions: tuple[str, ...] = ("101",)) -> None:
     """Put calls into the queue, as if the relay had been down."""
     for number in range(count):
-        entry = spool.add(CALL._replace(linked_id=f"{number}.1", caller_number=f"7{number:05}").only(extensions))
+        caller = CALL._replace(linked_id=f"{number}.1", caller_number=f"7{number:05}", caller_name="")
+        entry = spool.add(caller.only(extensions))
         assert entry
         entry.release()
 
