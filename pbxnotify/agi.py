@@ -152,7 +152,7 @@ class Channel(Mapping[str, str]):
         if self.trouble:
             return None
         try:
-            # Again each second: the first alarm may come in the moment before a read begins, which would then wait for ever.
+            # Again each second: an alarm in the moment before a read begins would let it wait for ever.
             signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)
             return step()
         except (ChannelGone, AGIException, OSError, ValueError) as error:
