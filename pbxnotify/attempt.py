@@ -205,6 +205,10 @@ class Attempt:
         """Return the state of an item that waits for nothing but the relay."""
         return self._defer(reason, due=0.0)
 
+    def wait_for_address(self) -> str:
+        """Return the state of an item whose only recipient the relay has just refused for what we are."""
+        return self._defer(self.rest.reason, due=self.rest.until)
+
     def _defer(self, reason: str, **fields: Any) -> str:
         if self._spool is None:
             return self._fail(f"it could not be kept ({self.entry.item.reason}), nor sent: {reason}")

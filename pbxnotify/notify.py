@@ -127,7 +127,7 @@ def deliver(entry: Entry, spool: Spool | None = None) -> str:
             return attempt.told_nobody(told)
         untold = attempt.untold(told)
         if untold and attempt.rest.holds(attempt.fingerprint, [recipient.address for recipient in untold]):
-            return attempt.wait_for_relay(attempt.rest.reason)
+            return attempt.wait_for_address()
         if untold:
             attempt.attachment(configured)  # may take a minute, for which no relay would wait
             with smtp.Relay(configured.smtp) as relay:

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from calls import CALL, recipients_of, tell, waiting
+from relay import Catcher
 
-from pbxnotify import rest
+from pbxnotify import notify, rest
 from pbxnotify.rest import Rest
 from pbxnotify.spool import Spool
 
@@ -31,3 +33,17 @@ def test_a_clock_set_back_ends_it() -> None:
     noted = Rest(1, tomorrow + 60, "ini", "refused", tomorrow)
     assert not noted.holds("ini")
     assert not noted.was_noted_since(time.time())
+
+
+def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    """And what waits for it is left alone as long: one log line, not one each minute."""
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
+    for number, extension in enumerate(("101", "101", "102", "101")):
+        tell(CALL._replace(linked_id=f"{number}.1").only([extension]))
+        if number == 1:
+            for _ in range(3):
+                notify.run_queue(spool)
+            assert logged().count("deferred id=") == 2
+    assert recipients_of(catcher) == ["admin@example.com", "b@example.com"]
+    assert len(waiting(spool)) == 3
