@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pbxnotify import mailbox, rest
 from pbxnotify.attachment import Attachment, prepare
-from pbxnotify.entry import Entry
+from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import (
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
     PbxnotifyError,
+    RelayError,
     RelayMisconfigured,
     RelayUnavailable,
     SpoolError,
@@ -48,6 +50,8 @@ class Attempt:
         self.entry = entry
         self.fingerprint = fingerprint
         self.rest = rest.read(spool.directory) if spool else Rest()
+        self.alerts: list[Unkept] = []
+        """What the administrator should know, and no disk would take."""
         self._spool = spool
         self._began = time.time()
         self._refused: dict[str, MailRefused] = {}
@@ -88,7 +92,7 @@ class Attempt:
         before = item.recipients.get(address)
         sending, unknown = (SENDING_AGAIN, UNKNOWN_TWICE) if before == UNKNOWN else (SENDING, UNKNOWN)
         try:
-            relay.send(address, mail, lambda: self._mark(address, sending))
+            relay.send(address, mail, lambda: self._mark_before_final_dot(address, sending))
         except OutcomeUnknown as error:
             self._mark(address, unknown)
             raise RelayUnavailable(str(error), stage=error.stage) from error
@@ -103,6 +107,17 @@ class Attempt:
         else:
             self._accepted += 1
             self._mark(address, SENT if is_whole else SENT_WITHOUT)
+
+    def _mark_before_final_dot(self, address: str, state: str) -> None:
+        """Record that a mail leaves now. Raises SpoolError where an item could be neither recorded nor removed then.
+
+        That is a disk which has failed or may not be written; a full one lets the item be removed.
+        """
+        try:
+            self.entry.mark(address, state)
+        except SpoolError as error:
+            if getattr(error.__cause__, "errno", 0) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
 
     def _mark(self, address: str, state: str | None) -> None:
         """Record what is known of a recipient; a disk that takes no record must not keep the mail from leaving."""
@@ -158,9 +173,12 @@ class Attempt:
         """
         (address, error), *others = self._refused.items()
         noted = rest.read(self._spool.directory) if self._spool else Rest()
-        if others or noted.suspects(self.fingerprint, address):
+        # Who is refused again while others have been accepted since is refused for themselves.
+        nothing_accepted_since = noted.failures > 0
+        is_first = not self.entry.item.attempts
+        if nothing_accepted_since or (is_first and (others or noted.suspects(self.fingerprint, address))):
             raise RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
-        if self._spool:
+        if self._spool and not others:
             now = time.time()
             until = now + pause(len(BACKOFF))
             rest.note(self._spool.directory, Rest(0, until, self.fingerprint, str(error), now, address=address))
@@ -190,6 +208,14 @@ class Attempt:
                 rest.note(self._spool.directory, failed)
                 if told_now and not told:
                     self._tell_of_settings(error)
+        for address, refused in self._refused.items():
+            if not _is_policy(refused):
+                self._mark(address, REFUSED)
+        if self._spool and isinstance(error, RelayError) and error.stage in ("RCPT", "DATA", "message"):
+            # Perhaps it is this item that the relay cannot take: once the rest is over, those behind it go first.
+            attempts = self.entry.item.attempts + 1
+            rested = max(rest.read(self._spool.directory).until, time.time() + pause(attempts))
+            return self._defer(str(error), attempts=attempts, due=rested + BACKOFF[0])
         return self.wait_for_relay(str(error))
 
     def _tell_of_settings(self, error: PbxnotifyError) -> None:
@@ -215,11 +241,13 @@ class Attempt:
         if time.time() - self.entry.item.queued > GIVEN_UP:
             return self._fail(f"not delivered in five days: {reason}")
         fields.setdefault("due", time.time() + pause(fields.get("attempts", 1)))
-        next_try = time.localtime(fields["due"] or rest.read(self._spool.directory).until)
-        told = f"{reason}; next try at {time.strftime('%H:%M:%S', next_try)}"
-        if not self.entry.defer(settings=self.fingerprint, reason=told, **fields) and self._accepted:
-            # Those who have it would get it again with each attempt.
-            return self._fail(f"the disk takes no record of who has it by now: {reason}")
+        next_try = fields["due"] or rest.read(self._spool.directory).until
+        when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
+        told = f"{reason}; next try at {when}"
+        may_have_it = [address for address, state in self.entry.item.recipients.items() if state != REFUSED]
+        if not self.entry.defer(settings=self.fingerprint, reason=told, **fields) and may_have_it:
+            # They would get it again with each attempt.
+            return self._fail(f"the disk takes no record, and {', '.join(may_have_it)} may have it by now: {reason}")
         self.entry.say("deferred")
         return "deferred"
 
@@ -237,10 +265,15 @@ class Attempt:
     def _tell_admin(self, subject: str, body: str, key: str) -> None:
         """Queue an alert, once a day for one key. An alert that fails raises none."""
         if self._spool and not isinstance(self.entry.item.event, Alert):
-            with suppress(SpoolError):
-                alert = self._spool.add(Alert(time.time(), subject, body, key))
-                if alert:
-                    alert.release()
+            alert = Alert(time.time(), subject, body, key)
+            try:
+                kept = self._spool.add(alert)
+                if kept:
+                    kept.release()
+            except SpoolError as error:
+                unkept = Unkept(alert)
+                unkept.change(reason=str(error))
+                self.alerts.append(unkept)
 
 
 def _is_too_large(error: MailRefused) -> bool:

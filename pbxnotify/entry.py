@@ -43,14 +43,14 @@ class Entry:
         if kept:
             try:
                 recording.keep(descriptor, kept)
-                return cls(directory, item, _write(directory, "queue", item))
+                return cls(directory, item, _write_new(directory, item))
             except (OSError, SpoolError) as error:
                 # Without it there may be room for the item, which must not wait in memory for a relay that is down.
                 with suppress(OSError):
                     os.unlink(kept)
                 why = f"the recording cannot be kept in the spool: {getattr(error, 'strerror', None) or error}"
                 item = without_recording(item, why)
-        return cls(directory, item, _write(directory, "queue", item))
+        return cls(directory, item, _write_new(directory, item))
 
     @classmethod
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> Entry | None:
@@ -91,6 +91,10 @@ class Entry:
         self.item = self.item._replace(**fields)
         previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
         os.close(previous)
+        try:
+            sync(os.path.join(self._directory, self._folder))
+        except OSError as error:
+            raise trouble(error) from error
 
     def mark(self, address: str, state: str | None) -> None:
         """Record what is known of one recipient; None: still to be told."""
@@ -224,7 +228,10 @@ def item_path(directory: str, folder: str, identifier: str) -> str:
 
 
 def _write(directory: str, folder: str, item: Item) -> int:
-    """Make an item durable, locked; returns the descriptor that holds the lock. Raises SpoolError."""
+    """Put an item in place, locked; returns the descriptor that holds the lock. Raises SpoolError.
+
+    It is durable once its folder is synced.
+    """
     temporary = os.path.join(directory, "tmp", f"{item.id}.{os.getpid()}")
     lock = -1
     try:
@@ -234,12 +241,24 @@ def _write(directory: str, folder: str, item: Item) -> int:
             file.write(item.to_json())
         os.fsync(lock)
         os.rename(temporary, item_path(directory, folder, item.id))
-        sync(os.path.join(directory, folder))
     except OSError as error:
         if lock >= 0:
             os.close(lock)
             with suppress(OSError):
                 os.unlink(temporary)
+        raise trouble(error) from error
+    return lock
+
+
+def _write_new(directory: str, item: Item) -> int:
+    """Make a new item durable, whole or not at all: who hears that it is not sends it from memory."""
+    lock = _write(directory, "queue", item)
+    try:
+        sync(os.path.join(directory, "queue"))
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(item_path(directory, "queue", item.id))
+        os.close(lock)
         raise trouble(error) from error
     return lock
 

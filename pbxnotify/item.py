@@ -13,7 +13,7 @@ from pbxnotify.events import Event, Voicemail, clean, from_json, to_json
 
 VERSION = 2
 """The version of the file's format. The first one did not name it; what it lacks has its default."""
-LONGEST_PAUSE = 3960.0
+LONGEST_PAUSE = 4080.0
 """Seconds between two attempts at most: what is due later was noted before the clock was set back."""
 
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"

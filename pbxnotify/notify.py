@@ -8,6 +8,7 @@ from __future__ import annotations
 import syslog
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pbxnotify import events, log, rest
 from pbxnotify.entry import Entry, Unkept
@@ -21,6 +22,11 @@ from pbxnotify.errors import (
 )
 from pbxnotify.item import identifier_of
 from pbxnotify.spool import Spool, open_spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pbxnotify.attempt import Attempt
 
 TAKEN_ALONG = 3
 """Due items that a successful delivery takes along."""
@@ -80,12 +86,14 @@ def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None
     if everything:
         rest.note(spool.directory, None)
     for identifier in spool.identifiers():
-        if sum(states.values()) == most or (rest.read(spool.directory).holds(fingerprint) and identifier > given_up):
+        rests = rest.read(spool.directory).holds(fingerprint)
+        if sum(states.values()) == most or (rests and identifier > given_up):
             break
         entry = _locked(spool, identifier)
         if entry is None:
             continue
-        if everything or entry.item.is_due(fingerprint):
+        given_up_now = time.time() - entry.item.queued > GIVEN_UP
+        if everything or (entry.item.is_due(fingerprint) and (given_up_now or not rests)):
             state = _deliver_one_of_many(entry, spool)
             states[state] = states.get(state, 0) + 1
         entry.release()
@@ -112,17 +120,30 @@ def _deliver_one_of_many(entry: Entry, spool: Spool) -> str:
 
 def deliver(entry: Entry, spool: Spool | None = None) -> str:
     """Try an item once; returns its state: ``sent``, ``deferred``, ``failed`` or ``skipped``. Raises SpoolError."""
-    from pbxnotify import settings, smtp
+    from pbxnotify import settings
     from pbxnotify.attempt import Attempt
-    from pbxnotify.recipients import told_of
 
     path = settings.location()
     attempt = Attempt(entry, spool, settings.fingerprint(path))
+    state = _try(attempt, path)
+    for alert in attempt.alerts:
+        if state == "failed":
+            deliver(alert)
+        else:  # the relay takes nothing just now, and should not be asked again so soon
+            alert.say("failed")
+    return state
+
+
+def _try(attempt: Attempt, path: Path) -> str:
+    """Do what an attempt takes, in the order of the diagram; returns the state of its item. Raises SpoolError."""
+    from pbxnotify import settings, smtp
+    from pbxnotify.recipients import told_of
+
     try:
         if attempt.rest.holds(attempt.fingerprint):
             return attempt.wait_for_relay(attempt.rest.reason)
         configured = settings.load(path)
-        told = told_of(entry.item.event, configured)
+        told = told_of(attempt.entry.item.event, configured)
         if not told.recipients:
             return attempt.told_nobody(told)
         untold = attempt.untold(told)

@@ -53,16 +53,27 @@ def read(directory: str) -> Rest:
 
 
 def note(directory: str, rest: Rest | None) -> None:
-    """Note the rest in a spool; None ends it. A lost note costs one attempt, so it is not fsynced."""
-    if rest is None:
-        with suppress(OSError):
-            os.unlink(_path(directory))
-        return
+    """Note the rest in a spool; None ends it. A lost note costs one attempt, so it is not fsynced.
+
+    On a full disk the file is written over where it is, which takes no room: without a rest every item would try the
+    relay, and a wrong password be tried until the account is locked.
+    """
+    text = json.dumps((rest or Rest())._asdict(), ensure_ascii=False)
     temporary = os.path.join(directory, "tmp", f"relay.{os.getpid()}")
-    with suppress(OSError):
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(rest._asdict(), file, ensure_ascii=False)
+    try:
+        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text)
         os.rename(temporary, _path(directory))
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        with suppress(OSError), open(_path(directory), "r+", encoding="utf-8") as file:
+            file.write(text)
+            file.truncate()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _path(directory: str) -> str:

@@ -83,13 +83,15 @@ class Relay:
         RelayMisconfigured.
         """
         text = _with_dots_doubled(mail)
-        if not self._conversation.sock:  # it hung up after its last refusal
+        if self._transaction_open:
+            try:
+                self._conversation.docmd("RSET")
+            except OSError:
+                self._conversation.close()
+        if not self._conversation.sock:  # it has hung up after its last refusal
             self._begin()
         self._conversation.seconds_left += 1 + len(text) / SLOWEST_LINE
         envelope = self._envelope(recipient, len(text))
-        if self._transaction_open:
-            with self._stage("MAIL"):
-                self._conversation.docmd("RSET")
         self._transaction_open = True
         for stage, command in envelope:
             self._ask(stage, command)
@@ -191,24 +193,30 @@ class Relay:
     def _send_message(self, recipient: str, text: bytes, before_final_dot: Callable[[], None]) -> str:
         """Send what follows 354. Until the final dot leaves, the relay cannot have accepted anything."""
         conversation = self._conversation
-        with self._stage("message"):
-            try:
-                conversation.send_text(text)
-            except OSError:
-                code, reply = conversation.last_words()
-                if code < 400:
-                    raise
-                conversation.close()
-                self._accepted("message", f"the mail for {recipient}", code, reply)
+        with self._stage("message"), self._last_words(recipient):
+            conversation.send_text(text)
         before_final_dot()
         try:
-            conversation.send(b".\r\n")
+            with self._last_words(recipient):
+                conversation.send(b".\r\n")
             code, reply = conversation.final_reply(self.ANSWER_TIMEOUT)
         except OSError as error:
             conversation.close()
             what = f"{trouble(error)} after the final dot: it may have the mail for {recipient}"
             raise self._error(OutcomeUnknown, "message", what) from None
         return self._accepted("message", f"the mail for {recipient}", code, reply)
+
+    @contextmanager
+    def _last_words(self, recipient: str) -> Iterator[None]:
+        """Take what a relay has said before it hung up in the middle of a mail as its answer."""
+        try:
+            yield
+        except OSError:
+            code, reply = self._conversation.last_words()
+            if code < 400:
+                raise
+            self._conversation.close()
+            self._accepted("message", f"the mail for {recipient}", code, reply)
 
     def _ask(self, stage: str, command: str, wanted: int = 2) -> str:
         with self._stage(stage):

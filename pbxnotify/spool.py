@@ -48,12 +48,14 @@ class Spool:
         entry = Entry.new(self.directory, event, recording)
         fresh = [part for part, key in keys.items() if self._claim(key)]
         if keys and not fresh:
-            entry.end("skipped", "told already")
+            with suppress(SpoolError):  # then it is told twice
+                entry.end("skipped", "told already")
             return None
         for alias in event.aliases():
             self._claim(alias)
         if len(fresh) < len(keys):
-            entry.change(event=event.only(fresh))
+            with suppress(SpoolError):  # it is durable as it was, and narrowed in memory
+                entry.change(event=event.only(fresh))
         entry.say("queued")
         return entry
 
@@ -107,6 +109,12 @@ class Spool:
 
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
+        try:
+            self._sweep()
+        except OSError as error:  # mails must leave all the same
+            log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
+
+    def _sweep(self) -> None:
         for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
             for entry in os.scandir(os.path.join(self.directory, folder)):
                 with suppress(OSError):
@@ -212,6 +220,9 @@ def _make_folders(directory: str) -> None:
         with suppress(FileExistsError):
             os.mkdir(os.path.join(directory, folder), 0o700)
     if missing:
+        from pbxnotify import rest
+
+        rest.note(directory, None)
         sync(directory)
         sync(os.path.dirname(directory))
 

@@ -11,7 +11,7 @@ import calls
 import pytest
 from calls import ALL, CALL, recipients_of, tell, waiting
 from mailboxes import sound
-from relay import Catcher, ScriptedRelay, close
+from relay import Catcher, ScriptedRelay, Talk, close
 
 from pbxnotify import attempt, notify, rest
 from pbxnotify.entry import Entry
@@ -263,3 +263,18 @@ def test_the_recording_is_converted_before_the_relay_is_called(  # type: ignore[
         write_ini(f"{calls.INI}[voicemail]\naudio = mp3\n".format(port=catcher.port, enabled="yes"))
         assert deliver(spool, os.open(sound(tmp_path / "x.wav", 2), os.O_RDONLY)) == "sent"
     assert f":{catcher.port:04X} 01 " not in (tmp_path / "connections").read_text()
+
+
+@pytest.mark.parametrize(("reply", "state"), [("550 5.1.1 no such user", "failed"), ("450 4.2.0 later", "deferred")])
+def test_a_relay_that_refuses_one_and_hangs_up_is_called_again(use, spool: Spool, reply: str, state: str) -> None:  # type: ignore[no-untyped-def]
+    def refuse(talk: Talk) -> None:
+        talk.say(reply)
+        close(talk)
+
+    with ScriptedRelay(RCPT=[refuse, "250 2.1.5 Ok"]) as relay:
+        use(relay.port)
+        entry = spool.add(CALL)
+        assert entry
+        assert notify.deliver(entry, spool) == state
+        assert (len(relay.messages), relay.connections) == (2, 2)
+    assert reply in entry.item.reason

@@ -174,3 +174,52 @@ def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: 
     notify.run_queue(spool)
     assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
     assert "Operation not permitted" in logged()
+
+
+def queue(spool: Spool, number: int, *extensions: str) -> None:
+    """Put a call into the queue."""
+    entry = spool.add(CALL._replace(linked_id=f"{number}.1").only(extensions))
+    assert entry
+    entry.release()
+
+
+def make_oldest(spool: Spool) -> None:
+    """Give the only item a name that comes before all others."""
+    (identifier,) = spool.identifiers()
+    os.rename(*(Path(spool.directory, "queue", f"{name}.json") for name in (identifier, "20200101-000000-00000000")))
+
+
+@pytest.mark.parametrize(
+    ("answers", "first"),
+    [
+        pytest.param({"a@example.com": "421 4.7.0 not now"}, ["101"], id="a 421 at RCPT"),
+        pytest.param({"a@example.com": "550 5.7.1 no", "b@example.com": "550 5.7.1 no"}, ["101", "102"], id="policy"),
+    ],
+)
+def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, answers: dict[str, str], first: list[str]
+) -> None:
+    """It is the oldest, and makes the relay rest; once that is over, those behind it go first."""
+    use(catcher.port)
+    catcher.answers.update(answers)
+    queue(spool, 0, *first)
+    make_oldest(spool)
+    for number in range(1, 4):
+        queue(spool, number, "103")
+    notify.run_queue(spool)
+    assert recipients_of(catcher) == []
+    rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
+    notify.run_queue(spool)
+    assert [name for name in recipients_of(catcher) if name in ALL] == ["c@example.com"] * 3
+    assert rest.read(spool.directory) == Rest()
+
+
+def test_an_old_item_that_was_put_back_waits_for_the_relay_in_silence(use, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    queue(spool, 0, "101")
+    make_oldest(spool)
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        for _ in range(3):
+            notify.run_queue(spool)
+        assert relay.connections == 1
+    assert logged().count("deferred id=") == 1

@@ -79,6 +79,15 @@ def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) 
     assert run("queue", "run")[1] == "pbxnotify: 1 sent\n"
 
 
+def test_a_spool_that_cannot_be_swept_is_sent_from(run, relay: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    done = Path(spool.directory, "done")
+    done.rmdir()
+    done.touch()
+    run(*MISSED)
+    assert run("queue", "run")[0] == os.EX_OK
+    assert "the spool cannot be swept: Not a directory" in logged()
+
+
 def test_a_damaged_item_is_listed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
     (Path(spool.directory) / "queue" / "a.json").write_text("{")
     run("queue", "run")

@@ -215,6 +215,22 @@ def test_what_it_said_before_it_hung_up_is_its_answer() -> None:
     assert (type(error), error.code, error.reply) == (MailRefused, 554, "5.7.1 enough")
 
 
+def test_what_it_said_in_the_middle_of_a_small_mail_is_its_answer() -> None:
+    """All of it fits on the line before anybody notices: only the final dot does not get through."""
+    hung_up = threading.Event()
+
+    def refuse_at_once(talk: far_end.Talk) -> None:
+        talk.until(b"\r\n")
+        talk.say("554 5.6.0 not such a subject")
+        talk.sock.close()
+        hung_up.set()
+        raise far_end.Ended
+
+    refused = pytest.raises(MailRefused, match="not such a subject")
+    with ScriptedRelay(content=refuse_at_once) as far, Relay(settings(far.port)) as relay, refused:
+        relay.send(IVAN, MAIL, hung_up.wait)
+
+
 def test_it_is_called_again_for_the_next_recipient() -> None:
     with ScriptedRelay(content=[refuse, lambda talk: None]) as far, Relay(settings(far.port)) as relay:
         with pytest.raises(MailRefused):

@@ -144,7 +144,7 @@ def test_where_it_is(
 
 def test_it_is_private(spool: Spool) -> None:
     modes = {stat.S_IMODE(path.stat().st_mode) for path in [Path(spool.directory), *Path(spool.directory).iterdir()]}
-    assert modes == {0o700}
+    assert modes == {0o700, 0o600}
 
 
 def test_one_found_open_is_closed(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]

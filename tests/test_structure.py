@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "item": {"errors", "events"},
     "rest": set(),
     "entry": {"errors", "events", "item", "log", "recording"},
-    "spool": {"errors", "events", "entry", "installation", "log"},
+    "spool": {"errors", "events", "entry", "installation", "log", "rest"},
     "values": set(),
     "inifile": {"errors", "values"},
     "settings": {"errors", "inifile", "installation", "values"},

@@ -141,6 +141,15 @@ def test_a_full_disk_does_not_silence_an_alert(use, catcher: Catcher, disk: Disk
     assert recipients_of(catcher) == ["admin@example.com"]
 
 
+def one_waiting() -> Spool:
+    """Return a spool with one call for three people."""
+    spool = open_spool()
+    entry = spool.add(CALL)
+    assert entry
+    entry.release()
+    return spool
+
+
 def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: Catcher, disk: Disk, logged) -> None:  # type: ignore[no-untyped-def]
     """Nothing can be recorded any more, so what two of three have is not tried again by itself."""
     use(catcher.port)
@@ -152,9 +161,70 @@ def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: 
     catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
     for _ in range(3):
         notify.run_queue(spool, everything=True)
-    assert recipients_of(catcher) == ["a@example.com", "c@example.com"]
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
     assert len(spool.identifiers("failed")) == 1
-    assert "the disk takes no record of who has it by now" in logged()
+    assert "the disk takes no record, and a@example.com, c@example.com may have it by now" in logged()
+
+
+def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    """The answers are lost, and what is known of them cannot be recorded."""
+    spool = one_waiting()
+    with ScriptedRelay(message=close) as relay:
+        use(relay.port)
+        disk.leave(0)
+        for _ in range(4):
+            notify.run_queue(spool, everything=True)
+        assert len(relay.messages) <= 2
+
+
+def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    """A wrong password is tried once, not with each item: the account would be locked."""
+    spool = open_spool()
+    for number in range(5):
+        entry = spool.add(CALL._replace(linked_id=f"{number}.1"))
+        assert entry
+        entry.release()
+    disk.leave(0)
+    with ScriptedRelay(extensions=["AUTH PLAIN"], AUTH="535 5.7.8 wrong") as relay:
+        write_ini(INI.format(port=relay.port, enabled="yes").replace("timeout = 5", "login = pbx\npassword = x"))
+        for _ in range(3):
+            notify.run_queue(spool)
+        assert len(relay.commands("AUTH")) == 1
+
+
+def test_what_was_told_already_is_not_told_from_memory(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    """The item finds room, its narrower version none: it is durable all the same."""
+    use(catcher.port)
+    open_spool()
+    assert tell(CALL.only(["101"])) == ["QUEUED", "SENT"]
+    disk.leave(1)
+    assert tell(CALL) == ["QUEUED", "SENT"]
+    assert recipients_of(catcher) == ALL
+
+
+def test_the_administrator_hears_of_a_failure_on_a_full_disk(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    spool = one_waiting()
+    catcher.answers["b@example.com"] = "550 5.1.1 no such user"
+    disk.leave(0)
+    assert notify.run_queue(spool) == {"failed": 1}
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
+
+
+def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    """It would leave again with each run."""
+    use(catcher.port)
+    one_waiting()
+    if subprocess.run(["chattr", "+i", os.path.join(spool.directory, "tmp")], check=False).returncode:
+        pytest.skip("this filesystem knows no immutable directories")
+    try:
+        for _ in range(3):
+            notify.run_queue(spool, everything=True)
+        assert catcher.mails == []
+    finally:
+        subprocess.run(["chattr", "-i", os.path.join(spool.directory, "tmp")], check=True)
+    notify.run_queue(spool)
+    assert recipients_of(catcher) == ALL
 
 
 def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> None:  # type: ignore[no-untyped-def]
