@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from pbxnotify.settings import Settings
     from pbxnotify.smtp import Relay
 
-BACKOFF = (60, 120, 300, 900, 1800, 3600)
-"""Seconds until the next attempt, by the number of failures."""
 GIVEN_UP = 5 * 86400.0
 """Seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1."""
 AFTER_DEATH = {SENDING: UNKNOWN, SENDING_AGAIN: UNKNOWN_TWICE}
@@ -73,7 +69,7 @@ class Attempt:
             attachment = self.attachment(settings)
             self._send(relay, recipient, settings, attachment)
             refused = self._refused.get(recipient.address)
-            if attachment and attachment.content and refused and _is_too_large(refused):
+            if attachment and attachment.content and refused and refused.is_for_size:
                 del self._refused[recipient.address]
                 self._remark = f"sent without the recording, because {refused}"
                 self._send(relay, recipient, settings, Attachment(too_large=len(attachment.content)))
@@ -127,7 +123,8 @@ class Attempt:
 
     def settle(self, settings: Settings) -> str:
         """Return the state of the item once the relay has answered for everybody."""
-        if self._refused and not self._accepted and not self._deferred and all(map(_is_policy, self._refused.values())):
+        refused = self._refused.values()
+        if refused and not (self._accepted or self._deferred) and all(error.is_policy for error in refused):
             return self._refused_for_what_we_are()
         if self._spool and self.rest != Rest() and (self._accepted or self._refused or self._deferred):
             rest.note(self._spool.directory, None)  # it has answered
@@ -180,10 +177,10 @@ class Attempt:
             raise RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
         if self._spool and not others:
             now = time.time()
-            until = now + pause(len(BACKOFF))
+            until = now + rest.pause(rest.LONGEST)
             rest.note(self._spool.directory, Rest(0, until, self.fingerprint, str(error), now, address=address))
         self._tell_of_settings(error)
-        return self._defer(str(error), attempts=len(BACKOFF))
+        return self._defer(str(error), attempts=rest.LONGEST)
 
     def told_nobody(self, told: Told) -> str:
         """Return the state of an item nobody is to be told of: what was once to be told is kept."""
@@ -191,7 +188,7 @@ class Attempt:
             self.entry.end("skipped", told.reason)
             return "skipped"
         if told.switched_off:
-            return self._defer(f"{told.reason}; kept until they are switched on", attempts=len(BACKOFF))
+            return self._defer(f"{told.reason}; kept until they are switched on", attempts=rest.LONGEST)
         return self._fail(f"nobody is left to be told: {told.reason}")
 
     def relay_failed(self, error: PbxnotifyError) -> str:
@@ -201,7 +198,7 @@ class Attempt:
             noted = rest.read(self._spool.directory)
             known = noted.failures if noted.settings == self.fingerprint else 0
             if not (known and noted.was_noted_since(self._began)):
-                until = time.time() + pause(known + 1 if temporary else len(BACKOFF))
+                until = time.time() + rest.pause(known + 1 if temporary else rest.LONGEST)
                 told = bool(known and noted.told)
                 now, told_now = time.time(), told or not temporary
                 failed = Rest(known + 1, until, self.fingerprint, str(error), now, told_now)
@@ -209,13 +206,13 @@ class Attempt:
                 if told_now and not told:
                     self._tell_of_settings(error)
         for address, refused in self._refused.items():
-            if not _is_policy(refused):
+            if not refused.is_policy:
                 self._mark(address, REFUSED)
         if self._spool and isinstance(error, RelayError) and error.stage in ("RCPT", "DATA", "message"):
             # Perhaps it is this item that the relay cannot take: once the rest is over, those behind it go first.
             attempts = self.entry.item.attempts + 1
-            rested = max(rest.read(self._spool.directory).until, time.time() + pause(attempts))
-            return self._defer(str(error), attempts=attempts, due=rested + BACKOFF[0])
+            rested = max(rest.read(self._spool.directory).until, time.time() + rest.pause(attempts))
+            return self._defer(str(error), attempts=attempts, due=rested + rest.BACKOFF[0])
         return self.wait_for_relay(str(error))
 
     def _tell_of_settings(self, error: PbxnotifyError) -> None:
@@ -240,7 +237,7 @@ class Attempt:
             return self._fail(f"it could not be kept ({self.entry.item.reason}), nor sent: {reason}")
         if time.time() - self.entry.item.queued > GIVEN_UP:
             return self._fail(f"not delivered in five days: {reason}")
-        fields.setdefault("due", time.time() + pause(fields.get("attempts", 1)))
+        fields.setdefault("due", time.time() + rest.pause(fields.get("attempts", 1)))
         next_try = fields["due"] or rest.read(self._spool.directory).until
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
         told = f"{reason}; next try at {when}"
@@ -274,22 +271,3 @@ class Attempt:
                 unkept = Unkept(alert)
                 unkept.change(reason=str(error))
                 self.alerts.append(unkept)
-
-
-def _is_too_large(error: MailRefused) -> bool:
-    """Return whether a mail was refused for its size (RFC 1870; RFC 3463, X.2.3 and X.3.4), not for a full mailbox."""
-    if error.stage not in ("MAIL", "DATA", "message"):
-        return False
-    enhanced = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", error.reply)
-    return enhanced[0] in ("5.2.3", "5.3.4") if enhanced else error.code == 552
-
-
-def _is_policy(error: MailRefused) -> bool:
-    """Return whether a recipient was refused for what we are, not for who they are (RFC 3463, X.7.X)."""
-    return error.stage == "RCPT" and re.search(r"\b5\.7\.\d", error.reply) is not None
-
-
-def pause(failures: int) -> float:
-    """Return the seconds until the next attempt, with 10 % of jitter so that many items do not come at once."""
-    jitter = 0.9 + 0.2 * int.from_bytes(os.urandom(2), "big") / 0xFFFF
-    return BACKOFF[min(failures, len(BACKOFF)) - 1] * jitter

@@ -6,6 +6,7 @@ The exit statuses are those of sysexits.h, so that cron and systemd can tell the
 from __future__ import annotations
 
 import os
+import re
 
 
 class PbxnotifyError(Exception):
@@ -82,6 +83,19 @@ class MailRefused(RelayError):
     """This recipient's mail was refused for good (5xx)."""
 
     exit_status = os.EX_UNAVAILABLE
+
+    @property
+    def is_policy(self) -> bool:
+        """Return whether it was refused for what we are, not for who the recipient is (RFC 3463, X.7.X)."""
+        return self.stage == "RCPT" and re.search(r"\b5\.7\.\d", self.reply) is not None
+
+    @property
+    def is_for_size(self) -> bool:
+        """Return whether it was refused for its size (RFC 1870; RFC 3463, X.2.3 and X.3.4), not for a full mailbox."""
+        if self.stage not in ("MAIL", "DATA", "message"):
+            return False
+        enhanced = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", self.reply)
+        return enhanced[0] in ("5.2.3", "5.3.4") if enhanced else self.code == 552
 
 
 class OutcomeUnknown(RelayError):

@@ -9,6 +9,11 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
 
+BACKOFF = (60, 120, 300, 900, 1800, 3600)
+"""Seconds until the next attempt, by the number of failures."""
+LONGEST = len(BACKOFF)
+"""The number of failures from which on the pause grows no more."""
+
 
 class Rest(NamedTuple):
     """How long the relay is left alone."""
@@ -41,6 +46,12 @@ class Rest(NamedTuple):
     def was_noted_since(self, began: float) -> bool:
         """Return whether another process has noted a failure since then: many calls share one, and it counts once."""
         return began <= self.since <= time.time()
+
+
+def pause(failures: int) -> float:
+    """Return the seconds until the next attempt, with 10 % of jitter so that many items do not come at once."""
+    jitter = 0.9 + 0.2 * int.from_bytes(os.urandom(2), "big") / 0xFFFF
+    return BACKOFF[min(failures, LONGEST) - 1] * jitter
 
 
 def read(directory: str) -> Rest:
