@@ -46,6 +46,8 @@ class Attempt:
         self.entry = entry
         self.fingerprint = fingerprint
         self.rest = rest.read(spool.directory) if spool else Rest()
+        self._known = entry.item.recipients
+        """What was known of the recipients before."""
         self.alerts: list[Unkept] = []
         """What the administrator should know, and no disk would take."""
         self._spool = spool
@@ -61,6 +63,7 @@ class Attempt:
         """Return those who do not have the mail. Who was being told when a process died has an unknown outcome."""
         states = {address: AFTER_DEATH.get(state, state) for address, state in self.entry.item.recipients.items()}
         self.entry.item = self.entry.item._replace(recipients=states, decided=True)
+        self._known = states
         return [recipient for recipient in told.recipients if states.get(recipient.address, UNKNOWN) == UNKNOWN]
 
     def send(self, relay: Relay, recipients: list[Recipient], settings: Settings) -> None:
@@ -241,7 +244,8 @@ class Attempt:
         next_try = fields["due"] or rest.read(self._spool.directory).until
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
         told = f"{reason}; next try at {when}"
-        may_have_it = [address for address, state in self.entry.item.recipients.items() if state != REFUSED]
+        learned = dict(self.entry.item.recipients.items() - self._known.items())
+        may_have_it = [address for address, state in learned.items() if state != REFUSED]
         if not self.entry.defer(settings=self.fingerprint, reason=told, **fields) and may_have_it:
             # They would get it again with each attempt.
             return self._fail(f"the disk takes no record, and {', '.join(may_have_it)} may have it by now: {reason}")

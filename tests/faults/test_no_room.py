@@ -166,6 +166,24 @@ def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: 
     assert "the disk takes no record, and a@example.com, c@example.com may have it by now" in logged()
 
 
+def test_a_full_disk_and_a_dead_relay_change_nothing(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+    """One has it, which is recorded; the others wait until both are well again."""
+    use(catcher.port)
+    spool = one_waiting()
+    catcher.answers.update({"b@example.com": "451 later", "c@example.com": "451 later"})
+    notify.run_queue(spool, everything=True)
+    disk.leave(0)
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        for _ in range(3):
+            assert notify.run_queue(spool, everything=True) == {"deferred": 1}
+    disk.free()
+    use(catcher.port)
+    catcher.answers.clear()
+    notify.run_queue(spool, everything=True)
+    assert recipients_of(catcher) == ALL
+
+
 def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:  # type: ignore[no-untyped-def]
     """The answers are lost, and what is known of them cannot be recorded."""
     spool = one_waiting()
