@@ -244,8 +244,8 @@ class Attempt:
         next_try = fields["due"] or rest.read(self._spool.directory).until
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
         told = f"{reason}; next try at {when}"
-        learned = dict(self.entry.item.recipients.items() - self._known.items())
-        may_have_it = [address for address, state in learned.items() if state != REFUSED]
+        states = self.entry.item.recipients.items()
+        may_have_it = [name for name, state in states if state not in (REFUSED, self._known.get(name))]
         if not self.entry.defer(settings=self.fingerprint, reason=told, **fields) and may_have_it:
             # They would get it again with each attempt.
             return self._fail(f"the disk takes no record, and {', '.join(may_have_it)} may have it by now: {reason}")
