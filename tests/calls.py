@@ -51,6 +51,13 @@ def tell(event: Event = CALL) -> list[str]:
     return reported
 
 
+def queue(spool: Spool, event: Event = CALL) -> None:
+    """Put an event into the queue, as if the relay had been down."""
+    entry = spool.add(event)
+    assert entry
+    entry.release()
+
+
 def waiting(spool: Spool, kind: str = "missed") -> list[Item]:
     """Return the items of a kind that wait."""
     items = (Entry.read(spool.directory, identifier) for identifier in spool.identifiers())

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from calls import ALL, CALL, recipients_of, tell
+from calls import ALL, CALL, queue, recipients_of, tell
 from relay import Catcher, ScriptedRelay, close
 
 from pbxnotify import notify, rest
@@ -84,9 +84,7 @@ def test_switched_off_at_the_first_attempt_is_skipped(use, catcher: Catcher, spo
 def test_a_delivery_takes_three_due_items_along(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
     use(catcher.port)
     for number in range(5):
-        entry = spool.add(CALL._replace(linked_id=f"older {number}").only(["101"]))
-        assert entry is not None
-        entry.release()
+        queue(spool, CALL._replace(linked_id=f"older {number}").only(["101"]))
     tell(CALL.only(["101"]))
     assert len(catcher.mails) == 4
     assert len(spool.identifiers()) == 2
@@ -163,9 +161,7 @@ def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: 
     use(catcher.port)
     catcher.answers["a@example.com"] = "550 5.1.1 no such user"
     for number, extension in enumerate(("101", "102")):
-        entry = spool.add(CALL._replace(linked_id=f"{number}.1").only([extension]))
-        assert entry is not None
-        entry.release()
+        queue(spool, CALL._replace(linked_id=f"{number}.1").only([extension]))
 
     def rename(*arguments: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -174,13 +170,6 @@ def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: 
     notify.run_queue(spool)
     assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
     assert "Operation not permitted" in logged()
-
-
-def queue(spool: Spool, number: int, *extensions: str) -> None:
-    """Put a call into the queue."""
-    entry = spool.add(CALL._replace(linked_id=f"{number}.1").only(extensions))
-    assert entry
-    entry.release()
 
 
 def make_oldest(spool: Spool) -> None:
@@ -202,10 +191,10 @@ def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-un
     """It is the oldest, and makes the relay rest; once that is over, those behind it go first."""
     use(catcher.port)
     catcher.answers.update(answers)
-    queue(spool, 0, *first)
+    queue(spool, CALL.only(first))
     make_oldest(spool)
     for number in range(1, 4):
-        queue(spool, number, "103")
+        queue(spool, CALL._replace(linked_id=f"{number}.1").only(["103"]))
     notify.run_queue(spool)
     assert recipients_of(catcher) == []
     rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
@@ -215,7 +204,7 @@ def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-un
 
 
 def test_an_old_item_that_was_put_back_waits_for_the_relay_in_silence(use, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
-    queue(spool, 0, "101")
+    queue(spool, CALL.only(["101"]))
     make_oldest(spool)
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)

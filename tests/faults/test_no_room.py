@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import ALL, CALL, INI, recipients_of, tell, waiting
+from calls import ALL, CALL, INI, queue, recipients_of, tell, waiting
 from extent import LONG, PATIENCE
 from far_end import RANG_OUT, VOICEMAIL, FarEnd, wait_for_released
 from mailboxes import CHANNEL, message, require
@@ -144,19 +144,14 @@ def test_a_full_disk_does_not_silence_an_alert(use, catcher: Catcher, disk: Disk
 def one_waiting() -> Spool:
     """Return a spool with one call for three people."""
     spool = open_spool()
-    entry = spool.add(CALL)
-    assert entry
-    entry.release()
+    queue(spool, CALL)
     return spool
 
 
 def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: Catcher, disk: Disk, logged) -> None:  # type: ignore[no-untyped-def]
     """Nothing can be recorded any more, so what two of three have is not tried again by itself."""
     use(catcher.port)
-    spool = open_spool()
-    entry = spool.add(CALL)
-    assert entry
-    entry.release()
+    spool = one_waiting()
     disk.leave(0)
     catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
     for _ in range(3):
@@ -199,9 +194,7 @@ def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None: 
     """A wrong password is tried once, not with each item: the account would be locked."""
     spool = open_spool()
     for number in range(5):
-        entry = spool.add(CALL._replace(linked_id=f"{number}.1"))
-        assert entry
-        entry.release()
+        queue(spool, CALL._replace(linked_id=f"{number}.1"))
     disk.leave(0)
     with ScriptedRelay(extensions=["AUTH PLAIN"], AUTH="535 5.7.8 wrong") as relay:
         write_ini(INI.format(port=relay.port, enabled="yes").replace("timeout = 5", "login = pbx\npassword = x"))
@@ -248,10 +241,7 @@ def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher:
 def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> None:  # type: ignore[no-untyped-def]
     """What waits there waits on: it could not be removed once it is sent. What is new leaves from memory."""
     use(catcher.port)
-    spool = open_spool()
-    entry = spool.add(CALL)
-    assert entry
-    entry.release()
+    one_waiting()
     disk.may_be_written(False)
     try:
         status, _, said = run("queue", "run")

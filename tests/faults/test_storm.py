@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from calls import ALL, CALL
+from calls import ALL, CALL, queue
 from extent import PATIENCE
 from far_end import BEGAN, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
 from relay import Catcher, ScriptedRelay, Talk
@@ -100,9 +100,7 @@ def queue_calls(spool: Spool, count: int, extensions: tuple[str, ...] = ("101",)
     """Put calls into the queue, as if the relay had been down."""
     for number in range(count):
         caller = CALL._replace(linked_id=f"{number}.1", caller_number=f"7{number:05}", caller_name="")
-        entry = spool.add(caller.only(extensions))
-        assert entry
-        entry.release()
+        queue(spool, caller.only(extensions))
 
 
 def test_a_storm_while_the_relay_is_down(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
