@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import pwd
 import re
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, final
 
@@ -360,6 +361,9 @@ FIXED_PHONES = (101, 102, 104, 105, 106, 107, 108, 109)  # 103 would have to reg
 RTP = range(200, 1000)
 # Below the ports the kernel hands out. Each instance has a thousand: 0 for SIP, N for phone N, from 200 on for RTP.
 BLOCKS = range(10000, 32000, 1000)
+# What a sipp needs of the RTP ports, at its own address: SIP, audio, and video 2 above audio; what it plays lies above.
+SIPP_PORTS = 10
+SIPP_BINDS = (0, 1, 3)
 
 
 def _reserve_ports() -> tuple[int, socket.socket]:
@@ -374,14 +378,6 @@ def _reserve_ports() -> tuple[int, socket.socket]:
         except OSError:
             reservation.close()
     raise LabError("no free ports for another instance")
-
-
-def _free_port(address: str, taken: int = 0) -> int:
-    """Return a port nobody has, and not the one that is taken already but not yet bound."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-    return _free_port(address, taken) if port == taken else port
 
 
 def _is_bound(address: str, port: int) -> bool:
@@ -449,7 +445,7 @@ def _scenario(name: str, directory: Path, hertz: int = 500) -> Path:
 
 
 def _sipp(
-    directory: Path, scenario: str, address: str, port: int, *arguments: str | bytes, hertz: int = 500
+    directory: Path, scenario: str, address: str, port: int, media_port: int, *arguments: str | bytes, hertz: int = 500
 ) -> tuple[_Process, Path]:
     """Start sipp on that address; returns it and the path its files share, but for their extension."""
     if sipp_missing():
@@ -458,7 +454,7 @@ def _sipp(
     for extension in ("errors", "messages"):  # of an earlier call or phone at that port
         Path(f"{trace}.{extension}").unlink(missing_ok=True)
     command: list[str | bytes] = ["sipp", "-sf", str(_scenario(scenario, directory, hertz)), "-nostdin"]
-    command += ["-i", address, "-p", str(port), "-mi", address, "-mp", str(_free_port(address, port))]
+    command += ["-i", address, "-p", str(port), "-mi", address, "-mp", str(media_port)]
     command += ["-trace_err", "-error_file", f"{trace}.errors", "-trace_msg", "-message_file", f"{trace}.messages"]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "TERM": "xterm"}
     return _Process([*command, *arguments], directory, environment, Path(f"{trace}.output")), trace
@@ -501,16 +497,17 @@ class Call:
 class Phone:
     """A phone that answers calls as its scenario says, as long as the context lasts."""
 
-    def __init__(self, directory: Path, number: int, port: int, scenario: str, delay_ms: int) -> None:
+    def __init__(self, directory: Path, number: int, port: int, media_port: int, scenario: str, delay_ms: int) -> None:
         self.number = number
         self.port = port
+        self._media_port = media_port
         self._directory = directory
         self._scenario = scenario
         self._delay_ms = delay_ms
 
     def __enter__(self) -> Phone:
         self._process, self._trace = _sipp(
-            self._directory, self._scenario, PHONES, self.port, "-d", str(self._delay_ms)
+            self._directory, self._scenario, PHONES, self.port, self._media_port, "-d", str(self._delay_ms)
         )
         _poll(lambda: _is_bound(PHONES, self.port) or self._process.poll() is not None, 10, self._failure)
         if self._process.poll() is not None:
@@ -580,6 +577,7 @@ class Asterisk:
         self._environment = environment
         self._process: _Process | None = None
         self._reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sipp_ports: Iterator[int] = iter(())
         self._mark = 0
         for folder in (*FOLDERS, *(f"spool/{name}" for name in SPOOL_FOLDERS)):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
@@ -597,6 +595,7 @@ class Asterisk:
         """Start, and wait until calls are taken. The first start of a version downloads it."""
         root = self._reachable(fetch(self.version))
         self.port, self._reservation = _reserve_ports()
+        self._sipp_ports = itertools.cycle(range(self.port + RTP.start, self.port + RTP.stop, SIPP_PORTS))
         try:
             self._configure(root)
             self._hand_over()
@@ -687,7 +686,8 @@ class Asterisk:
         """
         if number not in FIXED_PHONES:
             raise ValueError(f"{number} has no fixed address; {FIXED_PHONES} have")
-        return Phone(self.directory / "sipp", number, self.port + number, scenario, delay_ms)
+        media_port = self._free_ports(PHONES) + 1
+        return Phone(self.directory / "sipp", number, self.port + number, media_port, scenario, delay_ms)
 
     def start_call(
         self,
@@ -714,7 +714,12 @@ class Asterisk:
         if scenario == "uac_cancel":
             arguments += ["-default_behaviors", "all,-abortunexp"]
         arguments.append(f"{SERVER}:{self.port}")
-        return Call(*_sipp(self.directory / "sipp", scenario, CALLERS, _free_port(CALLERS), *arguments, hertz=hertz))
+        port = self._free_ports(CALLERS)
+        return Call(*_sipp(self.directory / "sipp", scenario, CALLERS, port, port + 1, *arguments, hertz=hertz))
+
+    def _free_ports(self, address: str) -> int:
+        """Return the first of the ports of a sipp: nobody else has them, nor does the kernel hand them out."""
+        return next(port for port in self._sipp_ports if not any(_is_bound(address, port + one) for one in SIPP_BINDS))
 
     def call(self, scenario: str, extension: str, **options: Any) -> int:
         """Place a SIP call and wait for its end; returns its final SIP status. Options as for start_call()."""
