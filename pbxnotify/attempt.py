@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pbxnotify import mailbox, rest
+from pbxnotify import mailbox, records, rest
 from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import (
@@ -139,6 +139,9 @@ class Attempt:
         if lasting:
             return self._fail(lasting)
         self.entry.end("sent", "; ".join(self._remarks(settings)))
+        if self._spool:
+            event = self.entry.item.event
+            records.write(self._spool.directory, records.SENT, f"{event.kind} {' -> '.join(event.parties())}")
         return "sent"
 
     def _remarks(self, settings: Settings) -> Iterator[str]:

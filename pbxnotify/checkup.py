@@ -1,40 +1,37 @@
-"""What ``pbxnotify check`` notes: no mistakes, but hardly what was meant, or what this host lacks for it."""
+"""What ``pbxnotify check`` notes of the ini file: no mistakes, but hardly what was meant."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
-from pbxnotify import installation, mailbox
-from pbxnotify.attachment import NEEDS
-from pbxnotify.errors import PbxnotifyError
-from pbxnotify.formats import PLAYS_EVERYWHERE
-from pbxnotify.settings import MissedCalls, Settings, Smtp, Voicemail
+from pbxnotify import providers
+from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
 from pbxnotify.templates import PARAMETERS
-
-DEFAULT_FORMAT = "wav49|gsm|wav"
-"""What Asterisk records voicemail in unless voicemail.conf says otherwise."""
+from pbxnotify.values import did_you_mean
 
 
-def notes(configured: Settings) -> Iterator[str]:
+def of_settings(configured: Settings) -> Iterator[str]:
     """Yield the notes, the most important ones first."""
     if not configured.notifications.enabled:
         yield "notifications are switched off: [notifications] enabled = no"
-    common = configured.missed_calls.email or configured.voicemail.email
-    if not common and not any(employee.emails for employee in configured.employees):
-        yield "nobody will be told: write [missed_calls] email, [voicemail] email, or [employees] with an email"
-    if configured.smtp.password and os.stat(configured.path).st_mode & 0o004:
-        yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
+    yield from _of_addresses(configured)
     yield from _of_relay(configured.smtp)
     yield from _of_texts("missed_calls", configured.missed_calls)
     yield from _of_texts("voicemail", configured.voicemail)
-    if configured.voicemail.enabled:
-        yield from _of_recordings(configured.voicemail)
-        yield from _of_voicemail_conf()
-    if configured.voicemail.after_mailing == "delete":
-        yield _of_mailbox(configured.voicemail)
+    yield from _of_employees(configured.employees)
+
+
+def _of_addresses(configured: Settings) -> Iterator[str]:
+    missed, voicemail = configured.missed_calls, configured.voicemail
+    if not missed.email and not voicemail.email and not any(one.emails for one in configured.employees):
+        yield "nobody will be told: write [missed_calls] email, [voicemail] email, or [employees] with an email"
+    elif missed.enabled and not missed.email:
+        yield "[missed_calls] email is empty: nobody is told of a call that fits no employee with an e-mail"
+    if voicemail.enabled and not voicemail.email and not missed.email and configured.employees:
+        yield "[voicemail] email is empty: nobody gets a message left for somebody without an e-mail"
+    if not configured.notifications.admin_email:
+        yield "[notifications] admin_email is empty: nobody is told when mail is held up"
 
 
 def _of_relay(relay: Smtp) -> Iterator[str]:
@@ -42,41 +39,32 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
         yield f"port {relay.port} mostly begins with STARTTLS: write tls:// if the test hangs or fails"
     if relay.security != "tls" and relay.port == 465:
         yield "port 465 mostly speaks TLS from the first byte: write ssl:// if the test hangs or fails"
+    if relay.security != "none" and not relay.verify_certificate:
+        yield "verify_certificate = no: anybody on the way could pose as the relay and read the password"
+    provider = providers.at(relay.host)
+    if provider and relay.sender and relay.sender.lower() != relay.login.lower():
+        yield f"sender is {relay.sender}, login {relay.login or 'empty'}: {provider.name} {provider.sender}"
+    if provider and relay.security == "none":
+        yield f"{provider.name} wants an encrypted connection: write host = {provider.host}"
 
 
 def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
+    known = PARAMETERS[section]
     for name in ("subject", "body", "footer"):
-        for word in re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", getattr(texts, name)):
-            if word not in PARAMETERS[section]:
-                yield f"[{section}] {name}: {word} is no parameter here, and is sent as it is written"
+        for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", getattr(texts, name))):
+            if word not in known:
+                guess = did_you_mean(word, known)
+                yield f"[{section}] {name}: {word} is no parameter here{guess}, and is sent as it is written"
 
 
-def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
-    if not voicemail.attach or voicemail.audio == "as-is":
-        return
-    formats = re.findall(r"\w+", installation.setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
-    if voicemail.audio == "wav" and not set(formats).isdisjoint(PLAYS_EVERYWHERE):
-        return
-    tools = NEEDS[voicemail.audio]
-    if not any(map(shutil.which, tools.split(" or "))):
-        yield f"recordings ({', '.join(formats)}) go as they are: audio = {voicemail.audio} needs {tools}"
-
-
-def _of_voicemail_conf() -> Iterator[str]:
-    lines = installation.lines("voicemail.conf")
-    boxes = [line for line in lines if re.match(r"[\w-]+\s*=>?[^,]*,[^,]*,[^,]*@", line)]
-    if boxes:
-        box = boxes[0].partition("=")[0].strip()
-        yield f"voicemail.conf has an e-mail for mailbox {box} and perhaps others: Asterisk sends a mail of its own too"
-    if any(re.search(r"\bdelete\s*=>?\s*(yes|true|on|1)\b", line, re.IGNORECASE) for line in lines):
-        yield "voicemail.conf says delete = yes: such recordings are gone before they can be attached"
-
-
-def _of_mailbox(voicemail: Voicemail) -> str:
-    kept = "messages are kept in the mailbox, although after_mailing = delete"
-    if not voicemail.attach:
-        return f"{kept}: attach = no, and only what was mailed with its recording is removed"
-    try:
-        return f"after_mailing = delete: messages leave the mailbox {mailbox.way()}"
-    except PbxnotifyError as error:
-        return f"{kept}: {error}"
+def _of_employees(employees: tuple[Employee, ...]) -> Iterator[str]:
+    """Note who has two cards: perhaps one was copied, and its name forgotten."""
+    first: dict[tuple[str, tuple[str, ...]], Employee] = {}
+    for employee in employees:
+        key = employee.name.casefold(), tuple(address.lower() for address in employee.emails)
+        other = first.setdefault(key, employee)
+        if other is not employee and all(key):
+            yield (
+                f"[[{other.extension}]] and [[{employee.extension}]] are the same employee, {employee.name}: right for"
+                " two telephones of one person, else remove one"
+            )

@@ -1,4 +1,4 @@
-"""The admin's commands: check, test, missed, voicemail; and the way to those for the queue."""
+"""The admin's command line: which command there is, what it takes, and how its errors become sentences."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import argparse
 import os
 import re
 import sys
-import time
 from collections.abc import Sequence
-from email import message_from_bytes, policy
 from typing import NoReturn
 
-from pbxnotify import __version__, checkup, events, log, message, notify, queue, settings, smtp, templates
-from pbxnotify.attachment import prepare
+from pbxnotify import __version__, by_hand, edit, events, log, queue, settings, setup, terminal, trial
+from pbxnotify import check as checking
+from pbxnotify import status as mail_status
 from pbxnotify.errors import PbxnotifyError, UsageError
-from pbxnotify.message_left import by_hand
-from pbxnotify.recipients import Recipient, told_of
-from pbxnotify.spool import open_spool
 from pbxnotify.values import DIAL_STATUSES
-from pbxnotify.voicemail import Unreadable
 
-EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
-SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
+DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
+REFUSED = "69 refused for good"
+SPOOL = "74 the spool cannot be used"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,47 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     log.open_syslog(to_stderr=True)
     if options.config:
-        os.environ["PBXNOTIFY_CONFIG"] = options.config
+        os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
     try:
         return int(options.command(options))
     except PbxnotifyError as error:
         for sentence in str(error).splitlines():
-            print(f"pbxnotify: {sentence}", file=sys.stderr)
+            print(f"pbxnotify: {terminal.coloured(sentence, 'red', sys.stderr)}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print("pbxnotify: interrupted; what is in the queue stays there", file=sys.stderr)
+        print(f"\npbxnotify: interrupted; {options.interrupted}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as in `pbxnotify queue list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
-
-
-def check(options: argparse.Namespace) -> int:
-    """Say whether the ini file can be used by the owner of the spool, and what follows from it."""
-    spool = open_spool()
-    configured = settings.load(settings.location())
-    relay, notifications = configured.smtp, configured.notifications
-    encryption = SECURITY[relay.security]
-    if relay.security != "none" and not relay.verify_certificate:
-        encryption += ", the certificate is not verified"
-    print(f"{configured.path}: no mistakes found")
-    print(f"relay            {relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}")
-    print(f"sender           {relay.sender_address}")
-    print(f"administrator    {', '.join(notifications.admin_email) or 'nobody: admin_email is empty'}")
-    print(f"missed calls     {_switch(configured.missed_calls.enabled)}; common address: ", end="")
-    print(", ".join(configured.missed_calls.email) or "none, so a call that fits no employee is not mailed")
-    print(f"voicemail        {_switch(configured.voicemail.enabled)}; common address: ", end="")
-    print(", ".join(configured.voicemail.email) or "none, so only employees with an e-mail get it")
-    print(f"employees        {len(configured.employees)}, with an e-mail: ", end="")
-    print(sum(1 for employee in configured.employees if employee.emails))
-    print(f"spool            {spool.directory}")
-    for note in checkup.notes(configured):
-        print(f"NOTE             {note}")
-    return os.EX_OK
-
-
-def _switch(enabled: bool) -> str:
-    return "on" if enabled else "off"
 
 
 def test(options: argparse.Namespace) -> int:
@@ -78,77 +46,7 @@ def test(options: argparse.Namespace) -> int:
     addresses = [options.address] if options.address else list(configured.notifications.admin_email)
     if not addresses:
         raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
-    language = configured.notifications.language
-    words = templates.TEST[language]
-    event = events.Alert(time=time.time(), subject=words.subject, body=words.body)
-    transcript = print if options.verbose else None
-    print(f"connecting to {configured.smtp.host}:{configured.smtp.port} ({SECURITY[configured.smtp.security]})")
-    with smtp.Relay(configured.smtp, transcript) as relay:
-        for address in addresses:
-            identifier = f"test-{time.time_ns():x}"
-            mail = message.compose(event, identifier, Recipient(address, language), configured)
-            print(f"{address}: the relay said: {relay.send(address, mail, lambda: None)}")
-    if not configured.notifications.enabled:
-        print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
-    return os.EX_OK
-
-
-def missed(options: argparse.Namespace) -> int:
-    """Tell of a missed call by hand, the same way as from the dialplan."""
-    call = events.MissedCall(
-        time=time.time() - options.duration,
-        duration=options.duration,
-        extensions=events.extensions_in(options.to),
-        caller_number=events.clean(options.caller),
-        caller_name=events.clean(options.name),
-        dial_status=options.cause,
-    )
-    return _show_mails(call) if options.dry_run else _tell(call)
-
-
-def voicemail(options: argparse.Namespace) -> int:
-    """Tell of a recording by hand, the same way as from the dialplan."""
-    told = events.Voicemail(
-        duration=options.duration,
-        extensions=events.extensions_in(options.to),
-        caller_number=events.clean(options.caller),
-        caller_name=events.clean(options.name),
-        mailbox=events.clean(options.mailbox),
-    )
-    try:
-        event, descriptor = by_hand(options.recording, told)
-    except Unreadable as error:
-        raise UsageError(str(error)) from None
-    return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
-
-
-def _tell(event: events.Event, recording: int = -1) -> int:
-    """Make an event durable and deliver it; returns the exit status."""
-    status, _, deliver = notify.tell(event, recording)
-    outcome = [status]
-    if deliver:
-        deliver(outcome.append)
-    print(f"pbxnotify: {outcome[-1]}")
-    return EXIT_STATUS[outcome[-1]]
-
-
-def _show_mails(event: events.Event, recording: str = "") -> int:
-    """Print the mails of an event, decoded for reading."""
-    configured = settings.load(settings.location())
-    told = told_of(event, configured)
-    attachment = prepare(recording, event, configured.voicemail) if isinstance(event, events.Voicemail) else None
-    for recipient in told.recipients:
-        content = message.compose(event, "dry-run", recipient, configured, attachment)
-        mail = message_from_bytes(content, policy=policy.default)
-        body = mail.get_body(("plain",))
-        text = str(body.get_content()).replace("\r\n", "\n") if body else ""
-        print("".join(f"{name}: {value}\n" for name, value in mail.items()), text, sep="\n")
-        for part in mail.iter_attachments():
-            print(f"[{part.get_filename()}, {part.get_content_type()}, {len(part.get_payload(decode=True))} bytes]\n")
-    if attachment and attachment.remark:
-        print(f"NOTE: {attachment.remark}")
-    if not told.recipients:
-        print(f"nobody would be told: {told.reason}")
+    trial.send(configured, addresses, print if options.verbose else None)
     return os.EX_OK
 
 
@@ -171,35 +69,65 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
 
 
+Commands = argparse._SubParsersAction
+
+
 def _parser() -> _Parser:
-    parser = _Parser(prog="pbxnotify", description="Mails people about missed calls and voicemail on Asterisk.")
+    parser = _Parser(
+        prog="pbxnotify",
+        description="Mails people about missed calls and voicemail on Asterisk.",
+        epilog="A new box:  pbxnotify setup, then  pbxnotify check.  Help of a command:  pbxnotify COMMAND --help",
+    )
     parser.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
     parser.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _command(commands, "check", check, "say whether the ini file can be used")
-    sub = _command(commands, "test", test, "send a test mail, to the administrator if no address is named")
-    sub.add_argument("address", nargs="?", metavar="ADDRESS")
-    sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
-    sub = _call_command(commands, "missed", missed, "tell of a missed call by hand")
-    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
-    sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
-    sub = _call_command(commands, "voicemail", voicemail, "tell of a recording by hand")
-    sub.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    sub.add_argument(
-        "--duration",
-        type=_seconds,
-        default=events.UNKNOWN_LENGTH,
-        metavar="SECONDS",
-        help="its length (default: measured)",
-    )
-    _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits"))
+    _settings_commands(commands)
+    _mail_commands(commands)
+    _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits", "queue list"))
     return parser
 
 
-def _call_command(commands: argparse._SubParsersAction[_Parser], name: str, command: object, text: str) -> _Parser:
+def _settings_commands(commands: Commands[_Parser]) -> None:
+    sub = _command(
+        *(commands, "setup", setup.setup, "ask for the settings, send a test mail, write the ini file"),
+        "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password",
+        (DONE, USAGE, REFUSED, WAITS, MISTAKES),
+    )
+    setup.add_options(sub)
+    sub.set_defaults(interrupted="the ini file is as it was")
+    text = "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent"
+    sub = _command(commands, "edit", edit.edit, text, "edit", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
+    sub.set_defaults(interrupted="see  pbxnotify check  for the ini file as it is")
+    text = "say what is wrong with the ini file, what follows from it, and what this machine lacks"
+    sub = _command(commands, "check", checking.check, text, "check --connect", (DONE, SPOOL, WAITS, MISTAKES))
+    sub.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")
+    text = "say how the mail is doing, for people and for monitoring"
+    statuses = ("0 all is well", "1 warning", "2 mail is held up", "3 unknown")
+    sub = _command(commands, "status", mail_status.status, text, "status --json", statuses)
+    sub.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")
+
+
+def _mail_commands(commands: Commands[_Parser]) -> None:
+    text = "send a test mail at once, to the administrator if no address is named"
+    sub = _command(commands, "test", test, text, "test -v you@example.com", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
+    sub.add_argument("address", nargs="?", metavar="ADDRESS")
+    sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
+    example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
+    sub = _call_command(commands, "missed", by_hand.missed, "tell of a missed call by hand", example)
+    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
+    sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
+    example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
+    sub = _call_command(commands, "voicemail", by_hand.voicemail, "tell of a recording by hand", example)
+    sub.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
+    sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
+    length, text = events.UNKNOWN_LENGTH, "its length (default: measured)"
+    sub.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
+
+
+def _call_command(commands: Commands[_Parser], name: str, command: object, text: str, example: str) -> _Parser:
     """Add a command that tells of a call by hand."""
-    sub = _command(commands, name, command, text)
+    statuses = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
+    sub = _command(commands, name, command, text, example, statuses)
     sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
     sub.add_argument("--name", default="", help="the caller's name")
     sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
@@ -209,20 +137,34 @@ def _call_command(commands: argparse._SubParsersAction[_Parser], name: str, comm
 
 def _queue_commands(parser: _Parser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
-    _command(commands, "list", queue.list_items, "list what waits and what has failed")
-    sub = _command(commands, "run", queue.run, "send what is due; for cron or a systemd timer, each minute")
+    _command(commands, "list", queue.list_items, "list what waits and what has failed", "queue list", (DONE, SPOOL))
+    text = "send what is due; for cron or a systemd timer, each minute"
+    statuses = ("0 nothing waits any more", SPOOL, "75 something waits")
+    sub = _command(commands, "run", queue.run, text, "queue run --all", statuses)
     sub.add_argument("--all", action="store_true", help="send everything, due or not")
     for name, command, text in (
         ("show", queue.show, "show items whole"),
         ("retry", queue.retry, "put failed items back into the queue"),
         ("remove", queue.remove, "remove items unsent"),
     ):
-        _command(commands, name, command, text).add_argument("id", nargs="+", metavar="ID")
+        sub = _command(commands, name, command, text, f"queue {name} 20261124-101522-9f3a1c00", (DONE, USAGE, SPOOL))
+        sub.add_argument("id", nargs="+", metavar="ID")
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, command: object, text: str) -> _Parser:
-    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+def _command(
+    commands: Commands[_Parser], name: str, command: object, text: str, example: str, statuses: Sequence[str] = ()
+) -> _Parser:
+    """Add a command: what it does, an example, its exit statuses."""
+    exits = f"\n\nexit status:\n  {'; '.join(statuses)}" if statuses else ""
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  pbxnotify {example}{exits}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
+    parser.set_defaults(interrupted="what is in the queue stays there")
     if command:
         parser.set_defaults(command=command)
     return parser

@@ -52,8 +52,8 @@ class AsteriskUnavailable(PbxnotifyError):
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 
-    ``stage`` is the step of the conversation (``connect``, ``greeting``, ``EHLO``, ``STARTTLS``, ``AUTH``, ``MAIL``,
-    ``RCPT``, ``DATA``, ``message``); ``code`` is the relay's reply code, 0 where it gave none.
+    ``stage`` is the step of the conversation (``connect``, ``TLS``, ``greeting``, ``EHLO``, ``STARTTLS``, ``AUTH``,
+    ``MAIL``, ``RCPT``, ``DATA``, ``message``); ``code`` is the relay's reply code, 0 where it gave none.
     """
 
     exit_status = os.EX_TEMPFAIL

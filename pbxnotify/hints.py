@@ -22,9 +22,9 @@ UNVERIFIED = "with verify_certificate = no anybody could pose as it"
 HINTS = (
     ("^connect .* cannot be found", "check host, and the DNS of this machine"),
     ("^connect .* refused", "nothing listens there: the usual ports are 465 with ssl://, 587 with use_tls, else 25"),
-    ("^connect .* no answer", "check host and port; a firewall or the provider may block the port"),
+    ("^(connect|TLS) .* no answer", "check host and port; a firewall or the provider may block the port"),
     (
-        "^connect tls .* (WRONG_VERSION|RECORD_LAYER)",
+        "^TLS tls .* (WRONG_VERSION|RECORD_LAYER)",
         "no TLS at once: write host = {host}:587 without ssl://, and use_tls = yes",
     ),
     (
@@ -44,7 +44,11 @@ HINTS = (
     ("^MAIL none .* 530 .*TLS", "write use_tls = yes"),
     ("^MAIL .* 530 ", "it wants login and password"),
     ("^MAIL .* 55[0-4] ", "sender must be an address that the login may send from, mostly the account's own"),
-    (r"^RCPT .* 5\.7\.\d|^RCPT .*relay", "it may want login and password before it takes mail for others"),
+    ("^RCPT .*([Ss]ender address|not owned by)", "sender must be an address that the login may send from"),
+    (
+        r"^RCPT .* 5\.7\.\d|^RCPT .*relay(ing)? (access )?(is )?(denied|not)",
+        "it may want login and password before it takes mail for others",
+    ),
 )
 """What commonly goes wrong, by stage, security, port and what happened."""
 

@@ -36,12 +36,15 @@ class IniFile:
     A place is ``("smtp", "host")`` or ``("employees", "101", "email")``; that of a section ends in an empty word.
     """
 
-    def __init__(self, path: Path, kinds: Mapping[str, type]) -> None:
-        """Read a file whose sections hold the options of these dataclasses; raises SettingsError when it is no text."""
+    def __init__(self, path: Path, kinds: Mapping[str, type], copy: Path | None = None) -> None:
+        """Read a file whose sections hold the options of these dataclasses; raises SettingsError when it is no text.
+
+        With ``copy`` that is read in its stead.
+        """
         self.path = path
         self.kinds = kinds
-        self.lines = _read(path).split("\n")
-        self.place_of = dict(_places(self.lines))
+        self.lines = _read(copy or path).split("\n")
+        self.place_of = {first: place for first, _, place in extents(self.lines)}
         self.line_of = {place: line for line, place in reversed(self.place_of.items())}
         self.end = len(self.lines)
         """The last line whose place is sure: below a broken header or an unclosed text it is not."""
@@ -207,23 +210,35 @@ def _read(path: Path) -> str:
     return text
 
 
-def _places(lines: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the lines that are section headers or options, and what they are (configobj does not tell)."""
+def extents(lines: list[str]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield the first and last line of each section header and option, and its place (configobj does not tell)."""
     sections: tuple[str, ...] = ()
-    closing = ""
-    for number, line in enumerate(lines, 1):
+    number = 0
+    while number < len(lines):
+        first, line = number + 1, lines[number]
+        number += 1
         header, assignment = HEADER.match(line), OPTION.match(line)
-        if closing:
-            closing = "" if closing in line else closing
-        elif line.lstrip().startswith("#"):
+        if line.lstrip().startswith("#"):
             continue
-        elif header:
+        if header:
             sections = (*sections[: header[1].count("[") - 1], header[3])
-            yield number, (*sections, "")
+            yield first, first, (*sections, "")
         elif assignment:
-            yield number, (*sections, assignment[2])
             quotes = assignment[3][:3]
-            closing = quotes if quotes in TRIPLE_QUOTES and quotes not in assignment[3][3:] else ""
+            if quotes in TRIPLE_QUOTES and quotes not in assignment[3][3:]:
+                number = next((end + 1 for end in range(number, len(lines)) if quotes in lines[end]), len(lines))
+            yield first, number, (*sections, assignment[2])
+
+
+def inline_comment(line: str) -> str:
+    """Return the comment behind a value, with the blanks before it; "" where there is none."""
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        comments = ConfigObj([line.strip()], interpolation=False).inline_comments.values()
+    except ConfigObjError:  # the first line of a longer text
+        return ""
+    return "".join(f"  {comment}" for comment in comments if comment)
 
 
 def _shown(place: tuple[str, ...]) -> str:

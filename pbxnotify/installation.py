@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from pbxnotify.errors import AsteriskUnavailable
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 COMMAND_TIMEOUT = 10
 """Seconds for one command."""
+AGI_DIRECTORIES = ("/usr/share/asterisk/agi-bin", "/var/lib/asterisk/agi-bin")
+"""Debian's, and Asterisk's own."""
 SBIN = "/usr/sbin:/usr/local/sbin"
 
 
@@ -20,6 +26,12 @@ def configuration_directory() -> str:
 def spool_directory() -> str:
     """Return Asterisk's own spool: $AST_SPOOL_DIR, else what asterisk.conf says, else /var/spool/asterisk."""
     return os.environ.get("AST_SPOOL_DIR") or setting("directories", "astspooldir") or "/var/spool/asterisk"
+
+
+def agi_directory() -> str:
+    """Return where Asterisk's AGI scripts are: $AST_AGI_DIR, else what asterisk.conf says, else the usual places."""
+    told = os.environ.get("AST_AGI_DIR") or setting("directories", "astagidir")
+    return told or next(filter(os.path.isdir, AGI_DIRECTORIES), AGI_DIRECTORIES[-1])
 
 
 def setting(section: str, name: str, file: str = "asterisk.conf") -> str:
@@ -41,6 +53,14 @@ def lines(file: str) -> list[str]:
             return [line.partition(";")[0].strip() for line in opened]
     except OSError:
         return []
+
+
+def shipped(name: str) -> Path:
+    """Return where a file of ours is as it was installed: in the package, in a checkout beside it."""
+    from pathlib import Path
+
+    package = Path(__file__).parent
+    return next(path for path in (package / "etc" / name, package.parent / "etc" / name) if path.exists())
 
 
 def answer(line: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from pbxnotify import notify, rest, settings
+from pbxnotify import changes, notify, records, rest, settings
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, UsageError
 from pbxnotify.spool import Spool, open_spool
@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
             print("pbxnotify: another  pbxnotify queue run  is at work: what is due leaves with that one")
             return os.EX_TEMPFAIL
         spool.sweep()
+        changes.notice(spool)
         states = notify.run_queue(spool, everything=options.all)
+    records.write(spool.directory, records.RUN)
     if states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
     if spool.identifiers():

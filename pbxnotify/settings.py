@@ -252,9 +252,9 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}-{status.st_ino}"
 
 
-def load(path: Path) -> Settings:
-    """Return the settings in a file; raises SettingsError with everything that is wrong with it."""
-    ini = IniFile(path, SECTIONS)
+def load(path: Path, copy: Path | None = None) -> Settings:
+    """Return the settings in a file, or in a copy of it; raises SettingsError with everything that is wrong with it."""
+    ini = IniFile(path, SECTIONS, copy)
     smtp = ini.fill(Smtp, "smtp")
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)

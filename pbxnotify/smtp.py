@@ -45,10 +45,19 @@ class Relay:
     QUIT_TIMEOUT = 2.0
     """Seconds for the answer to QUIT, which changes nothing any more."""
 
-    def __init__(self, settings: Smtp, transcript: Callable[[str], None] | None = None) -> None:
-        """``transcript`` is told each line, ``> MAIL FROM:<…>`` or ``< 250 Ok``, without secrets."""
+    def __init__(
+        self,
+        settings: Smtp,
+        transcript: Callable[[str], None] | None = None,
+        passed: Callable[[str, Conversation], None] = lambda stage, conversation: None,
+    ) -> None:
+        """``transcript`` is told each line, ``> MAIL FROM:<…>`` or ``< 250 Ok``, without secrets.
+
+        ``passed`` is told each stage on the way in that is behind us: connect, TLS or STARTTLS, EHLO, AUTH.
+        """
         self._settings = settings
         self._transcript = transcript or (lambda line: None)
+        self._passed = passed
 
     def __enter__(self) -> Relay:
         """Connect, encrypt and log in. Raises RelayUnavailable, RelayMisconfigured."""
@@ -105,14 +114,18 @@ class Relay:
         context = None if settings.security == "none" else self._tls_context()
         with self._stage("connect"):
             conversation.open(settings.host, settings.port)
-            if context and settings.security == "tls":
+        self._passed("connect", conversation)
+        if context and settings.security == "tls":
+            with self._stage("TLS"):
                 conversation.encrypt(context, settings.host)
+            self._passed("TLS", conversation)
         with self._stage("greeting"):
             code, reply = conversation.getreply()
         self._accepted("greeting", "the connection", code, reply)
         self._greet()
         if context and settings.security == "starttls":
             self._start_tls(context)
+        self._passed("EHLO", conversation)
 
     def _greet(self) -> None:
         with self._stage("EHLO"):
@@ -128,6 +141,7 @@ class Relay:
         self._ask("STARTTLS", "STARTTLS")
         with self._stage("STARTTLS"):
             self._conversation.encrypt(context, self._settings.host)
+        self._passed("STARTTLS", self._conversation)
         self._greet()
 
     def _tls_context(self) -> ssl.SSLContext:
@@ -135,7 +149,7 @@ class Relay:
             return security.context(self._settings)
         except OSError as error:
             what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
-            raise self._error(RelayMisconfigured, "connect", what) from None
+            raise self._error(RelayMisconfigured, "TLS", what) from None
 
     def _log_in(self) -> None:
         """Try one mechanism once: each failure brings the account nearer to being locked."""
@@ -166,6 +180,7 @@ class Relay:
             while code == 334 and answers:
                 code, reply = conversation.ask_secretly(answers.pop(0)(reply))
         self._accepted("AUTH", f"AUTH {mechanism}", code, reply)
+        self._passed("AUTH", conversation)
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""
@@ -230,7 +245,7 @@ class Relay:
             yield
         except OSError as error:
             self._conversation.close()
-            what = trouble(error) if stage == "connect" else f"{trouble(error)} at {stage}"
+            what = trouble(error) if stage in ("connect", "TLS") else f"{trouble(error)} at {stage}"
             raise self._error(RelayUnavailable, stage, what) from None
 
     def _accepted(self, stage: str, asked: str, code: int, reply: bytes, wanted: int = 2) -> str:

@@ -20,6 +20,8 @@ from pbxnotify.events import Event
 from pbxnotify.installation import spool_directory
 
 FOLDERS = ("tmp", "queue", "done", "failed")
+RECORDS = ("relay.json", "last-sent", "last-run", "last-settings")
+"""What lies beside the folders."""
 KEPT_KEYS = 86400.0
 """Seconds for which a key is remembered: longer than any call."""
 LONGEST_NAME = 200
@@ -229,7 +231,7 @@ def _make_folders(directory: str) -> None:
 
 def _refuse_foreign(directory: str) -> None:
     """Refuse a directory that serves others too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
+    foreign = set(os.listdir(directory)).difference(FOLDERS, RECORDS)
     if foreign:
         raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
 

@@ -1,4 +1,4 @@
-"""What ``pbxnotify check`` notes."""
+"""What ``pbxnotify check`` notes of the ini file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ import pytest
 
 from pbxnotify import checkup, settings
 
-ALL_IS_WELL = "[missed_calls]\nemail = common@example.com\n"
+ALL_IS_WELL = """\
+[notifications]
+admin_email = admin@example.com
+[missed_calls]
+email = common@example.com
+"""
 
 
 @pytest.fixture
-def notes(
-    write_ini: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., list[str]]:
-    """Return the notes on an ini file beside a voicemail.conf, on a host without tools and Asterisk."""
-    monkeypatch.setenv("AST_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
-    monkeypatch.setenv("PATH", "/nowhere")
-
-    def notes(ini: str, voicemail_conf: str = "") -> list[str]:
-        (tmp_path / "voicemail.conf").write_text(voicemail_conf)
-        return list(checkup.notes(settings.load(write_ini(ini))))
-
-    return notes
+def notes(write_ini: Callable[[str], Path]) -> Callable[[str], list[str]]:
+    """Return the notes on an ini file."""
+    return lambda ini: list(checkup.of_settings(settings.load(write_ini(ini))))
 
 
 def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
@@ -36,10 +31,31 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
     ("ini", "note"),
     [
         pytest.param("", "nobody will be told", id="nobody"),
+        pytest.param("", "admin_email is empty: nobody is told when mail is held up", id="no administrator"),
+        pytest.param(
+            "[voicemail]\nemail = a@x\n", "[missed_calls] email is empty: nobody is told of a", id="no common"
+        ),
+        pytest.param(
+            "[employees]\n[[101]]\nemail = a@x\n",
+            "[voicemail] email is empty: nobody gets a message",
+            id="no common box",
+        ),
         pytest.param("[smtp]\nhost = ssl://smtp.example.com:587\n", "port 587 mostly begins with STARTTLS", id="587"),
         pytest.param("[smtp]\nhost = tls://smtp.example.com:465\n", "port 465 mostly speaks TLS", id="465"),
         pytest.param("[notifications]\nenabled = no\n", "notifications are switched off", id="switched off"),
-        pytest.param("[voicemail]\naudio = mp3\n", "(wav49, gsm, wav) go as they are: audio = mp3 needs", id="mp3"),
+        pytest.param(
+            "[smtp]\nhost = ssl://mx\nverify_certificate = no\n", "anybody on the way could pose", id="unverified"
+        ),
+        pytest.param(
+            "[smtp]\nhost = ssl://smtp.yandex.ru\nlogin = a@yandex.ru\npassword = x\nsender = pbx@example.com\n",
+            "sender is pbx@example.com, login a@yandex.ru: Yandex, Яндекс refuses it (553 5.7.1)",
+            id="a sender that Yandex refuses",
+        ),
+        pytest.param(
+            "[smtp]\nhost = smtp.gmail.com\n",
+            "Gmail, Google Workspace wants an encrypted connection: write host = ssl://smtp.gmail.com",
+            id="Gmail in the clear",
+        ),
         pytest.param(
             "[voicemail]\nsubject = NOTIFICATION_CALLERID\n",
             "[voicemail] subject: NOTIFICATION_CALLERID is no parameter here",
@@ -47,18 +63,13 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
         ),
         pytest.param(
             "[missed_calls]\nbody = '''NOTIFICATION_CALERID'''\n",
-            "[missed_calls] body: NOTIFICATION_CALERID is no parameter here",
+            "NOTIFICATION_CALERID is no parameter here (did you mean NOTIFICATION_CALLERID?)",
             id="a mistyped parameter",
         ),
         pytest.param(
-            "[voicemail]\nafter_mailing = delete\n",
-            "messages are kept in the mailbox, although after_mailing = delete: the command /nowhere/asterisk",
-            id="no Asterisk to ask",
-        ),
-        pytest.param(
-            "[voicemail]\nafter_mailing = delete\nattach = no\n",
-            "messages are kept in the mailbox, although after_mailing = delete: attach = no",
-            id="nothing is attached",
+            "[employees]\n[[101]]\nname = Ivan\nemail = i@x\n[[102]]\nname = IVAN\nemail = I@x\n",
+            "[[101]] and [[102]] are the same employee, IVAN",
+            id="an employee twice",
         ),
     ],
 )
@@ -67,35 +78,19 @@ def test_of_the_ini_file(notes, ini: str, note: str) -> None:  # type: ignore[no
 
 
 @pytest.mark.parametrize(
-    ("conf", "note"),
+    "ini",
     [
         pytest.param(
-            "[general]\nformat = wav49|gsm\n", "recordings (wav49, gsm) go as they are: audio = wav", id="gsm"
+            "[smtp]\nhost = ssl://smtp.yandex.ru\nlogin = a@yandex.ru\npassword = x\nsender = A@yandex.ru\n",
+            id="the sender is the login",
         ),
-        pytest.param("[default]\n101 => 1234,Ivan,ivan@example.com\n", "an e-mail for mailbox 101", id="e-mail"),
-        pytest.param("[default]\n101 => 1234,Ivan,,,delete=yes\n", "delete = yes", id="delete"),
+        pytest.param("[smtp]\nhost = tls://smtp.office365.com\n", id="Microsoft 365 with STARTTLS"),
+        pytest.param(
+            "[voicemail]\nemail = a@x\n[employees]\n[[103]]\nname = A\nemail = s@x\n[[104]]\nname = B\nemail = s@x\n",
+            id="one address for two",
+        ),
+        pytest.param("[voicemail]\nbody = '''${VM_NAME}: VM_DUR'''\n", id="parameters that are some"),
     ],
 )
-def test_of_voicemail_conf(notes, conf: str, note: str) -> None:  # type: ignore[no-untyped-def]
-    (said,) = notes(ALL_IS_WELL, conf)
-    assert note in said
-
-
-@pytest.mark.parametrize(
-    "conf",
-    [
-        pytest.param("[general]\nformat = gsm|wav\n", id="plain WAV among them"),
-        pytest.param("; 101 => 1234,Ivan,ivan@example.com,,delete=yes\n", id="a comment"),
-        pytest.param("[default]\n101 => 1234,Ivan\n", id="no e-mail"),
-    ],
-)
-def test_a_voicemail_conf_as_it_should_be(notes, conf: str) -> None:  # type: ignore[no-untyped-def]
-    assert notes(ALL_IS_WELL, conf) == []
-
-
-def test_as_is_needs_no_tool(notes) -> None:  # type: ignore[no-untyped-def]
-    assert notes(f"{ALL_IS_WELL}[voicemail]\naudio = as-is\n", "[general]\nformat = gsm\n") == []
-
-
-def test_the_voicemail_address_is_somebody(notes) -> None:  # type: ignore[no-untyped-def]
-    assert notes("[voicemail]\nemail = voicemail@example.com\n") == []
+def test_as_it_should_be(notes, ini: str) -> None:  # type: ignore[no-untyped-def]
+    assert notes(ALL_IS_WELL + ini) == []

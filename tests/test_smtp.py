@@ -358,7 +358,7 @@ def test_a_plain_client_on_a_tls_port(certificates: Certificates) -> None:
 def test_a_tls_client_on_a_plain_port() -> None:
     with ScriptedRelay() as relay:
         error = failure(relay.port, security="tls")
-    assert (type(error), error.stage) == (RelayUnavailable, "connect")
+    assert (type(error), error.stage) == (RelayUnavailable, "TLS")
     assert "127.0.0.1:587 without ssl://, and use_tls = yes" in str(error)
 
 
@@ -396,7 +396,7 @@ def test_a_bad_certificate(security: str, server: str, authority: str, words: st
     with secure_catcher(getattr(certificates, server), security) as catcher:
         error = failure(catcher.port, security=security, ca_file=ca_file, host="localhost")
         assert send(catcher.port, security=security, ca_file=ca_file, host="localhost", verify_certificate=False)
-    assert (type(error), error.stage) == (RelayUnavailable, "connect" if security == "tls" else "STARTTLS")
+    assert (type(error), error.stage) == (RelayUnavailable, "TLS" if security == "tls" else "STARTTLS")
     assert words in str(error)
     assert "verify_certificate = no" in str(error)
 

@@ -166,3 +166,34 @@ def test_the_ini_file_that_asterisk_may_not_read(host: Host, catcher: Catcher) -
     host.ini.chmod(0o640)
     assert host.command("queue", "run")[0] == os.EX_OK
     assert sorted(recipients_of(catcher)) == sorted([*ALL, "admin@example.com"])
+
+
+# The settings
+
+
+def test_root_sets_up_what_asterisks_user_can_read(host: Host, catcher: Catcher) -> None:
+    host.ini.unlink()
+    status, said = host.command("setup", "--host", f"127.0.0.1:{catcher.port}", "--admin-email", "admin@example.com")
+    assert (status, len(catcher.mails)) == (0, 1), said
+    owner = host.ini.stat()
+    assert (owner.st_uid, owner.st_gid, stat.S_IMODE(owner.st_mode)) == (0, ASTERISK, 0o640)
+    assert host.owners() == {ASTERISK}
+    assert host.command("queue", "run", user=ASTERISK) == (0, "")
+    assert len(catcher.mails) == 1
+
+
+def test_root_edits_what_asterisks_user_goes_on_reading(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", "sed -i s/^timeout.*/timeout=6/")
+    before = host.ini.stat()
+    status, said = host.command("edit")
+    after = host.ini.stat()
+    assert (status, "the relay said: 250" in said) == (0, True), said
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert host.command("status", user=ASTERISK)[0] == 1
+
+
+@pytest.mark.parametrize("command", [("edit",), ("setup", "--sender", "pbx@example.com")], ids=["edit", "setup"])
+def test_who_may_not_write_the_directory_hears_it_at_once(host: Host, command: tuple[str, ...]) -> None:
+    host.ini.parent.chmod(0o755)
+    status, said = host.command(*command, user=ASTERISK)
+    assert (status, "may not be written; run this as root (sudo)" in said) == (os.EX_CONFIG, True)

@@ -1,0 +1,77 @@
+"""Telling of a call by hand: ``pbxnotify missed`` and ``pbxnotify voicemail``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from email import message_from_bytes, policy
+
+from pbxnotify import events, message, notify, settings, terminal
+from pbxnotify.attachment import prepare
+from pbxnotify.errors import UsageError
+from pbxnotify.message_left import by_hand
+from pbxnotify.recipients import told_of
+from pbxnotify.voicemail import Unreadable
+
+EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
+
+
+def missed(options: argparse.Namespace) -> int:
+    """Tell of a missed call by hand, the same way as from the dialplan."""
+    call = events.MissedCall(
+        time=time.time() - options.duration,
+        duration=options.duration,
+        extensions=events.extensions_in(options.to),
+        caller_number=events.clean(options.caller),
+        caller_name=events.clean(options.name),
+        dial_status=options.cause,
+    )
+    return _show_mails(call) if options.dry_run else _tell(call)
+
+
+def voicemail(options: argparse.Namespace) -> int:
+    """Tell of a recording by hand, the same way as from the dialplan."""
+    told = events.Voicemail(
+        duration=options.duration,
+        extensions=events.extensions_in(options.to),
+        caller_number=events.clean(options.caller),
+        caller_name=events.clean(options.name),
+        mailbox=events.clean(options.mailbox),
+    )
+    try:
+        event, descriptor = by_hand(options.recording, told)
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
+
+
+def _tell(event: events.Event, recording: int = -1) -> int:
+    """Make an event durable and deliver it; returns the exit status."""
+    status, _, deliver = notify.tell(event, recording)
+    outcome = [status]
+    if deliver:
+        with terminal.waiting("the relay (the mail is safe in the queue)"):
+            deliver(outcome.append)
+    print(f"pbxnotify: {outcome[-1]}")
+    return EXIT_STATUS[outcome[-1]]
+
+
+def _show_mails(event: events.Event, recording: str = "") -> int:
+    """Print the mails of an event, decoded for reading."""
+    configured = settings.load(settings.location())
+    told = told_of(event, configured)
+    attachment = prepare(recording, event, configured.voicemail) if isinstance(event, events.Voicemail) else None
+    for recipient in told.recipients:
+        content = message.compose(event, "dry-run", recipient, configured, attachment)
+        mail = message_from_bytes(content, policy=policy.default)
+        body = mail.get_body(("plain",))
+        text = str(body.get_content()).replace("\r\n", "\n") if body else ""
+        print("".join(f"{name}: {value}\n" for name, value in mail.items()), text, sep="\n")
+        for part in mail.iter_attachments():
+            print(f"[{part.get_filename()}, {part.get_content_type()}, {len(part.get_payload(decode=True))} bytes]\n")
+    if attachment and attachment.remark:
+        print(f"NOTE: {attachment.remark}")
+    if not told.recipients:
+        print(f"nobody would be told: {told.reason}")
+    return os.EX_OK

@@ -1,0 +1,74 @@
+"""The mail providers that admins name: how their relays are reached, and what they want of a login and a sender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider."""
+
+    key: str
+    """Its name on the command line."""
+    name: str
+    host: str
+    """As it is written in the ini file; the port and the encryption follow from it."""
+    password: str
+    """Where its app passwords are made; for the admin to read."""
+    sender: str
+    """What it does with a sender that is not the account's own address."""
+
+
+PROVIDERS = (
+    Provider(
+        "gmail",
+        "Gmail, Google Workspace",
+        "ssl://smtp.gmail.com",
+        "an app password of 16 letters: https://myaccount.google.com/apppasswords (two-step verification must be on)",
+        "puts the account's own address in its place, unless it is one of the account's aliases",
+    ),
+    Provider(
+        "yandex",
+        "Yandex, Яндекс",
+        "ssl://smtp.yandex.ru",
+        "an app password for mail: https://id.yandex.ru/security/app-passwords; in the mailbox's settings, mail"
+        " programs, IMAP with app passwords must be allowed",
+        "refuses it (553 5.7.1), unless it is one of the account's aliases",
+    ),
+    Provider(
+        "mail.ru",
+        "Mail.ru",
+        "ssl://smtp.mail.ru",
+        "a password for external applications: https://account.mail.ru/user/2-step-auth/passwords",
+        "refuses it (550 not local sender)",
+    ),
+    Provider(
+        "microsoft365",
+        "Microsoft 365",
+        "tls://smtp.office365.com",
+        "the account's password, as long as the administrator allows authenticated SMTP for the mailbox; from the end"
+        " of December 2026 Microsoft switches it off by default (OAuth 2 is not there yet)",
+        'refuses it without the right "Send As"',
+    ),
+    Provider(
+        "outlook.com",
+        "Outlook.com, Hotmail",
+        "tls://smtp-mail.outlook.com",
+        "Outlook.com takes no passwords any more, only OAuth 2, which is not there yet: use another account",
+        "refuses it",
+    ),
+    Provider(
+        "icloud",
+        "iCloud",
+        "tls://smtp.mail.me.com",
+        "an app-specific password: https://account.apple.com, Sign-In and Security, App-Specific Passwords",
+        "refuses it, unless it is one of the account's own addresses",
+    ),
+)
+
+
+def at(host: str) -> Provider | None:
+    """Return the provider whose relay has this name, as it is written in the ini file or bare."""
+    bare = host.lower().rpartition("://")[2].partition(":")[0]
+    return next((one for one in PROVIDERS if one.host.rpartition("://")[2] == bare), None)

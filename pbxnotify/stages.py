@@ -1,0 +1,103 @@
+"""The way to the relay, stage by stage: what each one found, and at which it stops (``pbxnotify check --connect``)."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pbxnotify import smtp, terminal
+from pbxnotify.attachment import MEGABYTE
+from pbxnotify.conversation import Conversation, printable
+from pbxnotify.errors import RelayError
+from pbxnotify.settings import Settings
+
+SOON = 14
+"""Days before a certificate expires from which on it is worth a word."""
+BASE64 = 4 / 3 * 78 / 76
+"""What an attachment grows by in a mail: three bytes become four, and each 76 of them get a line end."""
+TEXT = 20000
+"""Bytes of a mail besides its attachment."""
+
+
+def walk(configured: Settings, say: Callable[[str, str], None]) -> RelayError | None:
+    """Go to the relay and log in, and say what each stage found; returns why it stopped, None if it did not."""
+    relay = configured.smtp
+    _look_up(relay.host, relay.port, say)
+    try:
+        with terminal.waiting(f"{relay.host}:{relay.port}"), smtp.Relay(relay, passed=_teller(configured, say)):
+            pass
+    except RelayError as error:
+        say(error.stage, f"{terminal.coloured('stops here', 'red')}: {error}")
+        return error
+    return None
+
+
+def _look_up(host: str, port: int, say: Callable[[str, str], None]) -> None:
+    """Say the addresses; a name that has none is told of by the relay itself."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    say("DNS", f"{host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in found))}")
+
+
+def _teller(configured: Settings, say: Callable[[str, str], None]) -> Callable[[str, Conversation], None]:
+    """Return what says in words which stage has been passed."""
+
+    def passed(stage: str, conversation: Conversation) -> None:
+        if stage == "connect":
+            there = conversation.sock.getpeername() if conversation.sock else ("", 0)
+            say("connect", f"to {there[0]} port {there[1]}")
+        elif stage in ("TLS", "STARTTLS"):
+            say(stage, _of_encryption(conversation.sock))
+        elif stage == "EHLO":
+            say("EHLO", f"login offered: {_offered(conversation)}")
+            say("SIZE", _of_size(conversation.esmtp_features, configured.voicemail.max_attachment))
+            if not configured.smtp.login:
+                say("AUTH", "no login in the settings, none tried")
+        elif stage == "AUTH":
+            say("AUTH", f"{configured.smtp.login}: accepted")
+
+    return passed
+
+
+def _of_encryption(sock: Any) -> str:
+    """Return what a TLS connection rests on: version, and the certificate's names, issuer and last day."""
+    certificate: dict[str, Any] | None = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    if not certificate:
+        return f"{sock.version()}, the certificate is not verified: anybody could pose as the relay"
+    names = ", ".join(str(name) for _, name in certificate.get("subjectAltName", ())[:4])
+    last = ssl.cert_time_to_seconds(certificate["notAfter"])
+    days = int((last - time.time()) / 86400)
+    until = f"valid until {time.strftime('%Y-%m-%d', time.gmtime(last))}"
+    if days < SOON:
+        until = terminal.coloured(f"{until}, {days} days from now", "yellow")
+    issuer = _common_name(certificate.get("issuer", ()))
+    return printable(f"{sock.version()}, certificate for {names}, issued by {issuer}") + f", {until}"
+
+
+def _common_name(name: Iterable[Any]) -> str:
+    """Return who is meant by a name in a certificate."""
+    parts = {key: value for relative in name for key, value in relative}
+    return ", ".join(str(parts[key]) for key in ("organizationName", "commonName") if key in parts)
+
+
+def _offered(conversation: Conversation) -> str:
+    return printable(str(conversation.esmtp_features.get("auth", ""))) or "none"
+
+
+def _of_size(features: Mapping[str, str], max_attachment: int) -> str:
+    """Return whether the largest recording that is attached fits into what the relay takes."""
+    largest, needed = features.get("size", ""), int(max_attachment * MEGABYTE * BASE64) + TEXT
+    if not re.fullmatch("[0-9]{1,20}", largest) or not int(largest):
+        return "no limit announced"
+    taken = f"takes mails up to {int(largest) / MEGABYTE:.1f} MB"
+    if int(largest) >= needed:
+        return f"{taken}: a recording of max_attachment = {max_attachment} MB fits in"
+    fits = int((int(largest) - TEXT) / BASE64 / MEGABYTE)
+    what = f"a recording of max_attachment = {max_attachment} MB needs {needed / MEGABYTE:.1f}"
+    return terminal.coloured(f"{taken}; {what}: write max_attachment = {max(fits, 1)}", "yellow")

@@ -1,0 +1,162 @@
+"""``pbxnotify status``: how the mail is doing, on one screen, in JSON, and as an exit status for monitoring."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+
+from pbxnotify import records, rest, settings, terminal
+from pbxnotify.entry import Entry
+from pbxnotify.errors import NewerItem, PbxnotifyError, SettingsError
+from pbxnotify.item import Item
+from pbxnotify.spool import Spool, open_spool
+
+OK, WARNING, CRITICAL, UNKNOWN = range(4)
+"""The exit statuses that monitoring plugins have."""
+WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+COLOURS = ("green", "yellow", "red", "yellow")
+LATE, VERY_LATE = 600.0, 3600.0
+"""Seconds that a mail may wait before it is worth a warning, and before it is serious."""
+RUNNER = 300.0
+"""Seconds after which a queue that nobody has run is one that nobody runs."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the mail is doing; times are seconds since the epoch, 0 for never or none."""
+
+    state: str
+    problems: tuple[str, ...]
+    last_sent: float
+    last_sent_event: str
+    waiting: int
+    failed: int
+    damaged: int
+    oldest: float
+    next_retry: float
+    relay: str
+    relay_rests_until: float
+    relay_reason: str
+    queue_run: float
+    enabled: bool
+    settings: str
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print how the mail is doing; returns 0 when all is well, 1 for a warning, 2 when mail is held up, 3 unknown."""
+    try:
+        spool = open_spool()
+        found = look(spool)
+    except PbxnotifyError as error:
+        print(json.dumps({"state": WORDS[UNKNOWN], "problems": [str(error)]}) if options.json else f"UNKNOWN: {error}")
+        return UNKNOWN
+    level = WORDS.index(found.state)
+    if options.json:
+        print(json.dumps(asdict(found), ensure_ascii=False))
+    else:
+        print(f"{terminal.coloured(WORDS[level], COLOURS[level])}: {'; '.join(found.problems) or 'no mail is held up'}")
+        for name, text in _lines(found):
+            print(f"{name:16} {text}")
+    return level
+
+
+def look(spool: Spool) -> Status:
+    """Return how the mail is doing. Raises SpoolError."""
+    path = settings.location()
+    fingerprint = settings.fingerprint(path)
+    noted = rest.read(spool.directory)
+    rests = noted.holds(fingerprint) and not noted.address
+    waiting = [item for name in spool.identifiers() if (item := _read(spool, name))]
+    sent, event = records.read(spool.directory, records.SENT)
+    due = [max(item.due, noted.until if rests else 0.0) for item in waiting]
+    relay, enabled, mistakes = _of_settings()
+    found = Status(
+        state="",
+        problems=(),
+        last_sent=sent,
+        last_sent_event=event,
+        waiting=len(spool.identifiers()),
+        failed=len(spool.identifiers("failed")),
+        damaged=len(spool.damaged()),
+        oldest=min((item.queued for item in waiting), default=0.0),
+        next_retry=max(min(due), time.time()) if due else 0.0,
+        relay=relay,
+        relay_rests_until=noted.until if rests else 0.0,
+        relay_reason=noted.reason if rests else "",
+        queue_run=records.read(spool.directory, records.RUN)[0],
+        enabled=enabled,
+        settings=mistakes or f"{path}: no mistakes found",
+    )
+    problems = _problems(found, bool(mistakes), CRITICAL if noted.told else WARNING)
+    level = max((level for level, _ in problems), default=OK)
+    texts = tuple(text for one, text in sorted(problems, key=lambda problem: -problem[0]))
+    return Status(**{**asdict(found), "state": WORDS[level], "problems": texts})
+
+
+def _read(spool: Spool, identifier: str) -> Item | None:
+    try:
+        return Entry.read(spool.directory, identifier)
+    except NewerItem:
+        return None
+
+
+def _of_settings() -> tuple[str, bool, str]:
+    """Return the relay, whether mail is switched on, and what is wrong with the ini file."""
+    try:
+        configured = settings.load(settings.location())
+    except SettingsError as error:
+        others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        return "unknown", True, error.problems[0] + others
+    return f"{configured.smtp.host}:{configured.smtp.port}", configured.notifications.enabled, ""
+
+
+def _problems(found: Status, broken: bool, resting: int) -> list[tuple[int, str]]:
+    """Return what is wrong, and how bad each of it is; ``resting`` is how bad it is that the relay takes no mail."""
+    now = time.time()
+    age = now - found.oldest if found.oldest else 0.0
+    return [
+        (level, text)
+        for level, text, holds in (
+            (CRITICAL, "the ini file has mistakes, all mail waits", broken),
+            (CRITICAL, f"mail has been waiting for {duration(age)}", age > VERY_LATE),
+            (WARNING, f"mail has been waiting for {duration(age)}", LATE < age <= VERY_LATE),
+            (resting, f"the relay takes no mail: {found.relay_reason}", bool(found.relay_reason)),
+            (WARNING, f"failed: {found.failed}, see  pbxnotify queue list", found.failed > 0),
+            (WARNING, f"damaged items: {found.damaged}, see  pbxnotify queue list", found.damaged > 0),
+            (WARNING, "nothing runs the queue each minute", now - found.queue_run > RUNNER),
+            (WARNING, "notifications are switched off", not found.enabled),
+        )
+        if holds
+    ]
+
+
+def _lines(found: Status) -> list[tuple[str, str]]:
+    """Return the lines of the screen."""
+    until = found.relay_rests_until
+    state = f"left alone until {moment(until)}: {found.relay_reason}" if until else "may be tried"
+    return [
+        ("last mail sent", f"{moment(found.last_sent)}  {found.last_sent_event}".rstrip()),
+        ("waiting", str(found.waiting)),
+        ("oldest", f"{moment(found.oldest)} ({duration(time.time() - found.oldest)})" if found.oldest else "-"),
+        ("next retry", moment(found.next_retry) if found.next_retry else "-"),
+        ("failed", str(found.failed + found.damaged)),
+        ("relay", f"{found.relay}: {state}"),
+        ("queue run", f"{duration(time.time() - found.queue_run)} ago" if found.queue_run else "never"),
+        ("notifications", "on" if found.enabled else "switched off"),
+        ("settings", found.settings),
+    ]
+
+
+def moment(when: float) -> str:
+    """Return a time for the admin, in the time zone of the shell."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)) if when else "never"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the unit that fits."""
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds / size)} {unit}"
+    return f"{max(int(seconds), 0)} s"

@@ -1,0 +1,148 @@
+"""What ``pbxnotify check`` notes of this machine: what it lacks, or does otherwise, for mails to be sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+
+from pbxnotify import installation, mailbox, status
+from pbxnotify.attachment import NEEDS
+from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError
+from pbxnotify.formats import PLAYS_EVERYWHERE
+from pbxnotify.settings import Settings, Voicemail
+from pbxnotify.spool import Spool
+
+DEFAULT_FORMAT = "wav49|gsm|wav"
+"""What Asterisk records voicemail in unless voicemail.conf says otherwise."""
+SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
+MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s*[^\s,@]+@[^\s,@]+")
+"""A line of voicemail.conf with an e-mail: ``101 => 1234,Ivan,ivan@example.com``."""
+CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
+MOST_NAMED = 5
+"""Mailboxes named in one note."""
+
+
+def notes(configured: Settings, spool: Spool) -> Iterator[str]:
+    """Yield the notes, the most important ones first. As the owner of the spool, who is Asterisk's user."""
+    try:
+        running = installation.answer("core show settings")
+    except AsteriskUnavailable as error:
+        yield f"the running Asterisk was not asked: {error}"
+        running = ""
+    else:
+        yield from _of_directories(running)
+        yield from _of_dialplan()
+    yield from _of_scripts(_directory("AGI Scripts", running) or installation.agi_directory())
+    yield from _of_queue(spool)
+    yield from _of_file(configured)
+    if configured.voicemail.enabled:
+        yield from _of_recordings(configured.voicemail)
+        yield from _of_voicemail_conf()
+    if configured.voicemail.after_mailing == "delete":
+        yield _of_mailbox(configured.voicemail)
+
+
+def _of_dialplan() -> Iterator[str]:
+    """Note whether calls come to us. Raises AsteriskUnavailable."""
+    if "'watch'" not in installation.answer("dialplan show pbxnotify"):
+        yield 'the dialplan does not include ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
+    elif not CALLS_US.search(_calls(installation.answer("dialplan show"))):
+        yield "no extension of the dialplan calls us: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
+
+
+def _calls(dialplan: str) -> str:
+    """Return a dialplan without our own context."""
+    return re.sub(r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)", "", dialplan)
+
+
+def _of_directories(running: str) -> Iterator[str]:
+    for name, ours, variable in (
+        ("Configuration", installation.configuration_directory(), "AST_CONFIG_DIR"),
+        ("Spool", installation.spool_directory(), "AST_SPOOL_DIR"),
+    ):
+        theirs = _directory(name, running)
+        if theirs and os.path.realpath(theirs) != os.path.realpath(ours):
+            where = f"{name.lower()} directory in {theirs}, not {ours}"
+            yield f"the running Asterisk has its {where}: set {variable}={theirs}"
+
+
+def _directory(name: str, running: str) -> str:
+    """Return a directory of the running Asterisk; empty if it does not say."""
+    found = re.search(rf"^\s*{name} directory:\s*(\S.*?)\s*$", running, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _of_scripts(directory: str) -> Iterator[str]:
+    for name in SCRIPTS:
+        path = os.path.join(directory, name)
+        if not os.path.exists(path):
+            yield f"{path} is not there, or not for Asterisk's user: run  make install"
+        elif not os.access(path, os.R_OK | os.X_OK):
+            yield f"Asterisk's user may not execute {path}: chmod 755 {os.path.realpath(path)}"
+        else:
+            yield from _of_interpreter(path)
+
+
+def _of_interpreter(script: str) -> Iterator[str]:
+    with open(script, "rb") as file:
+        words = os.fsdecode(file.readline()).split()
+    if not words or not words[0].startswith("#!/"):
+        yield f"{script} does not begin with #! and an interpreter: run  make install"
+    elif not os.access(words[0][2:], os.X_OK):
+        yield f"Asterisk's user may not execute {words[0][2:]}, which {script} needs: install with another PYTHON"
+
+
+def _of_queue(spool: Spool) -> Iterator[str]:
+    found = status.look(spool)
+    if time.time() - found.queue_run > status.RUNNER:
+        when = f"for {status.duration(time.time() - found.queue_run)}" if found.queue_run else "so far"
+        yield f"nothing has run the queue {when}: systemctl enable --now pbxnotify.timer, or cron each minute"
+    if found.waiting:
+        yield f"mail waits: {found.waiting}, the oldest since {status.moment(found.oldest)}: see  pbxnotify queue list"
+    if found.failed or found.damaged:
+        yield f"mail has failed: {found.failed + found.damaged}: see  pbxnotify queue list"
+    if found.relay_reason:
+        yield f"the relay is left alone until {status.moment(found.relay_rests_until)}: {found.relay_reason}"
+
+
+def _of_file(configured: Settings) -> Iterator[str]:
+    mode = os.stat(configured.path).st_mode
+    if mode & 0o004 and configured.smtp.password:
+        yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
+    if mode & 0o002:
+        yield f"everybody on this machine may write {configured.path}: chmod o-w {configured.path}"
+
+
+def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
+    if not voicemail.attach or voicemail.audio == "as-is":
+        return
+    formats = re.findall(r"\w+", installation.setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
+    if voicemail.audio == "wav" and not set(formats).isdisjoint(PLAYS_EVERYWHERE):
+        return
+    tools = NEEDS[voicemail.audio]
+    if not any(map(shutil.which, tools.split(" or "))):
+        yield f"recordings ({', '.join(formats)}) go as they are: audio = {voicemail.audio} needs {tools}"
+
+
+def _of_voicemail_conf() -> Iterator[str]:
+    lines = installation.lines("voicemail.conf")
+    boxes = [match[1] for match in map(MAILBOX.match, lines) if match]
+    if boxes:
+        others = f" and {len(boxes) - MOST_NAMED} more" if len(boxes) > MOST_NAMED else ""
+        named = f"{', '.join(boxes[:MOST_NAMED])}{others}"
+        yield f"voicemail.conf has an e-mail for {named}: Asterisk sends a mail of its own too, unless you take it out"
+    if any(re.search(r"\bdelete\s*=>?\s*(yes|true|on|1)\b", line, re.IGNORECASE) for line in lines):
+        yield "voicemail.conf says delete = yes: such recordings are gone before they can be attached"
+
+
+def _of_mailbox(voicemail: Voicemail) -> str:
+    kept = "messages are kept in the mailbox, although after_mailing = delete"
+    if not voicemail.attach:
+        return f"{kept}: attach = no, and only what was mailed with its recording is removed"
+    try:
+        return f"after_mailing = delete: messages leave the mailbox {mailbox.way()}"
+    except PbxnotifyError as error:
+        return f"{kept}: {error}"

@@ -1,0 +1,95 @@
+"""The admin at the other end: colours, questions and signs of life, each only where somebody can see them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from pbxnotify.errors import UsageError
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33}
+PATIENCE = 1.0
+"""Seconds of waiting after which something is said."""
+
+
+def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """Return text in a colour, if the stream (stdout) is a terminal that wants any: see https://no-color.org."""
+    shown = stream or sys.stdout
+    if not shown.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return text
+    return f"\033[{COLOURS[colour]}m{text}\033[0m"
+
+
+def is_answered() -> bool:
+    """Return whether there is somebody who can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(question: str, default: str = "", check: Callable[[str], object] = str) -> str:
+    """Return the answer to a question, the default where none is given; asks again while ``check`` raises ValueError.
+
+    A single ``-`` means: empty, whatever the default is. Raises UsageError when no more answers come.
+    """
+    while True:
+        shown = f" [{default}]" if default else ""
+        answer = _line(f"{question}{shown}: ").strip()
+        answer = "" if answer == "-" else answer or default
+        try:
+            check(answer)
+        except ValueError as error:
+            print(coloured(f"  {error}", "red"))
+        else:
+            return answer
+
+
+def ask_secretly(question: str) -> str:
+    """Return an answer that is not shown. Raises UsageError when none comes."""
+    try:
+        return getpass.getpass(f"{question}: ")
+    except EOFError:
+        raise UsageError("no answer came: nothing is changed") from None
+
+
+def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
+    """Return the index of a choice, which is given by its number. Raises UsageError when no answer comes."""
+    for number, choice in enumerate(choices, 1):
+        print(f"  {number}  {choice}")
+    return int(ask(question, str(default + 1) if default >= 0 else "", _number_up_to(len(choices)))) - 1
+
+
+def _number_up_to(highest: int) -> Callable[[str], object]:
+    def check(answer: str) -> None:
+        if not (answer.isascii() and answer.isdigit() and 1 <= int(answer) <= highest):
+            raise ValueError(f"{answer!r} is no number from 1 to {highest}")
+
+    return check
+
+
+def _line(prompt: str) -> str:
+    try:
+        return input(prompt)
+    except EOFError:
+        print()
+        raise UsageError("no answer came: nothing is changed") from None
+    except UnicodeDecodeError:
+        raise UsageError("the answer is no text in this terminal's encoding: nothing is changed") from None
+
+
+@contextmanager
+def waiting(for_what: str) -> Iterator[None]:
+    """Say on a terminal what is waited for, should it take longer than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

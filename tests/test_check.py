@@ -1,0 +1,229 @@
+"""``pbxnotify check``: what it prints, and its exit statuses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from relay import Catcher, Certificates
+
+from pbxnotify.settings import SECTIONS
+from pbxnotify.values import options
+
+
+def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run("check")
+    assert status == os.EX_OK
+    assert "no mistakes found" in said
+    assert f"127.0.0.1:{relay.port}, not encrypted" in said
+    assert "employees        1, with an e-mail: 1" in said
+
+
+def test_check_names_every_mistake(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[smtp]\nhots = x\nport = 99999\npassword = abc#def\n")
+    status, _, said = run("check")
+    assert status == os.EX_CONFIG
+    assert [word in said for word in ("did you mean host", "99999", "cut off at its #")] == [True] * 3
+    assert "abc" not in said
+
+
+def test_check_says_that_all_is_switched_off(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[notifications]\nenabled = no\n")
+    assert "notifications are switched off" in run("check")[1]
+
+
+def test_check_notes_what_was_hardly_meant(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("")
+    assert "NOTE             nobody will be told" in run("check")[1]
+
+
+def test_every_mistake_begins_with_our_name(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[smtp]\nport = a\ntimeout = b\n")
+    assert [line.partition(":")[0] for line in run("check")[2].splitlines()] == ["pbxnotify"] * 2
+
+
+def test_check_says_where_voicemail_goes(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[voicemail]\nemail = voicemail@example.com\n")
+    assert "voicemail        on; common address: voicemail@example.com" in run("check")[1]
+
+
+def test_the_spool_is_said_to_be_unusable_beside_the_rest(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+    (box / "spool").touch()
+    status, said, _ = run("check")
+    assert status == os.EX_IOERR
+    assert "NOTE             the spool cannot be used" in said
+    assert "no mistakes found" in said
+
+
+# Each option with a wrong value: the whole sentence that an admin reads
+
+YES_OR_NO = "'perhaps' is neither yes nor no; write "
+ADDRESSES = "name@example.com, several with commas between; "
+TWO_LINES = "'''a\nb'''"
+SPANS = "the value spans several lines or holds a control character; write "
+COMMA = "the value holds a comma; put it in quotes"
+WRONG = {
+    ("smtp", "host"): (
+        "http://mx",
+        "'http://mx' starts with an unknown protocol; write the mail relay: name, name:port, ssl://name (TLS) or"
+        " tls://name (STARTTLS)",
+    ),
+    ("smtp", "port"): (
+        "70000",
+        "'70000' is no number from 1 to 65535; write a number from 1 to 65535; empty: 465, 587 or 25, as the"
+        " encryption needs",
+    ),
+    ("smtp", "login"): (TWO_LINES, f"{SPANS}the account's name; empty: no login"),
+    ("smtp", "password"): ("abc#def", "the value is cut off at its #; put it in quotes"),
+    ("smtp", "password_command"): (
+        "'cat \"'",
+        "the value is no command line; write a command whose first line of output is the password, instead of password",
+    ),
+    ("smtp", "sender"): (
+        "pbx",
+        "'pbx' is no e-mail address; write name@example.com; empty: the login if it is an address, else asterisk@ this"
+        " host's name",
+    ),
+    ("smtp", "sender_name"): (TWO_LINES, f"{SPANS}the name shown with the sender's address; empty: pbx_name"),
+    ("smtp", "use_tls"): ("perhaps", f"{YES_OR_NO}yes for STARTTLS, which never falls back to plain text, or no"),
+    ("smtp", "verify_certificate"): (
+        "perhaps",
+        f"{YES_OR_NO}yes, or no for a self-signed certificate (ca_file is safer)",
+    ),
+    ("smtp", "ca_file"): (
+        "ca.pem",
+        "'ca.pem' is no file; write the path of a PEM file of certificates to trust; empty: the system's",
+    ),
+    ("smtp", "timeout"): ("0", "'0' is no number from 1 to 600; write seconds without progress, 1 to 600"),
+    ("smtp", "allow_plaintext_login"): (
+        "perhaps",
+        f"{YES_OR_NO}yes to send the login over the network unencrypted, or no",
+    ),
+    ("notifications", "enabled"): ("perhaps", f"{YES_OR_NO}yes, or no to send no mail at all"),
+    ("notifications", "admin_email"): (
+        "admin",
+        f"'admin' is no e-mail address; write {ADDRESSES}gets the alerts",
+    ),
+    ("notifications", "pbx_name"): (TWO_LINES, f"{SPANS}the name of this PBX in mails; empty: the host's name"),
+    ("notifications", "language"): ("de", "'de' is no language of ours; write en or ru"),
+    ("notifications", "timezone"): (
+        "Europe/Mosco",
+        "'Europe/Mosco' is no time zone of this host (did you mean Europe/Moscow?); write a name such as Europe/Moscow;"
+        " empty: the system's time zone",
+    ),
+    ("notifications", "date_format"): ('""', "'' renders nothing; write a date as strftime takes it"),
+    ("notifications", "history_url"): (
+        "pbx/cdr",
+        "'pbx/cdr' is no address of a web page; write https://..., LINKEDID and UNIQUEID in it become the call's;"
+        " empty: there is no call history",
+    ),
+    ("notifications", "show_private_numbers"): (
+        "perhaps",
+        f"{YES_OR_NO}yes to show numbers that callers withhold, or no",
+    ),
+    ("missed_calls", "enabled"): ("perhaps", f"{YES_OR_NO}yes, or no to send no mail about missed calls"),
+    ("missed_calls", "email"): (
+        "a@b@c",
+        f"'a@b@c' is no e-mail address; write {ADDRESSES}gets what fits no employee with an e-mail",
+    ),
+    ("missed_calls", "causes"): (
+        "BUZY",
+        "'BUZY' is no DIALSTATUS of Asterisk (did you mean BUSY?); write words out of NOANSWER, CANCEL, BUSY,"
+        " CHANUNAVAIL, CONGESTION, DONTCALL, TORTURE, INVALIDARGS",
+    ),
+    ("missed_calls", "internal_calls"): ("perhaps", f"{YES_OR_NO}yes, or no to leave out calls between employees"),
+    ("missed_calls", "after_voicemail"): (
+        "perhaps",
+        f"{YES_OR_NO}yes to tell of a missed call although a voicemail was left, or no",
+    ),
+    ("missed_calls", "subject"): (
+        TWO_LINES,
+        f"{SPANS}a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language",
+    ),
+    ("missed_calls", "body"): ("Hello, you", COMMA),
+    ("missed_calls", "footer"): ("Yours, the PBX", COMMA),
+    ("voicemail", "enabled"): ("perhaps", f"{YES_OR_NO}yes, or no to send a mail about the missed call instead"),
+    ("voicemail", "email"): (
+        "office",
+        f"'office' is no e-mail address; write {ADDRESSES}always gets it, whoever missed the call",
+    ),
+    ("voicemail", "attach"): ("perhaps", f"{YES_OR_NO}yes to attach the recording, or no"),
+    ("voicemail", "audio"): (
+        "mp4",
+        "'mp4' is none of as-is, mp3, wav (did you mean mp3?); write as-is, mp3 (small; needs lame or ffmpeg) or wav"
+        " (plays everywhere)",
+    ),
+    ("voicemail", "max_attachment"): (
+        "14MB",
+        "'14MB' is no number from 1 to 100; write a number from 1 to 100: the largest recording that is attached, in"
+        " MB",
+    ),
+    ("voicemail", "after_mailing"): (
+        "remove",
+        "'remove' is none of keep, delete; write keep, or delete to empty the mailbox of what was mailed with its"
+        " recording",
+    ),
+    ("voicemail", "subject"): (
+        TWO_LINES,
+        f"{SPANS}a text with VM_ parameters in it; empty: the text of the recipient's language",
+    ),
+    ("voicemail", "body"): ("Hello, you", COMMA),
+    ("voicemail", "footer"): ("Yours, the PBX", COMMA),
+    ("employees", "name"): (TWO_LINES, f"{SPANS}the name shown in mails"),
+    ("employees", "email"): (
+        "ivan@",
+        "'ivan@' holds no valid domain name; write name@example.com, several with commas between",
+    ),
+    ("employees", "mobile"): (
+        "101",
+        "'101' is no mobile number; write a number with at least 5 digits, several with commas between",
+    ),
+    ("employees", "language"): (
+        "rus",
+        "'rus' is no language of ours; write en or ru; empty: language of [notifications]",
+    ),
+    ("employees", "missed_calls"): (
+        "perhaps",
+        f"{YES_OR_NO}yes, or no to tell this employee of no missed call",
+    ),
+    ("employees", "voicemail"): ("perhaps", f"{YES_OR_NO}yes, or no to send this employee no voicemail"),
+}
+
+
+def test_there_is_a_wrong_value_for_each_option() -> None:
+    assert set(WRONG) == {(section, name) for section, kind in SECTIONS.items() for name in options(kind)}
+
+
+@pytest.mark.parametrize(("section", "name"), sorted(WRONG), ids=str)
+def test_a_wrong_value(run, write_ini: Callable[[str], Path], section: str, name: str) -> None:  # type: ignore[no-untyped-def]
+    value, sentence = WRONG[section, name]
+    header, shown = ("[employees]\n[[101]]", "[employees] [[101]]") if section == "employees" else (f"[{section}]",) * 2
+    path = write_ini(f"{header}\n{name} = {value}\n")
+    line = header.count("\n") + 2
+    assert run("check") == (os.EX_CONFIG, "", f"pbxnotify: {path}:{line}: {shown} {name}: {sentence}\n")
+
+
+# --connect
+
+
+def test_the_way_to_the_relay(run, write_ini, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(tls=certificates.server, login=("me", "s3cret")) as catcher:
+        write_ini(
+            f"[smtp]\nhost = tls://localhost:{catcher.port}\nlogin = me\npassword = s3cret\n"
+            f"ca_file = {certificates.ca_file}\n"
+        )
+        status, said, _ = run("check", "--connect")
+    stages = [line.split()[0] for line in said.splitlines()][-6:]
+    assert (status, stages) == (os.EX_OK, ["DNS", "connect", "STARTTLS", "EHLO", "SIZE", "AUTH"])
+    assert (catcher.mails, "s3cret" in said) == ([], False)
+
+
+def test_a_way_that_ends(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(login=("me", "right")) as catcher:
+        write_ini(f"[smtp]\nhost = 127.0.0.1:{catcher.port}\nlogin = me\npassword = wr0ng\n")
+        status, said, _ = run("check", "--connect")
+    assert status == os.EX_CONFIG
+    assert "AUTH             stops here: 127.0.0.1:" in said.splitlines()[-1]
+    assert "app password" in said

@@ -1,0 +1,139 @@
+"""A new version of the ini file: what changes in its text, and how it gets into its place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbxnotify import installation, revision, settings
+from pbxnotify.errors import SettingsError
+
+HOST, PASSWORD, BODY = ("smtp", "host"), ("smtp", "password"), ("missed_calls", "body")
+
+
+@pytest.mark.parametrize(
+    ("before", "place", "value", "after"),
+    [
+        pytest.param("[smtp]\nhost = a\nport =\n", HOST, "b", "[smtp]\nhost = b\nport =\n", id="in its place"),
+        pytest.param("[smtp]\n  host=a   # mine\n", HOST, "b", "[smtp]\n  host = b  # mine\n", id="comment, blanks"),
+        pytest.param("[smtp]\n# host = x\nhost = a\n", HOST, "b", "[smtp]\n# host = x\nhost = b\n", id="no comment"),
+        pytest.param("[smtp]\nport = 1\n\n[x]\n", HOST, "b", "[smtp]\nport = 1\nhost = b\n\n[x]\n", id="new option"),
+        pytest.param("[smtp]\n", HOST, "b", "[smtp]\nhost = b\n", id="empty section"),
+        pytest.param("[x]\n", HOST, "b", "[x]\n\n[smtp]\n\nhost = b\n", id="new section"),
+        pytest.param("[smtp]\r\nhost = a\r\n", HOST, "b", "[smtp]\r\nhost = b\r\n", id="Windows"),
+        pytest.param("\ufeff# mine\n[smtp]\nhost = a\n", HOST, "b", "\ufeff# mine\n[smtp]\nhost = b\n", id="BOM"),
+        pytest.param(
+            "[missed_calls]\nbody = '''a\nhost = x\n'''\nfooter = f\n",
+            BODY,
+            "b",
+            "[missed_calls]\nbody = b\nfooter = f\n",
+            id="several lines",
+        ),
+        pytest.param("[other]\nhost = a\n[smtp]\n", HOST, "b", "[other]\nhost = a\n[smtp]\nhost = b\n", id="namesake"),
+        pytest.param('[smtp]\nhost = a\n', HOST, "", '[smtp]\nhost = ""\n', id="emptied"),
+    ],
+)  # fmt: skip
+def test_changed(before: str, place: tuple[str, str], value: str, after: str) -> None:
+    assert revision.changed(before, {place: value}) == after
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        pytest.param("smtp.example.com", "smtp.example.com", id="a word"),
+        pytest.param("a@example.com, b@example.com", "a@example.com, b@example.com", id="a list"),
+        pytest.param("two words", '"two words"', id="a blank"),
+        pytest.param("a#b", '"a#b"', id="a hash"),
+        pytest.param('a"b', "'a\"b'", id="a quote"),
+        pytest.param("a\"b'c", "'''a\"b'c'''", id="both quotes"),
+        pytest.param("", '""', id="nothing"),
+    ],
+)
+def test_quoted(value: str, written: str) -> None:
+    assert revision.quoted(value) == written
+
+
+def test_a_value_that_no_quotes_hold() -> None:
+    with pytest.raises(SettingsError, match="both kinds of three quotes"):
+        revision.quoted("'''\"\"\"")
+
+
+@given(password=st.text(st.characters(min_codepoint=32, max_codepoint=1200, blacklist_categories=("Cs", "Cc", "Zl"))))
+def test_any_password_comes_back_as_it_was_written(password: str) -> None:
+    shipped = installation.shipped("pbxnotify.ini").read_text(encoding="utf-8")
+    try:
+        text = revision.changed(shipped, {PASSWORD: password, ("smtp", "login"): "me"})
+    except SettingsError:
+        assert "'''" in password or '"""' in password or password.endswith(("'", '"'))
+        return
+    with TemporaryDirectory() as directory, revision.copy_of(Path(directory, "pbxnotify.ini"), text) as copy:
+        if password:
+            assert settings.load(copy).smtp.password == password
+    assert len(text.splitlines()) == len(shipped.splitlines())
+
+
+def test_it_keeps_owner_mode_and_neighbours(box: Path) -> None:
+    path = box / "pbxnotify.ini"
+    path.write_text("a")
+    path.chmod(0o604)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    revision.put_in_place(path, "b")
+    after = path.stat()
+    assert path.read_text() == "b"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert (after.st_ino != before.st_ino, after.st_mtime_ns > before.st_mtime_ns) == (True, True)
+    assert list(box.glob(".pbxnotify*")) == []
+
+
+def test_a_new_file_is_for_its_group_only(box: Path) -> None:
+    revision.put_in_place(box / "new.ini", "a", os.getegid())
+    assert stat.S_IMODE((box / "new.ini").stat().st_mode) == 0o640
+
+
+def test_a_symbolic_link_stays_one(box: Path) -> None:
+    (box / "kept").mkdir()
+    (box / "kept" / "real.ini").write_text("a")
+    (box / "pbxnotify.ini").symlink_to("kept/real.ini")
+    revision.put_in_place(box / "pbxnotify.ini", "b")
+    assert ((box / "pbxnotify.ini").is_symlink(), (box / "kept" / "real.ini").read_text()) == (True, "b")
+
+
+def test_nothing_is_changed_where_it_cannot_be_put_in_place(box: Path) -> None:
+    (box / "pbxnotify.ini").mkdir()
+    (box / "pbxnotify.ini" / "x").touch()
+    with pytest.raises(SettingsError, match="it is left as it is"):
+        revision.put_in_place(box / "pbxnotify.ini", "b")
+    assert list(box.glob(".pbxnotify*")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(None, "there is no such file;  pbxnotify setup  makes one", id="missing"),
+        pytest.param(b"\xff\xfe", "it is no text in UTF-8", id="no UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read(box: Path, content: bytes | None, why: str) -> None:
+    if content is not None:
+        (box / "pbxnotify.ini").write_bytes(content)
+    with pytest.raises(SettingsError, match=why):
+        revision.read(box / "pbxnotify.ini")
+
+
+def test_a_directory_that_is_not_there(box: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no directory"):
+        revision.refuse_unwritable(box / "missing" / "pbxnotify.ini")
+
+
+def test_values_in(box: Path) -> None:
+    (box / "pbxnotify.ini").write_text("\ufeff[smtp]\nhost = a\n[missed_calls]\nemail = a@x, b@x\n")
+    wanted = {HOST: "a", PASSWORD: "", ("missed_calls", "email"): "a@x, b@x"}
+    assert revision.values_in(box / "pbxnotify.ini", wanted) == wanted

@@ -1,0 +1,242 @@
+"""``pbxnotify setup``: from nothing to a test mail, at a terminal and with options."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from relay import Catcher, Certificates
+from shell import CHECKOUT, Shell
+
+from pbxnotify import installation, settings
+from pbxnotify.spool import Spool
+
+LOGIN = ("office@example.com", 's3cret #1, "two"')
+OTHER = "7"
+"""The choice of another relay than a provider's."""
+
+
+@pytest.fixture
+def ini(box: Path, spool: Spool) -> Path:
+    """Return where the ini file will be."""
+    return box / "pbxnotify.ini"
+
+
+def answers(shell: Shell, catcher: Catcher, password: str = LOGIN[1]) -> None:
+    """Answer all questions for a relay of the house, up to the people."""
+    shell.answer("Number", OTHER)
+    shell.answer("SMTP host / SMTP хост", f"ssl://localhost:{catcher.port}")
+    for label in ("SMTP port", "Use TLS", "Verify server certificate"):
+        shell.answer(label, "")
+    shell.answer("SMTP login", LOGIN[0])
+    shell.answer("SMTP password", password)
+    shell.answer("Sender address", "")
+
+
+def people(shell: Shell, common: str = "") -> None:
+    """Answer the questions about people."""
+    shell.answer("System administrator e-mail", "admin@example.com")
+    shell.answer("E-mail for missed calls", common)
+    for label in ("Single e-mail for voicemail", "language", "Use notifications"):
+        shell.answer(label, "")
+
+
+@pytest.fixture
+def secure(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Catcher:
+    """Return a relay with TLS and login, whose certificate this system trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", certificates.ca_file)
+    return Catcher(tls=certificates.server, implicit=True, login=LOGIN)
+
+
+def test_from_nothing_to_a_test_mail(ini: Path, secure: Catcher, run) -> None:  # type: ignore[no-untyped-def]
+    with secure, Shell("setup") as shell:
+        answers(shell, secure)
+        people(shell, "office@example.com, second@example.com")
+        status, said = shell.end()
+        (mail,) = secure.wait(1)
+        assert run("queue", "run")[0] == 0
+        assert len(secure.mails) == 1
+    assert (status, f"{ini}: written" in said, "the relay said: 250" in said) == (0, True, True)
+    assert (mail.sender, mail.recipients, mail.encrypted) == (LOGIN[0], ("admin@example.com",), True)
+    configured = settings.load(ini)
+    assert (configured.smtp.password, configured.smtp.security) == (LOGIN[1], "tls")
+    assert configured.missed_calls.email == ("office@example.com", "second@example.com")
+    assert LOGIN[1] not in said
+    assert stat.S_IMODE(ini.stat().st_mode) == 0o640
+
+
+def test_all_comments_of_the_file_are_kept(ini: Path, catcher: Catcher, run) -> None:  # type: ignore[no-untyped-def]
+    shipped = installation.shipped("pbxnotify.ini").read_text(encoding="utf-8")
+    run("setup", "--host", f"127.0.0.1:{catcher.port}", "--admin-email", "admin@example.com")
+    comments = [line for line in shipped.splitlines() if line.startswith("#")]
+    assert [line for line in ini.read_text(encoding="utf-8").splitlines() if line.startswith("#")] == comments
+
+
+def test_a_wrong_password_then_the_right_one(ini: Path, secure: Catcher) -> None:
+    with secure, Shell("setup") as shell:
+        answers(shell, secure, "wr0ng")
+        people(shell)
+        shell.wait_for("535")
+        shell.wait_for("app password")
+        shell.answer("a to answer again, q to leave all as it was, w to write it all the same [a]: ", "")
+        assert not ini.exists()
+        shell.answer("Number [7]: ", "")
+        for label in ("SMTP host", "SMTP port", "Use TLS", "Verify server certificate", "SMTP login"):
+            shell.answer(label, "")
+        shell.answer("SMTP password", LOGIN[1])
+        for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
+            shell.answer(label, "")
+        status, said = shell.end()
+    assert (status, len(secure.mails), settings.load(ini).smtp.password) == (0, 1, LOGIN[1])
+    assert ("wr0ng" in said, LOGIN[1] in said) == (False, False)
+
+
+@pytest.mark.parametrize(("answer", "written", "status"), [("q", False, os.EX_USAGE), ("w", True, 0)], ids=["q", "w"])
+def test_a_relay_that_does_not_answer(ini: Path, catcher: Catcher, answer: str, written: bool, status: int) -> None:
+    catcher.stop()
+    with Shell("setup") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", f"127.0.0.1:{catcher.port}")
+        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
+            shell.answer(label, "")
+        people(shell)
+        shell.wait_for("Connection refused")
+        shell.answer("w to write it all the same [a]: ", answer)
+        assert shell.end()[0] == status
+    assert ini.exists() == written
+
+
+def test_a_provider_fills_in_the_relay_and_says_where_the_password_comes_from(ini: Path) -> None:
+    with Shell("setup") as shell:
+        shell.answer("Number: ", "2")
+        shell.wait_for(
+            "Yandex, Яндекс: ssl://smtp.yandex.ru. Password: an app password for mail: https://id.yandex.ru/"
+        )
+        shell.answer("SMTP login", "office")
+        shell.wait_for("is no e-mail address")
+        shell.answer("SMTP login", "office@yandex.ru")
+        shell.wait_for("SMTP password")
+        shell.interrupt()
+        status, said = shell.end()
+    assert (status, "interrupted; the ini file is as it was" in said, ini.exists()) == (130, True, False)
+
+
+def test_what_stands_in_the_file_is_offered(ini: Path, catcher: Catcher) -> None:
+    ini.write_text(
+        f"[smtp]\nhost = 127.0.0.1\nport = {catcher.port}\nsender = pbx@example.com\n"
+        "[notifications]\nadmin_email = admin@example.com\nlanguage = ru\n[missed_calls]\nemail = a@x, b@x\n"
+    )
+    before = settings.load(ini)
+    with Shell("setup") as shell:
+        shell.answer("Number [7]: ", "")
+        for default in ("127.0.0.1", str(catcher.port)):
+            shell.answer(f"[{default}]: ", "")
+        for label in ("Use TLS", "Verify", "SMTP login"):
+            shell.answer(label, "")
+        for default in ("pbx@example.com", "admin@example.com", "a@x, b@x"):
+            shell.answer(f"[{default}]: ", "")
+        shell.answer("Single e-mail for voicemail", "")
+        shell.answer("[ru]: ", "")
+        shell.answer("Use notifications", "")
+        assert shell.end()[0] == 0
+    assert settings.load(ini) == before
+    assert catcher.mails[0].recipients == ("admin@example.com",)
+
+
+def test_russian_is_offered_where_the_terminal_speaks_it(ini: Path) -> None:
+    with Shell("setup", LANG="ru_RU.UTF-8") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", "mx.example.com")
+        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender", "administrator", "missed", "voicemail"):
+            shell.answer(label, "")
+        shell.wait_for("[ru]: ")
+
+
+def test_a_file_with_mistakes_is_said(ini: Path) -> None:
+    ini.write_text("[smtp]\nhots = mx\n")
+    with Shell("setup") as shell:
+        shell.wait_for("did you mean host?")
+        shell.wait_for("its values are not offered")
+
+
+# With options
+
+
+def run_with_input(*arguments: str, typed: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a pipe."""
+    command = [sys.executable, "-m", "pbxnotify.cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+
+
+def options(catcher: Catcher) -> tuple[str, ...]:
+    return (
+        *("setup", "--host", f"ssl://localhost:{catcher.port}", "--login", LOGIN[0]),
+        *("--admin-email", "admin@example.com", "--missed-calls-email", "a@example.com, b@example.com"),
+    )
+
+
+def test_the_password_comes_from_standard_input(ini: Path, secure: Catcher) -> None:
+    with secure:
+        done = run_with_input(*options(secure), "--password-stdin", typed=f"{LOGIN[1]}\n")
+    configured = settings.load(ini)
+    assert (done.returncode, len(secure.mails), configured.smtp.password) == (0, 1, LOGIN[1])
+    assert configured.missed_calls.email == ("a@example.com", "b@example.com")
+    assert LOGIN[1] not in done.stdout + done.stderr
+
+
+def test_the_password_comes_from_a_command(ini: Path, secure: Catcher, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(LOGIN[1])
+    with secure:
+        done = run_with_input(*options(secure), "--password-command", f"cat {tmp_path}/password", typed="")
+    assert (done.returncode, len(secure.mails)) == (0, 1)
+    assert settings.load(ini).smtp.password == ""
+
+
+def test_an_option_for_the_password_does_not_exist(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("setup", "--password", "x")
+    assert (status, "usage: pbxnotify" in said) == (os.EX_USAGE, True)
+
+
+def test_nothing_is_written_when_the_relay_says_no(ini: Path, secure: Catcher) -> None:
+    with secure:
+        done = run_with_input(*options(secure), "--password-stdin", typed="wr0ng\n")
+    assert (done.returncode, ini.exists(), "535" in done.stderr) == (os.EX_CONFIG, False, True)
+    assert "wr0ng" not in done.stdout + done.stderr
+
+
+def test_without_a_test(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run("setup", "--host", "mx.example.com", "--no-test")
+    assert (status, f"{ini}: written" in said, settings.load(ini).smtp.host) == (0, True, "mx.example.com")
+
+
+def test_options_change_what_they_name_and_nothing_else(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+    ini.write_text("[smtp]\nhost = mx.example.com  # mine\n[employees]\n[[101]]\nname = Анна\n", encoding="utf-8")
+    run("setup", "--sender", "pbx@example.com", "--no-test")
+    assert ini.read_text(encoding="utf-8") == (
+        "[smtp]\nhost = mx.example.com  # mine\nsender = pbx@example.com\n[employees]\n[[101]]\nname = Анна\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        pytest.param(("--port", "x"), os.EX_CONFIG, "[smtp] port: 'x' is no number from 1 to 65535", id="wrong value"),
+        pytest.param(("--login", "me"), os.EX_CONFIG, "login: there is no password", id="no password"),
+        pytest.param(("--provider", "gmial"), os.EX_USAGE, "invalid choice: 'gmial'", id="no provider"),
+        pytest.param(("--password-stdin",), os.EX_USAGE, "no password came from standard input", id="empty password"),
+        pytest.param((), os.EX_USAGE, "nobody can be asked here; give options", id="no options"),
+    ],
+)
+def test_options_that_do_not_do(ini: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    done = run_with_input("setup", *arguments, typed="")
+    assert (done.returncode, words in done.stderr, ini.exists()) == (status, True, False)
+
+
+def test_a_directory_that_is_not_there(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("--config", str(box / "missing" / "x.ini"), "setup", "--host", "mx", "--no-test")
+    assert (status, "there is no directory" in said) == (os.EX_CONFIG, True)
