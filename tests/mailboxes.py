@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import struct
 import subprocess
 import wave
 from pathlib import Path
+
+from skipping import unavailable
 
 INFORMATION = """\
 ;
@@ -38,11 +39,7 @@ def require(tool: str) -> str:
     """Return where a tool is; skip the running test without it, and fail it where nothing may be skipped."""
     found = shutil.which(tool)
     if not found:
-        import pytest  # the demonstration runs without it
-
-        if os.environ.get("PBXNOTIFY_REQUIRE_ASTERISK") == "1":
-            pytest.fail(f"required, but not installed: {tool}", pytrace=False)
-        pytest.skip(f"{tool} is not installed")
+        unavailable(f"{tool} is not installed")
     return found
 
 
