@@ -479,6 +479,8 @@ class Certificates:
     ca_file: str = field(init=False)
     unknown_ca_file: str = field(init=False)
     server: ssl.SSLContext = field(init=False)
+    server_file: str = field(init=False)
+    """What ``server`` has, as a file: the key, then the certificate."""
     expired: ssl.SSLContext = field(init=False)
     elsewhere: ssl.SSLContext = field(init=False)
     """For another name."""
@@ -495,7 +497,9 @@ class Certificates:
         self.server, self.expired, self.elsewhere, self.self_signed = (
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(4)
         )
-        authority.issue_cert("localhost", "127.0.0.1").configure_cert(self.server)
+        issued, self.server_file = authority.issue_cert("localhost", "127.0.0.1"), str(self.directory / "server.pem")
+        issued.configure_cert(self.server)
+        issued.private_key_and_cert_chain_pem.write_to_path(self.server_file)
         authority.issue_cert("localhost", "127.0.0.1", not_before=past, not_after=past).configure_cert(self.expired)
         authority.issue_cert("elsewhere.test").configure_cert(self.elsewhere)
         with unknown.private_key_pem.tempfile() as key:
