@@ -33,7 +33,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2
 	"$(BIN)/python" -m pytest $(TESTS)
 
 lint: $(VENV)/tools
