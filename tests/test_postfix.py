@@ -1,0 +1,152 @@
+"""Mails through a real Postfix, as a provider runs it: TLS, a login, an address that one may send from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from postfix import Postfix, PostfixError, require
+from relay import Catcher, Certificates
+
+LOGIN = ("pbx@office.test", "s3cret-w0rd")
+UNTRUSTED = "localhost:{port} has a certificate that is signed by an authority unknown here"
+SECURITY = [pytest.param("ssl", id="TLS at once"), pytest.param("tls", id="STARTTLS")]
+
+Run = Callable[..., tuple[int, str, str]]
+Configure = Callable[..., int]
+
+
+@pytest.fixture
+def start(catcher: Catcher, certificates: Certificates) -> Callable[..., Postfix]:
+    """Prepare a Postfix in front of the catcher."""
+    require()
+
+    def start(**options: object) -> Postfix:
+        return Postfix(catcher.port, LOGIN, certificates.server_file, **options)  # type: ignore[arg-type]
+
+    return start
+
+
+@pytest.fixture
+def postfix(start: Callable[..., Postfix]) -> Iterator[Postfix]:
+    """Return a Postfix for an office of one employee, Ivan, where the PBX may send as itself."""
+    with start(sender="pbx@office.test", recipients=["ivan@office.test"]) as postfix:
+        yield postfix
+
+
+@pytest.fixture
+def configure(write_ini: Callable[[str], Path], certificates: Certificates) -> Configure:
+    """Write an ini file for a Postfix, with settings of its own; returns the port in it."""
+
+    def configure(postfix: Postfix, security: str = "ssl", **settings: str) -> int:
+        port = postfix.tls_port if security == "ssl" else postfix.starttls_port
+        login, password = LOGIN
+        smtp = {
+            "host": f"{security}://localhost:{port}",
+            "sender": login,
+            "login": login,
+            "password": password,
+            "ca_file": certificates.ca_file,
+            **settings,
+        }
+        write_ini("[smtp]\n" + "".join(f"{name} = {value}\n" for name, value in smtp.items() if value))
+        return port
+
+    return configure
+
+
+@pytest.mark.parametrize("security", SECURITY)
+def test_a_mail_arrives(run: Run, configure: Configure, postfix: Postfix, catcher: Catcher, security: str) -> None:
+    configure(postfix, security)
+    status, said, _ = run("test", "ivan@office.test")
+    assert (status, "the relay said: 250 2.0.0 Ok: queued as" in said) == (os.EX_OK, True)
+    (mail,) = catcher.wait(1)
+    assert (mail.sender, mail.recipients) == ("pbx@office.test", ("ivan@office.test",))
+    assert "with ESMTPSA" in mail.message["Received"]  # S: over TLS, A: logged in
+
+
+@pytest.mark.parametrize("security", SECURITY)
+def test_a_wrong_password(run: Run, configure: Configure, postfix: Postfix, security: str) -> None:
+    configure(postfix, security, password="wr0ng-w0rd")  # noqa: S106
+    status, said, error = run("test", "-v", "ivan@office.test")
+    assert status == os.EX_CONFIG
+    assert ["535 5.7.8" in error, "app password" in error] == [True] * 2
+    assert "wr0ng" not in said + error
+
+
+@pytest.mark.parametrize("security", SECURITY)
+def test_an_untrusted_certificate(run: Run, configure: Configure, postfix: Postfix, security: str) -> None:
+    port = configure(postfix, security, ca_file="")
+    status, _, error = run("test", "ivan@office.test")
+    assert (status, UNTRUSTED.format(port=port) in error) == (os.EX_TEMPFAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        pytest.param({}, "offers no login that can be used, but none at all (it may want use_tls = yes", id="a login"),
+        pytest.param({"login": "", "password": ""}, "530 5.7.0 Must issue a STARTTLS command first", id="a mail"),
+    ],
+)
+def test_nothing_goes_in_the_clear(
+    run: Run, configure: Configure, postfix: Postfix, account: dict[str, str], told: str
+) -> None:
+    configure(postfix, host=f"localhost:{postfix.starttls_port}", **account)
+    status, _, error = run("test", "ivan@office.test")
+    assert (status, told in error) == (os.EX_CONFIG, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "recipient", "answer"),
+    [
+        pytest.param({"sender": "boss@office.test"}, "ivan@office.test", "553 5.7.1 <boss@", id="not its own sender"),
+        pytest.param({}, "nobody@office.test", "550 5.1.1 <nobody@", id="an unknown recipient"),
+        pytest.param({"login": "", "password": ""}, "ivan@office.test", "554 5.7.1 <ivan@", id="no login"),
+    ],
+)
+def test_what_is_refused(
+    run: Run, configure: Configure, postfix: Postfix, settings: dict[str, str], recipient: str, answer: str
+) -> None:
+    configure(postfix, **settings)
+    status, _, error = run("test", recipient)
+    assert (status, f"answered RCPT TO:<{recipient}> with {answer}" in error) == (os.EX_UNAVAILABLE, True)
+
+
+def test_a_mail_larger_than_it_takes(run: Run, configure: Configure, start: Callable[..., Postfix]) -> None:
+    with start(message_size_limit=200) as postfix:
+        configure(postfix)
+        status, _, error = run("test", "ivan@office.test")
+    assert (status, "takes 200 bytes at most" in error) == (os.EX_UNAVAILABLE, True)
+
+
+# ---- the Postfix itself
+
+
+def working_in(directory: Path) -> set[str]:
+    """Return the processes that have their working directory there, as all of Postfix's have."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found |= {link.parent.name} if os.readlink(link).startswith(str(directory)) else set()
+    return found
+
+
+def test_two_at_once(start: Callable[..., Postfix]) -> None:
+    with start() as one, start() as other:
+        assert len({one.starttls_port, one.tls_port, other.starttls_port, other.tls_port}) == 4
+
+
+def test_nothing_is_left(start: Callable[..., Postfix]) -> None:
+    with start() as postfix:
+        assert len(working_in(postfix.directory)) > 2  # its master, and a daemon for each port
+    assert working_in(postfix.directory) == set()
+    assert not postfix.directory.exists()
+
+
+def test_a_failing_start_tells_the_log(certificates: Certificates) -> None:
+    require()
+    with pytest.raises(PostfixError, match="error opening chain file: /nowhere"), Postfix(1, LOGIN, "/nowhere"):
+        pass
