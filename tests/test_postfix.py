@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 from postfix import Postfix, PostfixError, require
 from relay import Catcher, Certificates
+from shell import Shell
+
+from pbxnotify.providers import PROVIDERS
+from pbxnotify.spool import Spool
 
 LOGIN = ("pbx@office.test", "s3cret-w0rd")
+OTHER_RELAY = str(len(PROVIDERS) + 1)
+"""The choice of a relay that is no provider's."""
 UNTRUSTED = "localhost:{port} has a certificate that is signed by an authority unknown here"
 SECURITY = [pytest.param("ssl", id="TLS at once"), pytest.param("tls", id="STARTTLS")]
 
@@ -100,19 +106,88 @@ def test_nothing_goes_in_the_clear(
 
 
 @pytest.mark.parametrize(
-    ("settings", "recipient", "answer"),
+    ("settings", "recipient", "answer", "hint"),
     [
-        pytest.param({"sender": "boss@office.test"}, "ivan@office.test", "553 5.7.1 <boss@", id="not its own sender"),
-        pytest.param({}, "nobody@office.test", "550 5.1.1 <nobody@", id="an unknown recipient"),
-        pytest.param({"login": "", "password": ""}, "ivan@office.test", "554 5.7.1 <ivan@", id="no login"),
+        pytest.param(
+            {"sender": "boss@office.test"},
+            "ivan@office.test",
+            "553 5.7.1 <boss@",
+            "(sender must be an address that the login may send from)",
+            id="not its own sender",
+        ),
+        pytest.param({}, "nobody@office.test", "550 5.1.1 <nobody@", "recipient table\n", id="an unknown recipient"),
+        pytest.param(
+            {"login": "", "password": ""},
+            "ivan@office.test",
+            "554 5.7.1 <ivan@",
+            "(it may want login and password before it takes mail for others)",
+            id="no login",
+        ),
     ],
 )
 def test_what_is_refused(
-    run: Run, configure: Configure, postfix: Postfix, settings: dict[str, str], recipient: str, answer: str
+    run: Run, configure: Configure, postfix: Postfix, settings: dict[str, str], recipient: str, answer: str, hint: str
 ) -> None:
     configure(postfix, **settings)
     status, _, error = run("test", recipient)
     assert (status, f"answered RCPT TO:<{recipient}> with {answer}" in error) == (os.EX_UNAVAILABLE, True)
+    assert hint in error
+
+
+# From nothing to a test mail, and what follows
+
+
+@pytest.mark.parametrize("security", SECURITY)
+def test_setup_at_a_terminal(
+    postfix: Postfix, catcher: Catcher, box: Path, certificates: Certificates, security: str
+) -> None:
+    port = postfix.tls_port if security == "ssl" else postfix.starttls_port
+    with Shell("setup", SSL_CERT_FILE=certificates.ca_file) as shell:
+        shell.answer("Number", OTHER_RELAY)
+        shell.answer("SMTP host", f"{security}://localhost:{port}")
+        for label in ("SMTP port", "Use TLS", "Verify"):
+            shell.answer(label, "")
+        shell.answer("SMTP login", LOGIN[0])
+        shell.answer("SMTP password", "wr0ng-w0rd")
+        shell.answer("Sender", "")
+        shell.answer("administrator", "ivan@office.test")
+        for label in ("missed calls", "voicemail", "language", "Use notifications"):
+            shell.answer(label, "")
+        shell.wait_for("535 5.7.8")
+        shell.answer("w to write it all the same [a]: ", "a")
+        for label in ("Number", "SMTP host", "SMTP port", "Use TLS", "Verify", "SMTP login"):
+            shell.answer(label, "")
+        shell.answer("SMTP password", LOGIN[1])
+        for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
+            shell.answer(label, "")
+        status, said = shell.end()
+    (mail,) = catcher.wait(1)
+    assert (status, f"{box}/pbxnotify.ini: written" in said) == (0, True)
+    assert (mail.sender, mail.recipients) == (LOGIN[0], ("ivan@office.test",))
+    assert (LOGIN[1] in said, "wr0ng-w0rd" in said) == (False, False)
+
+
+def test_edit_at_a_terminal(configure: Configure, postfix: Postfix, catcher: Catcher, spool: Spool) -> None:
+    configure(postfix)
+    change = "sed -i '$a [notifications]\\nadmin_email = ivan@office.test'"
+    with Shell("edit", EDITOR=change) as shell:
+        status, said = shell.end()
+    assert (status, "ivan@office.test: the relay said: 250 2.0.0 Ok: queued as" in said) == (0, True)
+    assert catcher.wait(1)[0].recipients == ("ivan@office.test",)
+
+
+@pytest.mark.parametrize("security", SECURITY)
+def test_the_way_to_it_stage_by_stage(
+    run: Run, configure: Configure, start: Callable[..., Postfix], security: str
+) -> None:
+    with start(message_size_limit=10240000) as postfix:
+        configure(postfix, security)
+        status, said, _ = run("check", "--connect")
+    stages = dict(line.split(None, 1) for line in said.splitlines()[-6:])
+    assert (status, stages["AUTH"]) == (0, f"{LOGIN[0]}: accepted")
+    assert "certificate for localhost" in stages["TLS" if security == "ssl" else "STARTTLS"]
+    assert "takes mails up to 9.8 MB" in stages["SIZE"]
+    assert "write max_attachment = 7" in stages["SIZE"]
 
 
 def test_a_mail_larger_than_it_takes(run: Run, configure: Configure, start: Callable[..., Postfix]) -> None:

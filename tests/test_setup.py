@@ -13,10 +13,11 @@ from relay import Catcher, Certificates
 from shell import CHECKOUT, Shell
 
 from pbxnotify import installation, settings
+from pbxnotify.providers import PROVIDERS
 from pbxnotify.spool import Spool
 
 LOGIN = ("office@example.com", 's3cret #1, "two"')
-OTHER = "7"
+OTHER = str(len(PROVIDERS) + 1)
 """The choice of another relay than a provider's."""
 
 
