@@ -24,7 +24,9 @@ def check(options: argparse.Namespace) -> int:
     for note in checkup.of_settings(configured):
         _note(note)
     if spool:
-        for note in surroundings.notes(configured, spool):
+        with terminal.waiting("Asterisk"):
+            found = list(surroundings.notes(configured, spool))
+        for note in found:
             _note(note)
     if options.connect:
         stopped = stages.walk(configured, lambda stage, found: print(f"{stage:16} {found}", flush=True))

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from pbxnotify import changes, notify, records, rest, settings
+from pbxnotify import changes, notify, records, rest, settings, terminal
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, UsageError
 from pbxnotify.spool import Spool, open_spool
@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
             return os.EX_TEMPFAIL
         spool.sweep()
         changes.notice(spool)
-        states = notify.run_queue(spool, everything=options.all)
+        with terminal.waiting("the relay"):
+            states = notify.run_queue(spool, everything=options.all)
     records.write(spool.directory, records.RUN)
     if states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))

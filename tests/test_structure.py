@@ -76,7 +76,7 @@ MAY_IMPORT = {
     "revision": {"errors", "inifile"},
     "trial": {"events", "message", "recipients", "settings", "smtp", "templates", "terminal"},
     "changes": {"errors", "log", "records", "settings", "spool", "trial"},
-    "queue": {"changes", "entry", "errors", "notify", "records", "rest", "settings", "spool"},
+    "queue": {"changes", "entry", "errors", "notify", "records", "rest", "settings", "spool", "terminal"},
     "status": {"entry", "errors", "item", "records", "rest", "settings", "spool", "terminal"},
     "checkup": {"providers", "settings", "templates", "values"},
     "surroundings": {"attachment", "errors", "formats", "installation", "mailbox", "settings", "spool", "status"},
