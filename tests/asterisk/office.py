@@ -100,8 +100,9 @@ class Office:
         self.asterisk.wait_until_idle()
         self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
         spool = self.asterisk.spool / "pbxnotify"
-        for path in [*spool.glob("queue/*"), *spool.glob("failed/*"), *spool.glob("done/*"), *spool.glob("relay.json")]:
-            path.unlink(missing_ok=True)
+        for pattern in ("queue/*", "failed/*", "done/*", "relay.json", "last-*"):
+            for path in spool.glob(pattern):
+                path.unlink(missing_ok=True)
         shutil.rmtree(self.asterisk.spool / "voicemail", ignore_errors=True)
         self.catcher.clear()
         self._log.write_text("")
@@ -181,13 +182,14 @@ class Office:
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.02)
 
-    def pbxnotify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed command as the admin would."""
+    def pbxnotify(self, *arguments: str, **other: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed command as the admin would, with some of the environment changed."""
         environment = {
             "AST_CONFIG_DIR": str(self.asterisk.etc),
             "PBXNOTIFY_LOG": str(self._log),
             "PBXNOTIFY_ASTERISK": str(self.asterisk.directory / "asterisk"),
             "PATH": "/usr/bin:/bin",
+            **other,
         }
         return subprocess.run([self._command, *arguments], env=environment, capture_output=True, text=True, check=False)
 

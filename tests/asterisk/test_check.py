@@ -1,0 +1,116 @@
+"""``pbxnotify check`` and the settings, on a box whose Asterisk runs and where pbxnotify is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from office import Office
+
+VOICEMAIL_CONF = [
+    "voicemail.conf has an e-mail for 101, 102, 104, 105, 107 and 1 more: Asterisk sends a mail of its own too, unless"
+    " you take it out",
+    "voicemail.conf says delete = yes: such recordings are gone before they can be attached",
+]
+"""What is to be noted of the office all the time."""
+
+
+@pytest.fixture
+def running(office: Office) -> Office:
+    """Return an office whose queue is run."""
+    office.pbxnotify("queue", "run")
+    return office
+
+
+def noted(office: Office, **environment: str) -> list[str]:
+    """Return the notes on this machine."""
+    done = office.pbxnotify("check", **environment)
+    assert done.returncode == 0, done.stderr
+    notes = [line.partition(" ")[2].strip() for line in done.stdout.splitlines() if line.startswith("NOTE")]
+    for note in VOICEMAIL_CONF:
+        notes.remove(note)
+    return notes
+
+
+def test_a_box_where_all_is_as_it_should_be(running: Office) -> None:
+    assert noted(running) == []
+
+
+@pytest.fixture
+def without_our_context(running: Office) -> Iterator[Office]:
+    """Return an office whose dialplan does not include ours just now."""
+    running.asterisk.command("dialplan remove context pbxnotify")
+    yield running
+    running.asterisk.command("dialplan reload")
+
+
+def test_a_dialplan_that_does_not_include_ours(without_our_context: Office) -> None:
+    (note,) = noted(without_our_context)
+    assert note.startswith("the dialplan does not include ours")
+
+
+def test_another_configuration_than_the_running_asterisk_has(running: Office, tmp_path: Path) -> None:
+    shutil.copy(running.asterisk.etc / "pbxnotify.ini", tmp_path)
+    shutil.copy(running.asterisk.etc / "voicemail.conf", tmp_path)
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "asterisk.conf").write_text(f"[directories]\nastspooldir => {tmp_path}/spool\n")
+    configuration, spool, queue = noted(running, AST_CONFIG_DIR=str(tmp_path))
+    assert f"has its configuration directory in {running.asterisk.etc}, not {tmp_path}" in configuration
+    assert f"has its spool directory in {running.asterisk.spool}, not {tmp_path}/spool" in spool
+    assert queue.startswith("nothing has run the queue so far")
+
+
+def test_a_script_that_asterisk_cannot_find(running: Office) -> None:
+    script = running.asterisk.agi_bin / "pbxnotify-voicemail.agi"
+    away = script.with_name("away")
+    script.rename(away)
+    try:
+        (note,) = noted(running)
+    finally:
+        away.rename(script)
+    assert note.startswith(f"{script} is not there")
+
+
+def test_the_way_to_the_relay(running: Office) -> None:
+    done = running.pbxnotify("check", "--connect")
+    assert done.returncode == 0
+    assert f"connect          to 127.0.0.1 port {running.catcher.port}" in done.stdout
+    assert running.catcher.mails == []
+
+
+def test_a_change_saved_with_any_editor_is_tested_by_the_run_of_the_queue(running: Office) -> None:
+    ini = running.asterisk.etc / "pbxnotify.ini"
+    running.write_ini(ini.read_text(encoding="utf-8").replace("pbx@example.com", "new@example.com"))
+    for _ in range(2):
+        running.pbxnotify("queue", "run")
+    (mail,) = running.catcher.wait(1)
+    assert (mail.sender, mail.recipients) == ("new@example.com", ("admin@example.com",))
+
+
+def test_a_box_from_nothing_to_a_call_that_is_told(running: Office) -> None:
+    ini = running.asterisk.etc / "pbxnotify.ini"
+    ini.unlink()
+    relay = f"localhost:{running.catcher.port}"
+    options = (
+        "--sender",
+        "pbx@example.com",
+        "--admin-email",
+        "admin@example.com",
+        "--missed-calls-email",
+        "all@example.com",
+    )
+    done = running.pbxnotify("setup", "--host", relay, *options)
+    assert (done.returncode, ini.stat().st_mode & 0o777) == (os.EX_OK, 0o640), done.stderr
+    assert running.catcher.wait(1)[0].recipients == ("admin@example.com",)
+    running.catcher.clear()
+    running.call("ring-103", "uac_cancel", duration_ms=100)
+    running.catcher.wait(1)
+    assert running.catcher.mails[0].recipients == ("all@example.com",)
+
+
+def test_status_of_a_box_that_is_well(running: Office) -> None:
+    done = running.pbxnotify("status")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "OK: no mail is held up")
