@@ -1,4 +1,4 @@
-"""The Asterisk that is installed here: its directories, and its command line."""
+"""What is installed here: Asterisk's directories and its command line, and the files that come with pbxnotify."""
 
 from __future__ import annotations
 

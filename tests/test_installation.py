@@ -1,4 +1,4 @@
-"""The Asterisk that is installed here, as its configuration and its command line tell."""
+"""What is installed here: Asterisk, as its configuration and its command line tell, and the files that we ship."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from pbxnotify import installation
 from pbxnotify.errors import AsteriskUnavailable
 
+ROOT = Path(__file__).resolve().parent.parent
 ASTERISK_CONF = """\
 [directories](!)
 astspooldir => /template
@@ -49,6 +50,12 @@ def test_no_asterisk_conf(conf: Path, content: bytes | None) -> None:
     if content is not None:
         conf.write_bytes(content)
     assert installation.spool_directory() == "/var/spool/asterisk"
+
+
+@pytest.mark.parametrize("name", ["pbxnotify.ini", "extensions_pbxnotify.conf"])
+def test_what_is_shipped(name: str) -> None:
+    """In the checkout; tests/test_install.py asks what is installed."""
+    assert installation.shipped(name).read_bytes() == (ROOT / "etc" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
