@@ -14,8 +14,17 @@ from pbxnotify.events import Event, clean
 
 
 def open_syslog(*, to_stderr: bool = False) -> None:
-    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well."""
-    syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr else 0, syslog.LOG_MAIL)
+    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well; one of systemd's does not."""
+    syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr and not _stderr_is_the_journal() else 0, syslog.LOG_MAIL)
+
+
+def _stderr_is_the_journal() -> bool:
+    """Return whether stderr ends where syslog does; systemd names what it has connected it to."""
+    try:
+        stderr = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"
 
 
 open_syslog()

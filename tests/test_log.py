@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,18 @@ def test_a_voicemail_for_nobody_names_the_mailbox() -> None:
 def test_a_log_file_that_cannot_be_written_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBXNOTIFY_LOG", str(tmp_path / "missing" / "log"))
     assert log.state("queued", "1", CALL)
+
+
+@pytest.mark.parametrize(("inode", "said"), [(0, False), (1, True)], ids=["the journal", "a file, below a journal"])
+def test_the_journal_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], inode: int, said: bool
+) -> None:
+    """A command of systemd's has the journal behind syslog and behind stderr."""
+    stderr = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino + inode}")
+    log.open_syslog(to_stderr=True)
+    try:
+        log.state("queued", "1", CALL)
+    finally:
+        log.open_syslog()
+    assert ("queued id=1" in capfd.readouterr().err) is said
