@@ -2,23 +2,14 @@
 # make test        everything, on real Asterisk 22 and 16
 # make faults      the tests of faults in their whole length, and what they measured
 # make test-pythons   the tests that need no Asterisk, on every Python there is
-# make install     see README; PREFIX, DESTDIR, PYTHON, ASTETCDIR, ASTAGIDIR
+# make install     with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
+#                  ASTSPOOLDIR (as asterisk.conf says); SCHEDULER (systemd, cron or none), UNITDIR, CRONDIR
 # make uninstall   leaves the settings and the queue
 
 # An interpreter that Asterisk's user may run too: the system's, not one in somebody's home.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
-
-PREFIX ?= /usr/local
-LIBDIR ?= $(PREFIX)/lib/pbxnotify
-# What asterisk.conf says, if there is one; a section marked (!) is a template and says nothing.
-asterisk_conf = $(shell sed -n '/^\[directories\] *$$/,/^\[[a-z]*\]/s/^ *$(1) *=>* *\([^ ;]*\).*/\1/p' \
-	$(ASTETCDIR)/asterisk.conf 2>/dev/null | tail -n 1)
-ASTETCDIR ?= /etc/asterisk
-ASTAGIDIR ?= $(firstword $(call asterisk_conf,astagidir) $(wildcard /usr/share/asterisk/agi-bin) /var/lib/asterisk/agi-bin)
-AGI := pbxnotify-missed.agi pbxnotify-voicemail.agi
-config = $(if $(filter-out /etc/asterisk,$(ASTETCDIR)), --config $(ASTETCDIR)/pbxnotify.ini)
 
 .PHONY: all test faults test-pythons test-python lint demo install uninstall clean
 
@@ -61,36 +52,12 @@ demo: $(VENV)/tools
 	@tests/need-tools sipp
 	@"$(BIN)/python" tests/demo.py
 
-# Package and dependencies in a directory of their own: no venv, no system packages are touched. The AGI scripts run with
-# -E and -S: a third of the start of Python is looking for packages that are not used.
+# What is set on the command line is in the environment too.
 install: $(BIN)/pip
-	umask 022 && "$(BIN)/pip" install --quiet --disable-pip-version-check --no-warn-script-location --upgrade \
-		--target "$(DESTDIR)$(LIBDIR)" .
-	rm -rf "$(DESTDIR)$(LIBDIR)/bin"
-	install -d -m 755 "$(DESTDIR)$(PREFIX)" "$(DESTDIR)$(PREFIX)/lib" "$(DESTDIR)$(LIBDIR)"
-	install -d "$(DESTDIR)$(ASTAGIDIR)" "$(DESTDIR)$(ASTETCDIR)" "$(DESTDIR)$(PREFIX)/bin"
-	for script in $(AGI); do \
-		sed '1s|.*|#!$(PYTHON) -ES|' "agi-bin/$$script" >"$(DESTDIR)$(LIBDIR)/$$script" && \
-		chmod 755 "$(DESTDIR)$(LIBDIR)/$$script" && \
-		ln -sfn "$(LIBDIR)/$$script" "$(DESTDIR)$(ASTAGIDIR)/$$script" || exit 1; \
-	done
-	printf '%s\n' '#!$(PYTHON) -ES' 'import sys' 'sys.path.insert(0, "$(LIBDIR)")' \
-		'from pbxnotify.cli import main' 'sys.exit(main())' >"$(DESTDIR)$(PREFIX)/bin/pbxnotify"
-	chmod 755 "$(DESTDIR)$(PREFIX)/bin/pbxnotify"
-	install -m 644 etc/extensions_pbxnotify.conf "$(DESTDIR)$(ASTETCDIR)/extensions_pbxnotify.conf"
-	group=$$([ "$$(id -u)" = 0 ] && getent group asterisk | cut -d: -f1); \
-	[ -e "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini" ] || \
-		install -m 640 $${group:+-g $$group} etc/pbxnotify.ini "$(DESTDIR)$(ASTETCDIR)/pbxnotify.ini"
-	@echo "Installed. Next:"
-	@echo "  1. $${EDITOR:-editor} $(ASTETCDIR)/pbxnotify.ini"
-	@echo "  2. $(PREFIX)/bin/pbxnotify check$(config) && $(PREFIX)/bin/pbxnotify test$(config) you@example.com"
-	@echo '  3. in extensions.conf: #include "extensions_pbxnotify.conf", and Gosub(pbxnotify,watch,1(101)) before Dial'
+	@PYTHON="$(PYTHON)" PIP="$(BIN)/pip" etc/install
 
 uninstall:
-	rm -rf "$(DESTDIR)$(LIBDIR)"
-	rm -f "$(DESTDIR)$(PREFIX)/bin/pbxnotify" "$(DESTDIR)$(ASTETCDIR)/extensions_pbxnotify.conf" \
-		$(foreach script,$(AGI),"$(DESTDIR)$(ASTAGIDIR)/$(script)")
-	@echo "Settings ($(ASTETCDIR)/pbxnotify.ini) and queue are left."
+	@PYTHON="$(PYTHON)" etc/install --remove
 
 clean:
 	rm -rf "$(VENV)" .venv-* build *.egg-info .*_cache
