@@ -185,7 +185,6 @@ class Office:
     def pbxnotify(self, *arguments: str, **other: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command as the admin would, with some of the environment changed."""
         environment = {
-            "AST_CONFIG_DIR": str(self.asterisk.etc),
             "PBXNOTIFY_LOG": str(self._log),
             "PBXNOTIFY_ASTERISK": str(self.asterisk.directory / "asterisk"),
             "PATH": "/usr/bin:/bin",
@@ -212,5 +211,6 @@ def install(asterisk: Asterisk, directory: Path) -> None:
     command = [
         *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}"),
         *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
+        *(f"ASTSPOOLDIR={asterisk.spool}", "SCHEDULER=none"),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
