@@ -24,7 +24,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc
 	"$(BIN)/python" -m pytest $(TESTS)
 
 lint: $(VENV)/tools
