@@ -339,7 +339,6 @@ def test_the_scripts_run_as_the_user_of_asterisk(office: Installation, catcher: 
 
 
 def test_the_command_finds_settings_and_queue(office: Installation, catcher: Catcher) -> None:
-    (office.etc / "asterisk.conf").write_text(f"[directories]\nastspooldir => {office.spool}\n")
     done = office.run("check")
     assert done.returncode == 0, done.stderr
     assert f"{office.etc}/pbxnotify.ini: no mistakes found" in done.stdout
@@ -348,7 +347,6 @@ def test_the_command_finds_settings_and_queue(office: Installation, catcher: Cat
 
 
 def test_the_cron_line_sends_what_waits(office: Installation, catcher: Catcher) -> None:
-    (office.etc / "asterisk.conf").write_text(f"[directories]\nastspooldir => {office.spool}\n")
     catcher.stop()
     office.call(number="2.1")
     catcher.start()
@@ -359,6 +357,24 @@ def test_the_cron_line_sends_what_waits(office: Installation, catcher: Catcher) 
     done = ran(["/bin/sh", "-c", command], {"PATH": "/usr/bin:/bin"})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert catcher.wait(1)[0].recipients == ("ivan@example.com",)
+
+
+def test_what_is_saved_first_is_tested_whatever_the_editor(tmp_path: Path, catcher: Catcher) -> None:
+    fresh = Installation(tmp_path)
+    fresh.spool.mkdir()
+    assert fresh.make("install", "SCHEDULER=none").returncode == 0
+    ini = fresh.etc / "pbxnotify.ini"
+    text = ini.read_text(encoding="utf-8")
+    for before, after in (
+        ("host = localhost", f"host = 127.0.0.1:{catcher.port}"),
+        ("admin_email =", "admin_email = a@x"),
+    ):
+        text = text.replace(f"\n{before}\n", f"\n{after}\n")
+    ini.write_text(text, encoding="utf-8")
+    for _ in range(2):
+        assert fresh.run("queue", "run").returncode == 0
+    (mail,) = catcher.wait(1)
+    assert mail.recipients == ("a@x",)
 
 
 def test_what_is_shipped_is_in_the_package(installed: Installation) -> None:
