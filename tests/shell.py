@@ -20,7 +20,7 @@ class Shell:
         inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         variables = {**inherited, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "LANG": "C.UTF-8", **environment}
         self._child = pexpect.spawn(
-            program, rest, env=variables, encoding="utf-8", timeout=20, dimensions=(60, 200), cwd="/"
+            program, rest, env=variables, encoding="utf-8", timeout=60, dimensions=(60, 200), cwd="/"
         )
         self._said: list[str] = []
 
