@@ -27,72 +27,68 @@ RUNNER = 300.0
 class Status:
     """How the mail is doing; times are seconds since the epoch, 0 for never or none."""
 
-    state: str
-    problems: tuple[str, ...]
     last_sent: float
     last_sent_event: str
     waiting: int
-    failed: int
-    damaged: int
     oldest: float
     next_retry: float
+    failed: int
+    damaged: int
     relay: str
     relay_rests_until: float
     relay_reason: str
+    needs_mending: bool
+    """The relay takes nothing until the admin changes something."""
     queue_run: float
     enabled: bool
     settings: str
+    broken: bool
+    """The ini file has mistakes."""
 
 
 def status(options: argparse.Namespace) -> int:
     """Print how the mail is doing; returns 0 when all is well, 1 for a warning, 2 when mail is held up, 3 unknown."""
     try:
-        spool = open_spool()
-        found = look(spool)
+        found = look(open_spool())
     except PbxnotifyError as error:
         print(json.dumps({"state": WORDS[UNKNOWN], "problems": [str(error)]}) if options.json else f"UNKNOWN: {error}")
         return UNKNOWN
-    level = WORDS.index(found.state)
+    problems = sorted(_problems(found), key=lambda problem: -problem[0])
+    level, texts = max((level for level, _ in problems), default=OK), [text for _, text in problems]
     if options.json:
-        print(json.dumps(asdict(found), ensure_ascii=False))
-    else:
-        print(f"{terminal.coloured(WORDS[level], COLOURS[level])}: {'; '.join(found.problems) or 'no mail is held up'}")
-        for name, text in _lines(found):
-            print(f"{name:16} {text}")
+        print(json.dumps({"state": WORDS[level], "problems": texts, **asdict(found)}, ensure_ascii=False))
+        return level
+    print(f"{terminal.coloured(WORDS[level], COLOURS[level])}: {'; '.join(texts) or 'no mail is held up'}")
+    for name, text in _lines(found):
+        print(f"{name:16} {text}")
     return level
 
 
 def look(spool: Spool) -> Status:
     """Return how the mail is doing. Raises SpoolError."""
-    path = settings.location()
-    fingerprint = settings.fingerprint(path)
     noted = rest.read(spool.directory)
-    rests = noted.holds(fingerprint) and not noted.address
+    rests = noted.holds(settings.fingerprint(settings.location())) and not noted.address
     waiting = [item for name in spool.identifiers() if (item := _read(spool, name))]
-    sent, event = records.read(spool.directory, records.SENT)
     due = [max(item.due, noted.until if rests else 0.0) for item in waiting]
+    sent, event = records.read(spool.directory, records.SENT)
     relay, enabled, mistakes = _of_settings()
-    found = Status(
-        state="",
-        problems=(),
+    return Status(
         last_sent=sent,
         last_sent_event=event,
         waiting=len(spool.identifiers()),
-        failed=len(spool.identifiers("failed")),
-        damaged=len(spool.damaged()),
         oldest=min((item.queued for item in waiting), default=0.0),
         next_retry=max(min(due), time.time()) if due else 0.0,
+        failed=len(spool.identifiers("failed")),
+        damaged=len(spool.damaged()),
         relay=relay,
         relay_rests_until=noted.until if rests else 0.0,
         relay_reason=noted.reason if rests else "",
+        needs_mending=rests and noted.told,
         queue_run=records.read(spool.directory, records.RUN)[0],
         enabled=enabled,
-        settings=mistakes or f"{path}: no mistakes found",
+        settings=mistakes or f"{settings.location()}: no mistakes found",
+        broken=bool(mistakes),
     )
-    problems = _problems(found, bool(mistakes), CRITICAL if noted.told else WARNING)
-    level = max((level for level, _ in problems), default=OK)
-    texts = tuple(text for one, text in sorted(problems, key=lambda problem: -problem[0]))
-    return Status(**{**asdict(found), "state": WORDS[level], "problems": texts})
 
 
 def _read(spool: Spool, identifier: str) -> Item | None:
@@ -112,17 +108,18 @@ def _of_settings() -> tuple[str, bool, str]:
     return f"{configured.smtp.host}:{configured.smtp.port}", configured.notifications.enabled, ""
 
 
-def _problems(found: Status, broken: bool, resting: int) -> list[tuple[int, str]]:
-    """Return what is wrong, and how bad each of it is; ``resting`` is how bad it is that the relay takes no mail."""
+def _problems(found: Status) -> list[tuple[int, str]]:
+    """Return what is wrong, and how bad each of it is."""
     now = time.time()
     age = now - found.oldest if found.oldest else 0.0
     return [
         (level, text)
         for level, text, holds in (
-            (CRITICAL, "the ini file has mistakes, all mail waits", broken),
+            (CRITICAL, "the ini file has mistakes, all mail waits", found.broken),
             (CRITICAL, f"mail has been waiting for {duration(age)}", age > VERY_LATE),
             (WARNING, f"mail has been waiting for {duration(age)}", LATE < age <= VERY_LATE),
-            (resting, f"the relay takes no mail: {found.relay_reason}", bool(found.relay_reason)),
+            (CRITICAL, f"the relay takes no mail: {found.relay_reason}", found.needs_mending),
+            (WARNING, f"the relay takes no mail: {found.relay_reason}", found.relay_reason and not found.needs_mending),
             (WARNING, f"failed: {found.failed}, see  pbxnotify queue list", found.failed > 0),
             (WARNING, f"damaged items: {found.damaged}, see  pbxnotify queue list", found.damaged > 0),
             (WARNING, "nothing runs the queue each minute", now - found.queue_run > RUNNER),

@@ -359,6 +359,11 @@ def test_the_cron_line_sends_what_waits(office: Installation, catcher: Catcher) 
     assert catcher.wait(1)[0].recipients == ("ivan@example.com",)
 
 
+def test_the_command_finds_the_scripts(office: Installation) -> None:
+    done = office.run("check")
+    assert (done.returncode, "pbxnotify-missed.agi" in done.stdout) == (0, False), done.stdout
+
+
 def test_what_is_saved_first_is_tested_whatever_the_editor(tmp_path: Path, catcher: Catcher) -> None:
     fresh = Installation(tmp_path)
     fresh.spool.mkdir()
