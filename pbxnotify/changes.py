@@ -8,55 +8,92 @@ from __future__ import annotations
 import hashlib
 import os
 import syslog
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
+from pathlib import Path
 
 from pbxnotify import log, records, settings, trial
 from pbxnotify.errors import PbxnotifyError, SettingsError, SpoolError
 from pbxnotify.records import Seen
 from pbxnotify.settings import Settings
-from pbxnotify.spool import Spool, open_spool
-
-
-def mail_settings(configured: Settings) -> tuple[object, ...]:
-    """Return what decides how a test mail leaves, and for whom: a change in it is worth one."""
-    return (*astuple(configured.smtp), configured.notifications.admin_email, configured.notifications.enabled)
+from pbxnotify.spool import Spool, location, open_spool
 
 
 def notice(spool: Spool) -> None:
     """Look whether the ini file was changed: say in the log what is wrong with it, or queue a test mail.
 
-    The first look on a box only notes what is there.
+    The first look on a box only notes what is there. What cannot be noted is not done either: it would be done again
+    each minute.
     """
     path = settings.location()
     fingerprint, seen = settings.fingerprint(path), records.settings(spool.directory)
-    if fingerprint == seen.fingerprint:
+    if fingerprint == seen.fingerprint or _is_being_saved(path):
         return
     try:
         configured = settings.load(path)
     except SettingsError as error:
-        for problem in error.problems:
-            log.write(syslog.LOG_ERR, f"settings: {problem}")
-        records.note_settings(spool.directory, seen._replace(fingerprint=fingerprint))
+        if records.note_settings(spool.directory, seen._replace(fingerprint=fingerprint)):
+            for problem in error.problems:
+                log.write(syslog.LOG_ERR, f"settings: {problem}")
         return
-    salt = seen.salt or os.urandom(16).hex()
-    digest, test = _digest(configured, salt), seen.test
-    if seen.fingerprint:
-        log.write(syslog.LOG_NOTICE, f"settings: {path} was changed: no mistakes found")
-        if digest != seen.digest:
-            test = _queue_test(spool, configured, seen.test)
-    records.note_settings(spool.directory, Seen(fingerprint, digest, salt, test))
+    found = _look(configured, seen)
+    if not records.note_settings(spool.directory, found) or not seen.fingerprint:
+        return
+    log.write(syslog.LOG_NOTICE, f"settings: {path} was changed: no mistakes found")
+    if found.digest != seen.digest:
+        records.note_settings(spool.directory, found._replace(test=_queue_test(spool, configured, seen.test)))
+
+
+def is_news(configured: Settings, before: Settings | None) -> bool:
+    """Return whether these mail settings are others than those last looked at; else than those before. As the owner."""
+    try:
+        seen = records.settings(open_spool().directory)
+    except SpoolError:
+        seen = Seen()
+    if seen.digest:
+        return _look(configured, seen).digest != seen.digest
+    return before is None or _mail_settings(configured) != _mail_settings(before)
 
 
 def note(configured: Settings) -> None:
-    """Note that these settings, just put in place, were checked and tested before the admin's eyes. As the owner."""
-    with suppress(SpoolError):
+    """Note that these settings, which are in place, were checked and tested before the admin's eyes. As the owner."""
+    try:
         spool = open_spool()
-        seen = records.settings(spool.directory)
-        salt = seen.salt or os.urandom(16).hex()
-        digest = _digest(configured, salt)
-        fingerprint = settings.fingerprint(configured.path)
-        records.note_settings(spool.directory, Seen(fingerprint, digest, salt, seen.test))
+    except SpoolError:
+        return
+    records.note_settings(spool.directory, _look(configured, records.settings(spool.directory)))
+
+
+@contextmanager
+def unnoticed() -> Iterator[None]:
+    """Keep the run of the queue from noticing what is going to be changed and tested here."""
+    directory = location()
+    if os.path.isdir(os.path.join(directory, "queue")):
+        with Spool(directory).alone():
+            yield
+    else:
+        yield
+
+
+def _is_being_saved(path: Path) -> bool:
+    """Return whether the file is empty: an editor that writes it over has just begun."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
+
+
+def _mail_settings(configured: Settings) -> tuple[object, ...]:
+    """Return what decides how a test mail leaves, and for whom: a change in it is worth one."""
+    return (*astuple(configured.smtp), configured.notifications.admin_email, configured.notifications.enabled)
+
+
+def _look(configured: Settings, seen: Seen) -> Seen:
+    """Return what there is to remember of settings."""
+    salt = seen.salt or os.urandom(16).hex()
+    digest = hashlib.blake2b(repr(_mail_settings(configured)).encode(), key=salt.encode()[:64]).hexdigest()
+    return Seen(settings.fingerprint(configured.path), digest, salt, seen.test)
 
 
 def _queue_test(spool: Spool, configured: Settings, waiting: str) -> str:
@@ -75,7 +112,3 @@ def _queue_test(spool: Spool, configured: Settings, waiting: str) -> str:
         return ""
     entry.release()
     return entry.item.id
-
-
-def _digest(configured: Settings, salt: str) -> str:
-    return hashlib.blake2b(repr(mail_settings(configured)).encode(), key=salt.encode()[:64]).hexdigest()

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from pbxnotify import checkup, settings, stages, surroundings, terminal, trial
+from pbxnotify.conversation import printable
 from pbxnotify.errors import SpoolError
 from pbxnotify.settings import Settings
 from pbxnotify.spool import Spool, open_spool
@@ -35,7 +36,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _note(text: str, colour: str = "yellow") -> None:
-    print(f"{terminal.coloured('NOTE'.ljust(16), colour)} {text}", flush=True)
+    print(f"{terminal.coloured('NOTE'.ljust(16), colour)} {printable(text)}", flush=True)
 
 
 def _say(configured: Settings, spool: Spool | None) -> None:

@@ -29,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except PbxnotifyError as error:
-        for sentence in str(error).splitlines():
-            print(f"pbxnotify: {terminal.coloured(sentence, 'red', sys.stderr)}", file=sys.stderr)
+        terminal.complain(error)
         return error.exit_status
     except KeyboardInterrupt:
         print(f"\npbxnotify: interrupted; {options.interrupted}", file=sys.stderr)
@@ -63,10 +62,13 @@ def _extensions(text: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose mistakes have the exit status that sysexits has for them."""
+
     def error(self, message: str) -> NoReturn:
         """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
         self.print_usage(sys.stderr)
-        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
+        without_password = re.sub(r"(--pass[a-z-]*[= ])\S+", r"\1***", message)
+        self.exit(os.EX_USAGE, f"{self.prog}: {without_password}\n")
 
 
 Commands = argparse._SubParsersAction
@@ -162,6 +164,7 @@ def _command(
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=f"example:\n  pbxnotify {example}{exits}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
     parser.set_defaults(interrupted="what is in the queue stays there")

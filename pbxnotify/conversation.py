@@ -15,7 +15,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -45,14 +45,15 @@ class Conversation(smtplib.SMTP):
         self.command_encoding = "utf-8"
         self.seconds_left = float(timeout)
         self.is_local = False
+        self.peer = ""
+        """Whom we are connected to, for the admin: ``192.0.2.1 port 587``."""
         self._transcript = transcript
         self._received = b""
         self._hidden: list[str] = []
 
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
-        os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
-        addresses = self._limited(self.timeout, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+        addresses = self._limited(self.timeout, look_up, host, port)
         while not self.sock:
             family, kind, protocol, _, address = addresses.pop(0)
             try:
@@ -68,7 +69,8 @@ class Conversation(smtplib.SMTP):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: who reads the greeting will hear of it
-            there = sock.getpeername()[0].partition("%")[0]
+            there, port, *_ = sock.getpeername()
+            self.peer, there = f"{there} port {port}", there.partition("%")[0]
         self.is_local = there == here or there.startswith("127.")
         # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
         # domain is often the relay's own, and many relays turn away a stranger who greets with that.
@@ -170,6 +172,12 @@ class Conversation(smtplib.SMTP):
             return operation(*arguments)
         finally:
             self.seconds_left -= time.monotonic() - began
+
+
+def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Return the addresses of a relay, as ``getaddrinfo`` does. Raises OSError."""
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
+    return list(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
 
 
 def printable(text: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-from pbxnotify import changes, checkup, revision, settings, terminal, trial
+from pbxnotify import changes, checkup, revision, settings, surroundings, terminal, trial
 from pbxnotify.errors import SettingsError, UsageError
 from pbxnotify.settings import Settings
 
@@ -25,48 +24,69 @@ def edit(options: argparse.Namespace) -> int:
     """Edit the ini file: a copy first, which takes its place when it can be used; then a test mail."""
     path = settings.location()
     revision.refuse_unwritable(path)
-    text = revision.read(path)
-    with _alone(path), revision.copy_of(path, text) as copy:
-        configured = _edited(path, copy)
-        written = revision.read(copy) if configured else text
-        if configured is None or written == text:
-            print(f"{path}: nothing is changed")
-            return os.EX_OK if configured else os.EX_CONFIG
-        before = _mail_settings(path)
-        if revision.read(path) != text:
-            raise SettingsError(f"{path}: somebody else has changed it meanwhile: nothing is changed, edit it again")
+    with revision.alone(path), terminal.hangup_interrupts(), ExitStack() as stack:
+        text, before = revision.read(path), _usable(path)
+        with revision.Copy(path, text) as copy:
+            configured = _edited(path, copy)
+            written = copy.content().decode() if configured else text
+            if configured is None or written == text:
+                print(f"{path}: nothing is changed")
+                return os.EX_OK if configured else os.EX_CONFIG
+            stack.enter_context(changes.unnoticed())
+            _put_in_place(path, text, written, copy)
+        options.interrupted = f"{path} is changed already"
+        print(f"{path}: changed")
+        return _follow(configured, before)
+
+
+def _put_in_place(path: Path, before: str, written: str, copy: revision.Copy) -> None:
+    """Put what was written in place. Raises SettingsError, and keeps it, where that cannot be."""
+    try:
+        if revision.read(path) != before:
+            raise SettingsError(f"{path}: somebody else has changed it meanwhile: nothing is changed")
         revision.put_in_place(path, written)
-    print(f"{path}: changed")
-    for note in checkup.of_settings(configured):
+    except SettingsError as error:
+        raise SettingsError(*error.problems, copy.keep()) from None
+
+
+def _follow(configured: Settings, before: Settings | None) -> int:
+    """Do what follows from a change: notes, and a test mail if the mail settings changed. Raises RelayError."""
+    for note in (*checkup.of_settings(configured), *surroundings.of_file(configured)):
         print(f"{terminal.coloured('NOTE', 'yellow')}  {note}")
-    changes.note(configured)
-    if before != changes.mail_settings(configured):
-        _test(configured)
+    is_news = changes.is_news(configured, before)
+    if is_news and not configured.notifications.enabled:
+        print("no test mail: notifications are switched off")
+    elif is_news and not configured.notifications.admin_email:
+        print("no test mail: [notifications] admin_email is empty; try  pbxnotify test you@example.com")
+    elif is_news:
+        trial.send(configured, configured.notifications.admin_email)
+    changes.note(configured)  # until then the run of the queue would try it again
     return os.EX_OK
 
 
-def _edited(path: Path, copy: Path) -> Settings | None:
+def _edited(path: Path, copy: revision.Copy) -> Settings | None:
     """Return the settings in the copy as the admin leaves it; None if it is left with mistakes in it."""
     while True:
-        _run_editor(copy)
+        _run_editor(copy.path)
         try:
-            return settings.load(path, copy)
+            return _settings_in(path, copy.content())
         except SettingsError as error:
             for problem in error.problems:
                 print(terminal.coloured(problem, "red"))
         if not terminal.is_answered():
             return None
-        answer = terminal.ask("e to edit again, q to leave the file as it was", "e", _e_or_q)
-        if answer == "q":
+        if terminal.ask_letter("e to edit again, q to leave the file as it was", "eq") == "q":
             return None
 
 
-def _e_or_q(answer: str) -> None:
-    if answer not in ("e", "q"):
-        raise ValueError("answer e or q")
+def _settings_in(path: Path, content: bytes) -> Settings:
+    """Return what the file would mean. Raises SettingsError, also where everything is gone from it."""
+    if not re.search(rb"^\s*\[", content, re.MULTILINE) and path.stat().st_size:
+        raise SettingsError(f"{path}: the editor has left no section in it")
+    return settings.load(path, content)
 
 
-def _run_editor(copy: Path) -> None:
+def _run_editor(path: Path) -> None:
     """Run the editor and wait for it; Ctrl-C belongs to it. Raises UsageError."""
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
     try:
@@ -75,7 +95,7 @@ def _run_editor(copy: Path) -> None:
         raise UsageError("$VISUAL or $EDITOR is no command line; try  EDITOR=nano pbxnotify edit") from None
     ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        status = subprocess.run([*command, str(copy)], check=False, preexec_fn=_with_own_sigint).returncode
+        status = subprocess.run([*command, str(path)], check=False, preexec_fn=_with_own_sigint).returncode
     except OSError as error:
         why = f"{command[0]}: {error.strerror}; name your editor as in  EDITOR=nano pbxnotify edit"
         raise UsageError(f"the editor cannot be run: {why}") from None
@@ -89,29 +109,9 @@ def _with_own_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep a second editor away from the file. Raises SettingsError."""
-    with open(path, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(f"{path}: it is being edited by somebody else: try again when they are done") from None
-        yield
-
-
-def _mail_settings(path: Path) -> tuple[object, ...]:
-    """Return the mail settings so far; none of a file that could not be used."""
+def _usable(path: Path) -> Settings | None:
+    """Return the settings so far; None of a file that could not be used."""
     try:
-        return changes.mail_settings(settings.load(path))
+        return settings.load(path)
     except SettingsError:
-        return ()
-
-
-def _test(configured: Settings) -> None:
-    """Send a test mail to the administrator. Raises RelayError."""
-    addresses = configured.notifications.admin_email
-    if addresses:
-        trial.send(configured, addresses)
-    else:
-        print("no test mail: [notifications] admin_email is empty; try  pbxnotify test you@example.com")
+        return None

@@ -36,14 +36,14 @@ class IniFile:
     A place is ``("smtp", "host")`` or ``("employees", "101", "email")``; that of a section ends in an empty word.
     """
 
-    def __init__(self, path: Path, kinds: Mapping[str, type], copy: Path | None = None) -> None:
+    def __init__(self, path: Path, kinds: Mapping[str, type], content: bytes | None = None) -> None:
         """Read a file whose sections hold the options of these dataclasses; raises SettingsError when it is no text.
 
-        With ``copy`` that is read in its stead.
+        ``content`` is what the file is to hold, where that is not what it holds now.
         """
         self.path = path
         self.kinds = kinds
-        self.lines = _read(copy or path).split("\n")
+        self.lines = _text(path, _read(path) if content is None else content).split("\n")
         self.place_of = {first: place for first, _, place in extents(self.lines)}
         self.line_of = {place: line for line, place in reversed(self.place_of.items())}
         self.end = len(self.lines)
@@ -191,10 +191,10 @@ class IniFile:
         self.problem(place, what, number)
 
 
-def _read(path: Path) -> str:
-    """Return the text of a file, with ``\\n`` for its line ends; raises SettingsError when there is none."""
+def _read(path: Path) -> bytes:
+    """Return what is in a file; raises SettingsError when there is none."""
     try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+        return path.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; put pbxnotify.ini there, or name yours") from None
     except IsADirectoryError:
@@ -203,6 +203,11 @@ def _read(path: Path) -> str:
         raise SettingsError(f"{path}: reading it is not allowed; make it readable for Asterisk's user") from None
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: it cannot be read: {error}; put a readable file there") from None
+
+
+def _text(path: Path, content: bytes) -> str:
+    """Return the text of a file, with ``\\n`` for its line ends; raises SettingsError when it is none."""
+    text = content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     undecodable = re.search("[\x00\ud800-\udfff]", text)
     if undecodable:
         line = text.count("\n", 0, undecodable.start()) + 1

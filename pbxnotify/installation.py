@@ -72,7 +72,10 @@ def answer(line: str) -> str:
     import shutil
     import subprocess
 
-    command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK") or "asterisk")
+    try:
+        command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
+    except ValueError:
+        raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is no command line") from None
     command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
     try:
         done = subprocess.run(

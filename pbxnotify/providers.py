@@ -18,23 +18,26 @@ class Provider:
     """Where its app passwords are made; for the admin to read."""
     sender: str
     """What it does with a sender that is not the account's own address."""
+    other_names: tuple[str, ...] = ()
+    """Other names of the same relay."""
 
 
 PROVIDERS = (
     Provider(
         "gmail",
-        "Gmail, Google Workspace",
+        "Gmail",
         "ssl://smtp.gmail.com",
         "an app password of 16 letters: https://myaccount.google.com/apppasswords (two-step verification must be on)",
         "puts the account's own address in its place, unless it is one of the account's aliases",
     ),
     Provider(
         "yandex",
-        "Yandex, Яндекс",
+        "Yandex",
         "ssl://smtp.yandex.ru",
         "an app password for mail: https://id.yandex.ru/security/app-passwords; in the mailbox's settings, mail"
         " programs, IMAP with app passwords must be allowed",
         "refuses it (553 5.7.1), unless it is one of the account's aliases",
+        ("smtp.yandex.com", "smtp.ya.ru"),
     ),
     Provider(
         "mail.ru",
@@ -53,7 +56,7 @@ PROVIDERS = (
     ),
     Provider(
         "outlook.com",
-        "Outlook.com, Hotmail",
+        "Outlook.com",
         "tls://smtp-mail.outlook.com",
         "Outlook.com takes no passwords any more, only OAuth 2, which is not there yet: use another account",
         "refuses it",
@@ -71,4 +74,4 @@ PROVIDERS = (
 def at(host: str) -> Provider | None:
     """Return the provider whose relay has this name, as it is written in the ini file or bare."""
     bare = host.lower().rpartition("://")[2].partition(":")[0]
-    return next((one for one in PROVIDERS if one.host.rpartition("://")[2] == bare), None)
+    return next((one for one in PROVIDERS if bare in (one.host.rpartition("://")[2], *one.other_names)), None)

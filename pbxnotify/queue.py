@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import syslog
 import time
 
-from pbxnotify import changes, notify, records, rest, settings, terminal
+from pbxnotify import changes, log, notify, records, rest, settings, terminal
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, UsageError
 from pbxnotify.spool import Spool, open_spool
@@ -52,8 +53,9 @@ def run(options: argparse.Namespace) -> int:
         if not alone:
             print("pbxnotify: another  pbxnotify queue run  is at work: what is due leaves with that one")
             return os.EX_TEMPFAIL
+        records.write(spool.directory, records.RUN)
         spool.sweep()
-        changes.notice(spool)
+        _notice_changes(spool)
         with terminal.waiting("the relay"):
             states = notify.run_queue(spool, everything=options.all)
     records.write(spool.directory, records.RUN)
@@ -62,6 +64,14 @@ def run(options: argparse.Namespace) -> int:
     if spool.identifiers():
         _say_rest(spool)
     return os.EX_TEMPFAIL if spool.identifiers() else os.EX_OK
+
+
+def _notice_changes(spool: Spool) -> None:
+    """Look whether the ini file was changed; whatever that comes to, mails must leave all the same."""
+    try:
+        changes.notice(spool)
+    except Exception as error:
+        log.write(syslog.LOG_ERR, f"error: the ini file cannot be looked at: {type(error).__name__}: {error}")
 
 
 def _say_rest(spool: Spool) -> None:

@@ -1,17 +1,22 @@
-"""What a spool remembers of itself beside its items: the last mail, the last queue run, the settings last looked at.
+"""What a spool remembers of itself: the last mail, the last queue run, the settings last looked at.
 
-None of it is needed to deliver anything, so none of it is fsynced, and a lost or damaged record is as good as none.
+They lie in done/ beside the keys. None of it is needed to deliver anything, so none of it is fsynced, and a lost or
+damaged record is as good as none.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
+import time
 from contextlib import suppress
 from typing import NamedTuple
 
 SENT, RUN, SETTINGS = "last-sent", "last-run", "last-settings"
 FILES = (SENT, RUN, SETTINGS)
+LONGEST = 65536
+"""Bytes of a record."""
 
 
 class Seen(NamedTuple):
@@ -25,36 +30,65 @@ class Seen(NamedTuple):
     """The item of the test mail that the last change led to."""
 
 
-def write(directory: str, name: str, text: str = "") -> None:
-    """Remember a text, and when. Never raises: no record may stop a mail."""
+def write(directory: str, name: str, text: str = "") -> bool:
+    """Remember a text, and when; returns whether it could be. Never raises: no record may stop a mail.
+
+    On a full disk the record is written over where it is, which takes no room.
+    """
     temporary = os.path.join(directory, "tmp", f"{name}.{os.getpid()}")
-    with suppress(OSError):
+    try:
         with open(temporary, "w", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
             file.write(text)
-        os.rename(temporary, os.path.join(directory, name))
+        os.rename(temporary, _path(directory, name))
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        try:
+            with open(_path(directory, name), "r+", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+                file.truncate()
+            os.utime(_path(directory, name))
+        except OSError:
+            return False
+    return True
 
 
 def read(directory: str, name: str) -> tuple[float, str]:
-    """Return when a text was remembered (seconds since the epoch), and the text; 0 and "" if never."""
+    """Return when a text was remembered (seconds since the epoch), and the text; 0 and "" if never.
+
+    A time to come is none: the clock was ahead.
+    """
     try:
-        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
-            return os.fstat(file.fileno()).st_mtime, file.read()
+        with open(_path(directory, name), encoding="utf-8", errors="replace", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return 0.0, ""
+            return status.st_mtime if status.st_mtime <= time.time() + 1 else 0.0, file.read(LONGEST)
     except OSError:
         return 0.0, ""
 
 
-def note_settings(directory: str, seen: Seen) -> None:
-    """Remember the settings that were looked at."""
-    write(directory, SETTINGS, json.dumps(seen._asdict()))
+def note_settings(directory: str, seen: Seen) -> bool:
+    """Remember the settings that were looked at; returns whether they could be."""
+    return write(directory, SETTINGS, json.dumps(seen._asdict()))
 
 
 def settings(directory: str) -> Seen:
     """Return the settings last looked at."""
     try:
         record = json.loads(read(directory, SETTINGS)[1])
-        return Seen(**{name: str(value) for name, value in record.items()})
-    except (ValueError, TypeError, AttributeError):
+        texts = {name: str(value).encode("ascii", "replace").decode() for name, value in record.items()}
+        return Seen(**texts)
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return Seen()
+
+
+def _path(directory: str, name: str) -> str:
+    return os.path.join(directory, "done", name)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _private(path: str, flags: int) -> int:

@@ -58,9 +58,17 @@ def read(directory: str) -> Rest:
     """Return the rest noted in a spool; none if there is none, or its file says nothing."""
     try:
         with open(_path(directory), encoding="utf-8") as file:
-            return Rest(**json.load(file))
-    except (OSError, ValueError, TypeError):
+            noted = Rest(**json.load(file))
+    except (OSError, ValueError, TypeError, RecursionError):
         return Rest()
+    return noted if _is_sound(noted) else Rest()
+
+
+def _is_sound(noted: Rest) -> bool:
+    """Return whether what was read is what we write."""
+    usual = Rest()
+    kinds_fit = all(isinstance(value, (type(usual_value), int)) for value, usual_value in zip(noted, usual))
+    return kinds_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11
 
 
 def note(directory: str, rest: Rest | None) -> None:

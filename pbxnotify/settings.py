@@ -252,9 +252,9 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}-{status.st_ino}"
 
 
-def load(path: Path, copy: Path | None = None) -> Settings:
-    """Return the settings in a file, or in a copy of it; raises SettingsError with everything that is wrong with it."""
-    ini = IniFile(path, SECTIONS, copy)
+def load(path: Path, content: bytes | None = None) -> Settings:
+    """Return the settings in a file, or in what it is to hold; raises SettingsError with everything that is wrong."""
+    ini = IniFile(path, SECTIONS, content)
     smtp = ini.fill(Smtp, "smtp")
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)

@@ -20,8 +20,6 @@ from pbxnotify.events import Event
 from pbxnotify.installation import spool_directory
 
 FOLDERS = ("tmp", "queue", "done", "failed")
-RECORDS = ("relay.json", "last-sent", "last-run", "last-settings")
-"""What lies beside the folders."""
 KEPT_KEYS = 86400.0
 """Seconds for which a key is remembered: longer than any call."""
 LONGEST_NAME = 200
@@ -117,8 +115,12 @@ class Spool:
             log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
 
     def _sweep(self) -> None:
+        from pbxnotify import records
+
         for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
             for entry in os.scandir(os.path.join(self.directory, folder)):
+                if entry.name in records.FILES:
+                    continue
                 with suppress(OSError):
                     if entry.stat().st_mtime < time.time() - age:
                         os.unlink(entry.path)
@@ -231,7 +233,7 @@ def _make_folders(directory: str) -> None:
 
 def _refuse_foreign(directory: str) -> None:
     """Refuse a directory that serves others too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, RECORDS)
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
     if foreign:
         raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
 
@@ -243,7 +245,8 @@ def _become_owner(directory: str) -> None:
         return
     if os.geteuid() != 0:
         whose = f"the spool {directory} belongs to user {owner.st_uid}, not to {os.geteuid()}"
-        raise SpoolError(f"{whose}: chown -R {os.geteuid()} {directory}, or run this as its owner or as root")
+        ours = f"if Asterisk runs as {os.geteuid()}: chown -R {os.geteuid()} {directory}"
+        raise SpoolError(f"{whose}: run this as its owner or as root (sudo); {ours}")
     import pwd
 
     try:

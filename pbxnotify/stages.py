@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,8 +10,8 @@ from typing import Any
 
 from pbxnotify import smtp, terminal
 from pbxnotify.attachment import MEGABYTE
-from pbxnotify.conversation import Conversation, printable
-from pbxnotify.errors import RelayError
+from pbxnotify.conversation import Conversation, look_up, printable
+from pbxnotify.errors import PbxnotifyError, RelayError
 from pbxnotify.settings import Settings
 
 SOON = 14
@@ -23,23 +22,25 @@ TEXT = 20000
 """Bytes of a mail besides its attachment."""
 
 
-def walk(configured: Settings, say: Callable[[str, str], None]) -> RelayError | None:
+def walk(configured: Settings, say: Callable[[str, str], None]) -> PbxnotifyError | None:
     """Go to the relay and log in, and say what each stage found; returns why it stopped, None if it did not."""
     relay = configured.smtp
-    _look_up(relay.host, relay.port, say)
     try:
-        with terminal.waiting(f"{relay.host}:{relay.port}"), smtp.Relay(relay, passed=_teller(configured, say)):
-            pass
-    except RelayError as error:
-        say(error.stage, f"{terminal.coloured('stops here', 'red')}: {error}")
+        with terminal.waiting(f"{relay.host}:{relay.port}"):
+            _say_addresses(relay.host, relay.port, say)
+            with smtp.Relay(relay, passed=_teller(configured, say)):
+                pass
+    except PbxnotifyError as error:  # or a password_command that gives none
+        stage = error.stage if isinstance(error, RelayError) else "AUTH"
+        say(stage, f"{terminal.coloured('stops here', 'red')}: {error}")
         return error
     return None
 
 
-def _look_up(host: str, port: int, say: Callable[[str, str], None]) -> None:
+def _say_addresses(host: str, port: int, say: Callable[[str, str], None]) -> None:
     """Say the addresses; a name that has none is told of by the relay itself."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = look_up(host, port)
     except (OSError, UnicodeError):
         return
     say("DNS", f"{host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in found))}")
@@ -50,8 +51,7 @@ def _teller(configured: Settings, say: Callable[[str, str], None]) -> Callable[[
 
     def passed(stage: str, conversation: Conversation) -> None:
         if stage == "connect":
-            there = conversation.sock.getpeername() if conversation.sock else ("", 0)
-            say("connect", f"to {there[0]} port {there[1]}")
+            say("connect", f"to {conversation.peer}")
         elif stage in ("TLS", "STARTTLS"):
             say(stage, _of_encryption(conversation.sock))
         elif stage == "EHLO":
@@ -100,4 +100,5 @@ def _of_size(features: Mapping[str, str], max_attachment: int) -> str:
         return f"{taken}: a recording of max_attachment = {max_attachment} MB fits in"
     fits = int((int(largest) - TEXT) / BASE64 / MEGABYTE)
     what = f"a recording of max_attachment = {max_attachment} MB needs {needed / MEGABYTE:.1f}"
-    return terminal.coloured(f"{taken}; {what}: write max_attachment = {max(fits, 1)}", "yellow")
+    cure = f"write max_attachment = {fits}" if fits > 0 else "write attach = no"
+    return terminal.coloured(f"{taken}; {what}: {cure}", "yellow")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from pbxnotify import records, rest, settings, terminal
 from pbxnotify.entry import Entry
-from pbxnotify.errors import NewerItem, PbxnotifyError, SettingsError
+from pbxnotify.errors import NewerItem, SettingsError
 from pbxnotify.item import Item
 from pbxnotify.spool import Spool, open_spool
 
@@ -50,7 +50,7 @@ def status(options: argparse.Namespace) -> int:
     """Print how the mail is doing; returns 0 when all is well, 1 for a warning, 2 when mail is held up, 3 unknown."""
     try:
         found = look(open_spool())
-    except PbxnotifyError as error:
+    except Exception as error:  # monitoring would take the 1 of a traceback for a warning
         print(json.dumps({"state": WORDS[UNKNOWN], "problems": [str(error)]}) if options.json else f"UNKNOWN: {error}")
         return UNKNOWN
     problems = sorted(_problems(found), key=lambda problem: -problem[0])

@@ -27,17 +27,16 @@ MOST_NAMED = 5
 
 def notes(configured: Settings, spool: Spool) -> Iterator[str]:
     """Yield the notes, the most important ones first. As the owner of the spool, who is Asterisk's user."""
+    running = ""
     try:
         running = installation.answer("core show settings")
-    except AsteriskUnavailable as error:
-        yield f"the running Asterisk was not asked: {error}"
-        running = ""
-    else:
         yield from _of_directories(running)
         yield from _of_dialplan()
+    except AsteriskUnavailable as error:
+        yield f"the running Asterisk was not asked{' everything' if running else ''}: {error}"
     yield from _of_scripts(_directory("AGI Scripts", running) or installation.agi_directory())
     yield from _of_queue(spool)
-    yield from _of_file(configured)
+    yield from of_file(configured)
     if configured.voicemail.enabled:
         yield from _of_recordings(configured.voicemail)
         yield from _of_voicemail_conf()
@@ -108,7 +107,8 @@ def _of_queue(spool: Spool) -> Iterator[str]:
         yield f"the relay is left alone until {status.moment(found.relay_rests_until)}: {found.relay_reason}"
 
 
-def _of_file(configured: Settings) -> Iterator[str]:
+def of_file(configured: Settings) -> Iterator[str]:
+    """Yield what is to be noted of the ini file's mode."""
     mode = os.stat(configured.path).st_mode
     if mode & 0o004 and configured.smtp.password:
         yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +20,24 @@ PATIENCE = 1.0
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
     """Return text in a colour, if the stream (stdout) is a terminal that wants any: see https://no-color.org."""
-    shown = stream or sys.stdout
-    if not shown.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+    if not _is_terminal(stream or sys.stdout) or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return text
     return f"\033[{COLOURS[colour]}m{text}\033[0m"
 
 
 def is_answered() -> bool:
     """Return whether there is somebody who can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None is one that was closed before we began
+
+
+def complain(error: Exception) -> None:
+    """Say what went wrong, each sentence on a line of stderr that begins with our name."""
+    for sentence in str(error).splitlines():
+        print(f"pbxnotify: {coloured(sentence, 'red', sys.stderr)}", file=sys.stderr)
 
 
 def ask(question: str, default: str = "", check: Callable[[str], object] = str) -> str:
@@ -53,6 +63,18 @@ def ask_secretly(question: str) -> str:
         return getpass.getpass(f"{question}: ")
     except EOFError:
         raise UsageError("no answer came: nothing is changed") from None
+    except UnicodeDecodeError:
+        raise UsageError("the answer is no text in UTF-8: nothing is changed") from None
+
+
+def ask_letter(question: str, letters: str) -> str:
+    """Return one of some letters; the first is the default. Raises UsageError when no answer comes."""
+
+    def check(answer: str) -> None:
+        if answer not in tuple(letters):
+            raise ValueError(f"answer {' or '.join(letters)}")
+
+    return ask(question, letters[0], check)
 
 
 def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
@@ -76,14 +98,12 @@ def _line(prompt: str) -> str:
     except EOFError:
         print()
         raise UsageError("no answer came: nothing is changed") from None
-    except UnicodeDecodeError:
-        raise UsageError("the answer is no text in this terminal's encoding: nothing is changed") from None
 
 
 @contextmanager
 def waiting(for_what: str) -> Iterator[None]:
     """Say on a terminal what is waited for, should it take longer than a second."""
-    if not sys.stderr.isatty():
+    if not _is_terminal(sys.stderr):
         yield
         return
     timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
@@ -93,3 +113,18 @@ def waiting(for_what: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+@contextmanager
+def hangup_interrupts() -> Iterator[None]:
+    """Take a terminal that is closed, or SIGTERM, for Ctrl-C: what is half done is cleared away."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from pbxnotify import events, message, smtp, templates, terminal
+from pbxnotify.errors import PbxnotifyError, SpoolError
 from pbxnotify.recipients import Recipient
 from pbxnotify.settings import Settings, Smtp
+from pbxnotify.spool import open_spool
 
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
 
@@ -27,7 +32,13 @@ def event(language: str) -> events.Alert:
 
 
 def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
-    """Send a test mail to addresses, and print the relay's own words. Raises RelayError."""
+    """Send a test mail to addresses, or only log in where there are none, and print the relay's own words.
+
+    As the owner of the spool, who is Asterisk's user, if there is a spool: what is shown must hold for that one, and
+    root need not run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
+    """
+    with suppress(SpoolError):
+        open_spool()
     relay = configured.smtp
     language = configured.notifications.language
     print(f"connecting to {relay.host}:{relay.port} ({SECURITY[relay.security]})", flush=True)
@@ -38,3 +49,29 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
             print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
     if not configured.notifications.enabled:
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
+
+
+def send_apart(configured: Settings) -> int:
+    """Send a test mail to the administrator in a process of its own, which may give up what we still need to be.
+
+    Returns the exit status, which is 0 when the relay took it; what it said is printed.
+    """
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        os._exit(_status_of_trial(configured))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _status_of_trial(configured: Settings) -> int:
+    """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
+    try:
+        send(configured, configured.notifications.admin_email)
+    except PbxnotifyError as error:
+        terminal.complain(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        sys.stdout.flush()
+    return os.EX_OK

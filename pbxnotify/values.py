@@ -6,12 +6,12 @@ It never repeats the text itself, which may be a secret.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("en", "ru")
@@ -78,6 +78,8 @@ def lines(value: str) -> str:
 
 def line(value: str) -> str:
     """Take a text that fits into a header or onto a command line."""
+    if re.search("[\ud800-\udfff]", value):
+        raise ValueError("is no text in UTF-8")
     if len(value.splitlines()) > 1 or re.search(r"[\x00-\x1f\x7f]", value):
         raise ValueError("spans several lines or holds a control character")
     return value
@@ -189,9 +191,9 @@ def command(value: str) -> str:
 
 
 def file(value: str) -> str:
-    """Take the absolute path of a file that exists."""
-    if not Path(value).is_absolute() or not Path(value).is_file():
-        raise ValueError("is no file")
+    """Take the absolute path of a file that can be read."""
+    if not os.path.isabs(value) or not os.path.isfile(value) or not os.access(value, os.R_OK):
+        raise ValueError("is no file that can be read, with its whole path")
     return value
 
 

@@ -44,6 +44,10 @@ class Shell:
         """Press Ctrl-C."""
         self._child.sendintr()
 
+    def kill(self, number: int) -> None:
+        """Send a signal to the command alone."""
+        self._child.kill(number)
+
     def end(self) -> tuple[int, str]:
         """Return the exit status, and everything that stood on the terminal."""
         self._child.expect(pexpect.EOF)

@@ -97,6 +97,45 @@ def test_a_relay_that_is_down_gets_the_test_mail_later_and_only_one(run, seen: C
     assert [mail.sender for mail in seen.mails] == ["pbx2@example.com"]
 
 
+def test_what_cannot_be_noted_is_not_done_each_minute(run, seen: Catcher, box: Path, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    record = Path(spool.directory, "done", records.SETTINGS)
+    text = record.read_text()
+    record.unlink()
+    record.mkdir()
+    for change in (NEW_SENDER, ("sender = ", "sendr = ")):
+        save(box, seen, change)
+        for _ in range(2):
+            run(*QUEUE_RUN)
+    assert (seen.mails, "settings:" in logged()) == ([], False)
+    record.rmdir()
+    record.write_text(text)
+    run(*QUEUE_RUN)
+    assert "did you mean sender?" in logged()
+
+
+def test_a_file_that_is_just_being_saved_is_looked_at_later(run, seen: Catcher, box: Path, logged) -> None:  # type: ignore[no-untyped-def]
+    text = (box / "pbxnotify.ini").read_text()
+    (box / "pbxnotify.ini").write_text("")
+    run(*QUEUE_RUN)
+    (box / "pbxnotify.ini").write_text(text)
+    run(*QUEUE_RUN)
+    assert (seen.mails, "admin_email is empty" in logged()) == ([], False)
+
+
+def test_mails_leave_whatever_becomes_of_the_look(run, seen: Catcher, spool: Spool, monkeypatch, logged) -> None:  # type: ignore[no-untyped-def]
+    def break_down(*arguments: object, **options: object) -> None:
+        raise MemoryError("no room")
+
+    seen.stop()
+    run("missed", "--from", "5551212", "--to", "101")
+    seen.start()
+    monkeypatch.setattr("hashlib.blake2b", break_down)
+    os.utime(Path(os.environ["PBXNOTIFY_CONFIG"]))
+    run(*QUEUE_RUN, "--all")
+    assert "error: the ini file cannot be looked at: MemoryError: no room" in logged()
+    assert [mail.recipients for mail in seen.wait(1)] == [("ivan@example.com",)]
+
+
 def test_nobody_to_send_it_to(run, seen: Catcher, box: Path, logged) -> None:  # type: ignore[no-untyped-def]
     save(box, seen, NEW_SENDER, ("admin_email = admin@example.com", "admin_email ="))
     run(*QUEUE_RUN)
@@ -119,4 +158,4 @@ def test_no_password_is_remembered(run, box: Path, write_ini: Callable[[str], Pa
     write_ini("[smtp]\nlogin = me\npassword = s3cret\n")
     run(*QUEUE_RUN)
     assert records.settings(spool.directory).digest
-    assert "s3cret" not in Path(spool.directory, records.SETTINGS).read_text()
+    assert "s3cret" not in Path(spool.directory, "done", records.SETTINGS).read_text()

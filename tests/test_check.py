@@ -57,6 +57,16 @@ def test_the_spool_is_said_to_be_unusable_beside_the_rest(run, relay: Catcher, b
     assert "no mistakes found" in said
 
 
+def test_what_asterisk_says_cannot_paint_the_terminal(run, relay: Catcher, box: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    command = box / "asterisk"
+    command.write_text("#!/bin/sh\nprintf '\\033]0;title\\007\\033[31mred'; exit 1\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", str(command))
+    _, said, _ = run("check")
+    assert "the running Asterisk was not asked: asterisk -rx ended with 1:" in said
+    assert said.isprintable() or set(filter(lambda sign: not sign.isprintable(), said)) == {"\n"}
+
+
 # Each option with a wrong value: the whole sentence that an admin reads
 
 YES_OR_NO = "'perhaps' is neither yes nor no; write "
@@ -94,7 +104,8 @@ WRONG = {
     ),
     ("smtp", "ca_file"): (
         "ca.pem",
-        "'ca.pem' is no file; write the path of a PEM file of certificates to trust; empty: the system's",
+        "'ca.pem' is no file that can be read, with its whole path; write the path of a PEM file of certificates to"
+        " trust; empty: the system's",
     ),
     ("smtp", "timeout"): ("0", "'0' is no number from 1 to 600; write seconds without progress, 1 to 600"),
     ("smtp", "allow_plaintext_login"): (
@@ -218,6 +229,14 @@ def test_the_way_to_the_relay(run, write_ini, certificates: Certificates) -> Non
     stages = [line.split()[0] for line in said.splitlines()][-6:]
     assert (status, stages) == (os.EX_OK, ["DNS", "connect", "STARTTLS", "EHLO", "SIZE", "AUTH"])
     assert (catcher.mails, "s3cret" in said) == ([], False)
+
+
+def test_a_password_command_that_fails_is_a_stage_too(run, write_ini, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(login=("me", "right")) as catcher:
+        write_ini(f"[smtp]\nhost = 127.0.0.1:{catcher.port}\nlogin = me\npassword_command = false\n")
+        status, said, _ = run("check", "--connect")
+    assert (status, said.splitlines()[-1].split(":")[0]) == (os.EX_CONFIG, "AUTH             stops here")
+    assert "password_command: it ended with exit status 1" in said
 
 
 def test_a_way_that_ends(run, write_ini) -> None:  # type: ignore[no-untyped-def]

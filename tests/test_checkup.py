@@ -48,12 +48,12 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
         ),
         pytest.param(
             "[smtp]\nhost = ssl://smtp.yandex.ru\nlogin = a@yandex.ru\npassword = x\nsender = pbx@example.com\n",
-            "sender is pbx@example.com, login a@yandex.ru: Yandex, Яндекс refuses it (553 5.7.1)",
+            "sender is pbx@example.com, login a@yandex.ru: Yandex refuses it (553 5.7.1)",
             id="a sender that Yandex refuses",
         ),
         pytest.param(
             "[smtp]\nhost = smtp.gmail.com\n",
-            "Gmail, Google Workspace wants an encrypted connection: write host = ssl://smtp.gmail.com",
+            "Gmail wants an encrypted connection: write host = ssl://smtp.gmail.com",
             id="Gmail in the clear",
         ),
         pytest.param(

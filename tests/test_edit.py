@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,3 +183,78 @@ def test_an_administrator_who_has_no_address(relay: Catcher, ini: Path, editor: 
         status, said = shell.end()
     assert (status, relay.mails) == (0, [])
     assert "no test mail: [notifications] admin_email is empty" in said
+
+
+@pytest.mark.parametrize("script", [': >"$1"', "printf '\\n\\n' >\"$1\"", 'rm "$1"'], ids=["empty", "blank", "removed"])
+def test_an_editor_that_leaves_nothing(relay: Catcher, ini: Path, editor: Editor, script: str) -> None:
+    before = ini.read_text()
+    with Shell("edit", EDITOR=editor(script)) as shell:
+        shell.wait_for("the editor has left no ")
+        shell.answer("[e]: ", "q")
+        assert shell.end()[0] == os.EX_CONFIG
+    assert ini.read_text() == before
+
+
+def test_a_change_of_another_editor_is_tested_too(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+    run("queue", "run")
+    ini.write_text(ini.read_text().replace("pbx@", "new@"))
+    with Shell("edit", EDITOR=editor("printf '# mine\\n' >>\"$1\"")) as shell:
+        assert shell.end()[0] == 0
+    assert [mail.sender for mail in relay.mails] == ["new@example.com"]
+
+
+def test_a_relay_that_is_down_gets_the_test_mail_later(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+    run("queue", "run")
+    relay.stop()
+    with Shell("edit", EDITOR=editor('sed -i s/pbx@/new@/ "$1"')) as shell:
+        assert shell.end()[0] == os.EX_TEMPFAIL
+    relay.start()
+    for _ in range(2):
+        run("queue", "run", "--all")
+    assert [mail.sender for mail in relay.mails] == ["new@example.com"]
+
+
+def test_the_queue_run_leaves_the_test_to_the_editor(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+    run("queue", "run")
+    answer = threading.Event()
+    relay.hold_answers(answer)
+    with Shell("edit", EDITOR=editor('sed -i s/pbx@/new@/ "$1"')) as shell:
+        shell.wait_for("connecting to")
+        status, said, _ = run("queue", "run")
+        answer.set()
+        assert shell.end()[0] == 0
+    assert (status, "is at work" in said) == (os.EX_TEMPFAIL, True)
+    run("queue", "run")
+    assert len(relay.mails) == 1
+
+
+def test_switched_off_is_not_tested(relay: Catcher, ini: Path, editor: Editor) -> None:
+    with Shell("edit", EDITOR=editor("sed -i 's/^.notifications./&\\nenabled = no/' \"$1\"")) as shell:
+        status, said = shell.end()
+    assert (status, relay.mails, "no test mail: notifications are switched off" in said) == (0, [], True)
+
+
+def test_what_was_written_is_kept_where_it_cannot_be_put_in_place(ini: Path, editor: Editor) -> None:
+    with Shell("edit", EDITOR=editor(f'echo "# theirs" >>{ini}; echo "# mine" >>"$1"')) as shell:
+        said = shell.end()[1]
+    kept = Path(re.findall(r"what you wrote is kept in (/\S+/pbxnotify\.ini)", said)[0])
+    assert "# mine" in kept.read_text()
+    shutil.rmtree(kept.parent)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_is_closed_leaves_no_copy(ini: Path, editor: Editor, tmp_path: Path, number: int) -> None:
+    before = ini.read_text()
+    with Shell("edit", TMPDIR=str(tmp_path), EDITOR=editor("echo editing; exec sleep 60")) as shell:
+        shell.wait_for("editing")
+        assert list(tmp_path.glob("pbxnotify-*/pbxnotify.ini"))
+        shell.kill(number)
+        status, _ = shell.end()
+    assert (status, ini.read_text(), list(tmp_path.glob("pbxnotify-*"))) == (130, before, [])
+
+
+def test_a_readable_password_is_said(relay: Catcher, ini: Path, editor: Editor) -> None:
+    ini.chmod(0o644)
+    with Shell("edit", EDITOR=editor("sed -i 's/^host.*/&\\nlogin = me\\npassword = s3cret/' \"$1\"")) as shell:
+        said = shell.end()[1]
+    assert ("may read the password" in said, "s3cret" in said) == (True, False)

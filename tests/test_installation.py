@@ -85,3 +85,14 @@ def test_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command.chmod(0o755)
     monkeypatch.setenv("PBXNOTIFY_ASTERISK", f"'{command}' -C /etc/other.conf")
     assert installation.answer("core show version") == "-C /etc/other.conf -rx core show version\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("'", "is no command line"), (" ", "the command asterisk")], ids=["quote", "blank"]
+)
+def test_a_command_that_is_none(monkeypatch: pytest.MonkeyPatch, command: str, why: str) -> None:
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", command)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(installation, "SBIN", "/nowhere")
+    with pytest.raises(AsteriskUnavailable, match=why):
+        installation.answer("core show version")

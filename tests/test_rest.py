@@ -47,3 +47,13 @@ def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spoo
             assert logged().count("deferred id=") == 2
     assert recipients_of(catcher) == ["admin@example.com", "b@example.com"]
     assert len(waiting(spool)) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"until": "x"}', '{"until": 1e30}', '{"failures": null}', '{"reason": 5.5}', "[" * 60000, '{"other": 1}'],
+    ids=["a word", "for ever", "nothing", "a number", "deep", "alien"],
+)
+def test_a_damaged_note_is_none(spool: Spool, text: str) -> None:
+    Path(spool.directory, "relay.json").write_text(text)
+    assert rest.read(spool.directory) == Rest()

@@ -86,7 +86,7 @@ def switched_off(spool: Spool, box: Path) -> None:
 
 
 def nobody_runs_the_queue(spool: Spool, box: Path) -> None:
-    Path(spool.directory, records.RUN).unlink()
+    Path(spool.directory, "done", records.RUN).unlink()
 
 
 def something_failed(spool: Spool, box: Path) -> None:

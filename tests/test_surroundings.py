@@ -93,6 +93,13 @@ def test_a_script_that_is_called_by_hand(notes, asterisk) -> None:  # type: igno
     assert notes() == []
 
 
+def test_an_asterisk_that_stops_in_the_middle(notes, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command = tmp_path / "asterisk"
+    command.write_text(command.read_text().replace("*) printf", "*) exit 3; printf"))
+    said = notes("[smtp]\nlogin = a\npassword = b\n")
+    assert said[0].startswith("the running Asterisk was not asked everything: asterisk -rx ended with 3")
+
+
 @pytest.mark.parametrize(
     ("directory", "note"),
     [
@@ -138,14 +145,14 @@ def test_a_script_that_cannot_be_executed(notes, tmp_path: Path, damage: Callabl
 
 
 def test_a_queue_that_nobody_runs(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    Path(spool.directory, records.RUN).unlink()
+    Path(spool.directory, "done", records.RUN).unlink()
     (said,) = notes()
     assert said.startswith("nothing has run the queue so far: systemctl enable --now pbxnotify.timer")
 
 
 def test_a_queue_that_nobody_runs_any_more(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
     long_ago = time.time() - 7300
-    os.utime(Path(spool.directory, records.RUN), (long_ago, long_ago))
+    os.utime(Path(spool.directory, "done", records.RUN), (long_ago, long_ago))
     (said,) = notes()
     assert said.startswith("nothing has run the queue for 2 h")
 

@@ -128,7 +128,7 @@ def test_another_users_spool_is_refused_and_the_mail_leaves_from_memory(host: Ho
         os.chown(path, STRANGER, STRANGER)
     far_end = host.call()
     assert far_end.status == "FAILED"
-    reason = f"belongs to user {STRANGER}, not to {ASTERISK}: chown -R {ASTERISK} {host.spool}"
+    reason = f"belongs to user {STRANGER}, not to {ASTERISK}: run this as its owner or as root"
     assert reason in far_end.verbose[0]
     assert reason in host.command("queue", "run", user=ASTERISK)[1]
     assert sorted(recipients_of(catcher)) == sorted(ALL * 2)
@@ -197,3 +197,35 @@ def test_who_may_not_write_the_directory_hears_it_at_once(host: Host, command: t
     host.ini.parent.chmod(0o755)
     status, said = host.command(*command, user=ASTERISK)
     assert (status, "may not be written; run this as root (sudo)" in said) == (os.EX_CONFIG, True)
+
+
+def test_setup_tries_as_asterisks_user(host: Host, catcher: Catcher, tmp_path: Path) -> None:
+    """What only root can read is of no use later, and root does not run what may be Asterisk's."""
+    (tmp_path / "password").write_text("x")
+    (tmp_path / "password").chmod(0o600)
+    host.ini.unlink()
+    relay = ("--host", f"127.0.0.1:{catcher.port}", "--login", "me")
+    status, said = host.command("setup", *relay, "--password-command", f"cat {tmp_path}/password")
+    assert (status, host.ini.exists()) == (os.EX_CONFIG, False)
+    assert "nothing is changed" in said
+
+
+def test_the_test_mail_is_sent_as_asterisks_user(host: Host, tmp_path: Path) -> None:
+    with Catcher(login=("me", str(ASTERISK))) as catcher:
+        host.ini.write_text(f"[smtp]\nhost = 127.0.0.1\nport = {catcher.port}\nlogin = me\npassword_command = id -u\n")
+        host.call()  # so that there is a spool
+        assert host.command("test", "a@example.com")[0] == 0
+    assert len(catcher.mails) == 1
+
+
+def test_a_file_that_asterisks_user_cannot_reach_is_a_mistake_and_no_traceback(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    tmp_path.chmod(0o700)
+    host.ini.write_text(
+        host.ini.read_text().replace("[notifications]", f"ca_file = {tmp_path}/ca.pem\n[notifications]")
+    )
+    host.call()
+    for command in ("check", "queue run", "status"):
+        status, said = host.command(*command.split())
+        assert (status != 1, "Traceback" in said) == (True, False), said
+    assert "is no file that can be read" in host.logged()
