@@ -21,6 +21,9 @@ The way of one event:
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
 
+The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
+lacks, status how the mail is doing, queue what waits.
+
 Imports point downwards only. What is heavy (configobj, email, smtplib, ssl) is imported on the far side of spool.add.
 """
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Union
 
+from pbxnotify.entry import sync
 from pbxnotify.errors import SettingsError
 from pbxnotify.inifile import extents, inline_comment
 
@@ -144,7 +145,7 @@ def put_in_place(path: Path, text: str, group: int = -1) -> None:
             if not os.path.samestat(os.lstat(name), os.fstat(file.fileno())):
                 raise SettingsError(f"{path}: it is left as it is: the new one was exchanged by somebody")
             os.rename(name, target)
-        _sync(os.path.dirname(target))
+        sync(os.path.dirname(target))
     except OSError as error:
         raise SettingsError(f"{path}: it is left as it is: {error.strerror}") from error
     finally:
@@ -166,14 +167,6 @@ def _take_over(target: str, copy: int, group: int) -> None:
             with suppress(OSError):
                 os.setxattr(copy, attribute, os.getxattr(target, attribute))
     os.fchmod(copy, stat.S_IMODE(status.st_mode))
-
-
-def _sync(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Copy:

@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "terminal": {"errors"},
     "records": set(),
     "providers": set(),
-    "revision": {"errors", "inifile"},
+    "revision": {"entry", "errors", "inifile"},
     "trial": {"errors", "events", "message", "recipients", "settings", "smtp", "spool", "templates", "terminal"},
     "changes": {"errors", "log", "records", "settings", "spool", "trial"},
     "queue": {"changes", "entry", "errors", "log", "notify", "records", "rest", "settings", "spool", "terminal"},
