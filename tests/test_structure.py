@@ -83,10 +83,10 @@ MAY_IMPORT = {
     "stages": {"attachment", "conversation", "errors", "settings", "smtp", "terminal"},
     "check": {"checkup", "conversation", "errors", "settings", "spool", "stages", "surroundings", "terminal", "trial"},
     "edit": {"changes", "checkup", "errors", "revision", "settings", "surroundings", "terminal", "trial"},
+    "questions": {"providers", "settings", "terminal", "values"},
     "setup": {
-        *("changes", "checkup", "errors", "installation", "providers", "revision", "settings", "spool"),
+        *("changes", "checkup", "errors", "installation", "providers", "questions", "revision", "settings", "spool"),
         *("surroundings", "terminal", "trial"),
-        "values",
     },
     "by_hand": {
         *("attachment", "errors", "events", "message", "message_left", "notify", "recipients", "settings", "terminal"),

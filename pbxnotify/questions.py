@@ -1,0 +1,128 @@
+"""What ``setup`` asks: the options of the settings screen, each by its label there, with what may be written."""
+
+from __future__ import annotations
+
+from pbxnotify import providers, terminal, values
+from pbxnotify.providers import PROVIDERS, Provider
+from pbxnotify.settings import SECTIONS
+from pbxnotify.values import Option, options
+
+Place = tuple[str, str]
+"""A section and an option."""
+Answers = dict[Place, str]
+"""What is to be written."""
+
+HOST, PORT, LOGIN = ("smtp", "host"), ("smtp", "port"), ("smtp", "login")
+PASSWORD, PASSWORD_COMMAND = ("smtp", "password"), ("smtp", "password_command")
+VERIFY, CA_FILE = ("smtp", "verify_certificate"), ("smtp", "ca_file")
+SENDER, ADMIN = ("smtp", "sender"), ("notifications", "admin_email")
+RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)
+"""What is asked of a relay that is no provider's."""
+LANGUAGE, ENABLED = ("notifications", "language"), ("notifications", "enabled")
+PEOPLE = (ADMIN, ("missed_calls", "email"), ("voicemail", "email"), LANGUAGE, ENABLED)
+ANOTHER = "another relay, such as one in the house"
+
+
+def ask(current: Answers, answers: Answers) -> None:
+    """Ask everything; what stands in the file or was answered before is offered. Raises UsageError."""
+    _ask_for_relay(current, answers)
+    for place in PEOPLE:
+        _ask(place, current, answers)
+
+
+def relay_of(provider: Provider) -> Answers:
+    """Return what a provider wants of the relay; what was meant for another relay goes."""
+    return {HOST: provider.host, PORT: "", VERIFY: "yes", CA_FILE: "", SENDER: ""}
+
+
+def _ask_for_relay(current: Answers, answers: Answers) -> None:
+    """Ask for the provider, else for the relay; then for login, password and sender."""
+    print("Who takes your mail?")
+    now = {**current, **answers}
+    number = terminal.choose("Number", [*(one.name for one in PROVIDERS), ANOTHER], _usual(now))
+    provider = PROVIDERS[number] if number < len(PROVIDERS) else None
+    if provider is None:
+        for place in RELAY:
+            _ask(place, current, answers)
+    elif provider != providers.at(now.get(HOST, "")):
+        answers.update(relay_of(provider))
+    if provider:
+        print(f"\n{provider.name}: {answers.get(HOST) or current[HOST]}. Password: {provider.password}.\n")
+    _ask(LOGIN, current, answers, whole_address=provider is not None)
+    _ask_for_password(current, answers)
+    _ask(SENDER, current, answers)
+    sender = answers[SENDER] or answers[LOGIN]
+    if "@" in sender:
+        current.setdefault(ADMIN, sender)
+
+
+def _usual(current: Answers) -> int:
+    """Return which choice of a relay Enter means; -1 for none."""
+    known = providers.at(current.get(HOST, ""))
+    if known:
+        return PROVIDERS.index(known)
+    return -1 if current.get(HOST, "localhost") == "localhost" else len(PROVIDERS)
+
+
+def _ask_for_password(current: Answers, answers: Answers) -> None:
+    """Ask for the password, unless there is no login or a command gives it."""
+    if not answers[LOGIN]:
+        answers.update({PASSWORD: "", PASSWORD_COMMAND: ""})
+        return
+    now = {**current, **answers}
+    kept = now.get(PASSWORD) or now.get(PASSWORD_COMMAND)
+    how = "Enter keeps it" if kept else "it is not shown"
+    while True:
+        typed = terminal.ask_secretly(f"{declared(PASSWORD).label} ({how})")
+        try:
+            values.line(typed)
+        except ValueError as error:
+            print(terminal.coloured(f"  the password {error}", "red"))
+            continue
+        if typed:
+            answers.update({PASSWORD: typed, PASSWORD_COMMAND: ""})
+        if typed or kept:
+            return
+
+
+def _ask(place: Place, current: Answers, answers: Answers, *, whole_address: bool = False) -> None:
+    """Ask for one option by its label on the screen, with what may be written."""
+    option, usual = declared(place), _usual_value(place)
+
+    def check(answer: str) -> None:
+        if whole_address and "@" not in answer:
+            raise ValueError(f"{answer!r} is no e-mail address; write the whole address of the account")
+        for part in _parts(place, answer) or ([""] if usual else []):
+            option.value(part)
+
+    default = answers.get(place, current.get(place, usual))
+    answers[place] = terminal.ask(f"{option.label or place[1]}\n  ({option.write})\n ", default, check)
+
+
+def _usual_value(place: Place) -> str:
+    """Return the default of an option as it is written; "" for none."""
+    default = options(SECTIONS[place[0]])[place[1]].default
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return str(default) if default else ""
+
+
+def _parts(place: Place, answer: str) -> list[str]:
+    """Return the values in an answer; a list has several."""
+    parts = answer.split(",") if _is_list(place) else [answer]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _is_list(place: Place) -> bool:
+    return isinstance(options(SECTIONS[place[0]])[place[1]].default, tuple)
+
+
+def value(place: Place, answer: str) -> str | tuple[str, ...]:
+    """Return an answer as what the option is to be."""
+    return tuple(_parts(place, answer)) if _is_list(place) else answer
+
+
+def declared(place: Place) -> Option:
+    """Return what the ini file may say there."""
+    option: Option = options(SECTIONS[place[0]])[place[1]].metadata["option"]
+    return option
