@@ -56,8 +56,8 @@ def test_another_configuration_than_the_running_asterisk_has(running: Office, tm
     shutil.copy(running.asterisk.etc / "pbxnotify.ini", tmp_path)
     shutil.copy(running.asterisk.etc / "voicemail.conf", tmp_path)
     (tmp_path / "spool").mkdir()
-    (tmp_path / "asterisk.conf").write_text(f"[directories]\nastspooldir => {tmp_path}/spool\n")
-    configuration, spool, queue = noted(running, AST_CONFIG_DIR=str(tmp_path))
+    directories = {"AST_CONFIG_DIR": str(tmp_path), "AST_SPOOL_DIR": str(tmp_path / "spool")}
+    configuration, spool, queue = noted(running, **directories)
     assert f"has its configuration directory in {running.asterisk.etc}, not {tmp_path}" in configuration
     assert f"has its spool directory in {running.asterisk.spool}, not {tmp_path}/spool" in spool
     assert queue.startswith("nothing has run the queue so far")
