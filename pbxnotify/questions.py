@@ -86,7 +86,7 @@ def _ask_for_password(current: Answers, answers: Answers) -> None:
 
 
 def _ask(place: Place, current: Answers, answers: Answers, *, whole_address: bool = False) -> None:
-    """Ask for one option by its label on the screen, with what may be written."""
+    """Ask for one option by its label on the screen, below what may be written."""
     option, usual = declared(place), _usual_value(place)
 
     def check(answer: str) -> None:
@@ -96,7 +96,8 @@ def _ask(place: Place, current: Answers, answers: Answers, *, whole_address: boo
             option.value(part)
 
     default = answers.get(place, current.get(place, usual))
-    answers[place] = terminal.ask(f"{option.label or place[1]}\n  ({option.write})\n ", default, check)
+    print(f"\n  {option.write}")
+    answers[place] = terminal.ask(option.label or place[1], default, check)
 
 
 def _usual_value(place: Place) -> str:
