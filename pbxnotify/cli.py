@@ -85,7 +85,8 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _settings_commands(commands)
     _mail_commands(commands)
-    _queue_commands(_command(commands, "queue", None, "list, show, send, retry or remove what waits", "queue list"))
+    text = "list, show, send, retry or remove what waits"
+    _queue_commands(_command(commands, "queue", None, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits")))
     return parser
 
 
@@ -154,15 +155,14 @@ def _queue_commands(parser: _Parser) -> None:
 
 
 def _command(
-    commands: Commands[_Parser], name: str, command: object, text: str, example: str, statuses: Sequence[str] = ()
+    commands: Commands[_Parser], name: str, command: object, text: str, example: str, statuses: Sequence[str]
 ) -> _Parser:
     """Add a command: what it does, an example, its exit statuses."""
-    exits = f"\n\nexit status:\n  {'; '.join(statuses)}" if statuses else ""
     parser = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  pbxnotify {example}{exits}",
+        epilog=f"example:\n  pbxnotify {example}\n\nexit status:\n  {'; '.join(statuses)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

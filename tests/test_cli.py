@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from calls import ONE_EMPLOYEE as INI
 from relay import Catcher, Certificates, ScriptedRelay, silence
+from shell import Shell
 
 from pbxnotify.spool import Spool
 
@@ -104,13 +106,57 @@ def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:  
     assert len(spool.identifiers()) == 1
 
 
-def test_a_reader_that_has_gone(write_ini) -> None:  # type: ignore[no-untyped-def]
-    write_ini("")
-    command = f"'{sys.executable}' -m pbxnotify.cli check | true"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
-    assert "Traceback" not in done.stderr
-
-
 def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:  # type: ignore[no-untyped-def]
     assert "other.ini: there is no such file" in run("check", "--config", str(box / "other.ini"))[2]
+
+
+# Each command: help, pipes, colours
+
+COMMANDS = {
+    "setup": ("--no-test", "--host", "mx.example.com"),
+    "edit": (),
+    "check": ("--connect",),
+    "status": (),
+    "test": ("-v",),
+    "missed": ("--from", "5551212", "--to", "101"),
+    "voicemail": ("--from", "5551212", "--to", "101", "--recording", "/nowhere/msg0000.wav"),
+    "queue list": (),
+    "queue run": ("--all",),
+    "queue show": ("20260101-000000-00000000",),
+    "queue retry": ("20260101-000000-00000000",),
+    "queue remove": ("20260101-000000-00000000",),
+}
+
+
+def test_these_are_all_commands(run) -> None:  # type: ignore[no-untyped-def]
+    listed = [run(*place, "--help")[1] for place in ((), ("queue",))]
+    commands, actions = (re.findall("(?m)^    ([a-z]+) ", text) for text in listed)
+    assert {*commands} - {"queue"} | {f"queue {action}" for action in actions} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["queue", *COMMANDS])
+def test_help_has_an_example_and_the_exit_statuses(run, command: str) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(*command.split(), "--help")
+    assert status == 0
+    assert f"example:\n  pbxnotify {command} " in said.replace("\n\nexit", " \n\nexit")
+    assert "exit status:\n  0 " in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("reader", ["cat", "true"], ids=["a pipe", "a reader that has gone"])
+def test_a_pipe(relay: Catcher, command: str, reader: str) -> None:
+    """No colours, no sign of life, no traceback."""
+    words = " ".join([f"'{sys.executable}' -m pbxnotify.cli", command, *COMMANDS[command]])
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TERM": "xterm", "EDITOR": "true"}
+    done = subprocess.run(
+        ["sh", "-c", f"{words} | {reader}"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert b"\033" not in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_colours_on_a_terminal(relay: Catcher, command: str) -> None:
+    with Shell(command) as shell:
+        assert "\033[3" in shell.end()[1]
