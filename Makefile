@@ -25,7 +25,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 
 test: $(VENV)/tools lint
 	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc
-	"$(BIN)/python" -m pytest $(TESTS)
+	"$(BIN)/python" tests/run.py $(TESTS)
 
 lint: $(VENV)/tools
 	"$(BIN)/ruff" check .
