@@ -35,6 +35,12 @@ def check(options: argparse.Namespace) -> int:
     return status
 
 
+def say_notes(configured: Settings) -> None:
+    """Print what is to be noted of an ini file that has just been put in place."""
+    for note in (*checkup.of_settings(configured), *surroundings.of_file(configured)):
+        print(f"{terminal.coloured('NOTE', 'yellow')}  {note}")
+
+
 def _note(text: str, colour: str = "yellow") -> None:
     print(f"{terminal.coloured('NOTE'.ljust(16), colour)} {printable(text)}", flush=True)
 

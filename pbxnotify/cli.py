@@ -91,11 +91,9 @@ def _parser() -> _Parser:
 
 
 def _settings_commands(commands: Commands[_Parser]) -> None:
-    sub = _command(
-        *(commands, "setup", setup.setup, "ask for the settings, send a test mail, write the ini file"),
-        "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password",
-        (DONE, USAGE, REFUSED, WAITS, MISTAKES),
-    )
+    text = "ask for the settings, send a test mail, write the ini file"
+    example = "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password"
+    sub = _command(commands, "setup", setup.setup, text, example, (DONE, USAGE, REFUSED, WAITS, MISTAKES))
     setup.add_options(sub)
     sub.set_defaults(interrupted="the ini file is as it was")
     text = "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent"

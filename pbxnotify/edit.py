@@ -12,7 +12,8 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-from pbxnotify import changes, checkup, revision, settings, surroundings, terminal, trial
+from pbxnotify import changes, revision, settings, terminal, trial
+from pbxnotify.check import say_notes
 from pbxnotify.errors import SettingsError, UsageError
 from pbxnotify.settings import Settings
 
@@ -51,8 +52,7 @@ def _put_in_place(path: Path, before: str, written: str, copy: revision.Copy) ->
 
 def _follow(configured: Settings, before: Settings | None) -> int:
     """Do what follows from a change: notes, and a test mail if the mail settings changed. Raises RelayError."""
-    for note in (*checkup.of_settings(configured), *surroundings.of_file(configured)):
-        print(f"{terminal.coloured('NOTE', 'yellow')}  {note}")
+    say_notes(configured)
     is_news = changes.is_news(configured, before)
     if is_news and not configured.notifications.enabled:
         print("no test mail: notifications are switched off")

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from pbxnotify import (
     changes,
-    checkup,
     installation,
     questions,
     revision,
     settings,
-    surroundings,
     terminal,
     trial,
 )
+from pbxnotify.check import say_notes
 from pbxnotify.errors import SettingsError, UsageError
 from pbxnotify.providers import PROVIDERS
 from pbxnotify.questions import (
@@ -135,8 +134,7 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: 
         revision.put_in_place(path, text, _group_of_asterisk())
         chosen.interrupted = f"{path} is written already"
         print(terminal.coloured(f"{path}: written", "green"))
-        for note in (*checkup.of_settings(configured), *surroundings.of_file(configured)):
-            print(f"{terminal.coloured('NOTE', 'yellow')}  {note}")
+        say_notes(configured)
         if tested:  # else the run of the queue tries it again
             changes.note(configured)
         settings.load(path)  # as the owner of the spool by now

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from pbxnotify import records, rest, settings, terminal
 from pbxnotify.entry import Entry
@@ -45,6 +46,10 @@ class Status:
     broken: bool
     """The ini file has mistakes."""
 
+    def lacks_runner(self) -> bool:
+        """Return whether nothing runs the queue each minute."""
+        return time.time() - self.queue_run > RUNNER
+
 
 def status(options: argparse.Namespace) -> int:
     """Print how the mail is doing; returns 0 when all is well, 1 for a warning, 2 when mail is held up, 3 unknown."""
@@ -66,16 +71,16 @@ def status(options: argparse.Namespace) -> int:
 
 def look(spool: Spool) -> Status:
     """Return how the mail is doing. Raises SpoolError."""
-    noted = rest.read(spool.directory)
-    rests = noted.holds(settings.fingerprint(settings.location())) and not noted.address
-    waiting = [item for name in spool.identifiers() if (item := _read(spool, name))]
+    path, names, noted = settings.location(), spool.identifiers(), rest.read(spool.directory)
+    rests = noted.holds(settings.fingerprint(path)) and not noted.address
+    waiting = [item for name in names if (item := _read(spool, name))]
     due = [max(item.due, noted.until if rests else 0.0) for item in waiting]
     sent, event = records.read(spool.directory, records.SENT)
-    relay, enabled, mistakes = _of_settings()
+    relay, enabled, mistakes = _of_settings(path)
     return Status(
         last_sent=sent,
         last_sent_event=event,
-        waiting=len(spool.identifiers()),
+        waiting=len(names),
         oldest=min((item.queued for item in waiting), default=0.0),
         next_retry=max(min(due), time.time()) if due else 0.0,
         failed=len(spool.identifiers("failed")),
@@ -86,7 +91,7 @@ def look(spool: Spool) -> Status:
         needs_mending=rests and noted.told,
         queue_run=records.read(spool.directory, records.RUN)[0],
         enabled=enabled,
-        settings=mistakes or f"{settings.location()}: no mistakes found",
+        settings=mistakes or f"{path}: no mistakes found",
         broken=bool(mistakes),
     )
 
@@ -98,10 +103,10 @@ def _read(spool: Spool, identifier: str) -> Item | None:
         return None
 
 
-def _of_settings() -> tuple[str, bool, str]:
+def _of_settings(path: Path) -> tuple[str, bool, str]:
     """Return the relay, whether mail is switched on, and what is wrong with the ini file."""
     try:
-        configured = settings.load(settings.location())
+        configured = settings.load(path)
     except SettingsError as error:
         others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         return "unknown", True, error.problems[0] + others
@@ -122,7 +127,7 @@ def _problems(found: Status) -> list[tuple[int, str]]:
             (WARNING, f"the relay takes no mail: {found.relay_reason}", found.relay_reason and not found.needs_mending),
             (WARNING, f"failed: {found.failed}, see  pbxnotify queue list", found.failed > 0),
             (WARNING, f"damaged items: {found.damaged}, see  pbxnotify queue list", found.damaged > 0),
-            (WARNING, "nothing runs the queue each minute", now - found.queue_run > RUNNER),
+            (WARNING, "nothing runs the queue each minute", found.lacks_runner()),
             (WARNING, "notifications are switched off", not found.enabled),
         )
         if holds

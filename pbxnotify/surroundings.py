@@ -96,7 +96,7 @@ def _of_interpreter(script: str) -> Iterator[str]:
 
 def _of_queue(spool: Spool) -> Iterator[str]:
     found = status.look(spool)
-    if time.time() - found.queue_run > status.RUNNER:
+    if found.lacks_runner():
         when = f"for {status.duration(time.time() - found.queue_run)}" if found.queue_run else "so far"
         yield f"nothing has run the queue {when}: systemctl enable --now pbxnotify.timer, or cron each minute"
     if found.waiting:

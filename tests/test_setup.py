@@ -38,6 +38,14 @@ def answers(shell: Shell, catcher: Catcher, password: str = LOGIN[1]) -> None:
     shell.answer("Sender address", "")
 
 
+def relay_without_login(shell: Shell, catcher: Catcher) -> None:
+    """Answer all questions for a relay that wants no login, up to the people."""
+    shell.answer("Number", OTHER)
+    shell.answer("SMTP host", f"127.0.0.1:{catcher.port}")
+    for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
+        shell.answer(label, "")
+
+
 def people(shell: Shell, common: str = "") -> None:
     """Answer the questions about people."""
     shell.answer("System administrator e-mail", "admin@example.com")
@@ -100,10 +108,7 @@ def test_a_wrong_password_then_the_right_one(ini: Path, secure: Catcher) -> None
 def test_a_relay_that_does_not_answer(ini: Path, catcher: Catcher, answer: str, written: bool, status: int) -> None:
     catcher.stop()
     with Shell("setup") as shell:
-        shell.answer("Number", OTHER)
-        shell.answer("SMTP host", f"127.0.0.1:{catcher.port}")
-        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
-            shell.answer(label, "")
+        relay_without_login(shell, catcher)
         people(shell)
         shell.wait_for("Connection refused")
         shell.answer("w to write it all the same [a]: ", answer)
@@ -291,10 +296,7 @@ def test_what_was_written_untested_is_tested_by_the_run_of_the_queue(ini: Path, 
     run("queue", "run")
     catcher.stop()
     with Shell("setup") as shell:
-        shell.answer("Number", OTHER)
-        shell.answer("SMTP host", f"127.0.0.1:{catcher.port}")
-        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
-            shell.answer(label, "")
+        relay_without_login(shell, catcher)
         people(shell)
         shell.answer("w to write it all the same [a]: ", "w")
         assert shell.end()[0] == 0

@@ -82,11 +82,11 @@ MAY_IMPORT = {
     "surroundings": {"attachment", "errors", "formats", "installation", "mailbox", "settings", "spool", "status"},
     "stages": {"attachment", "conversation", "errors", "settings", "smtp", "terminal"},
     "check": {"checkup", "conversation", "errors", "settings", "spool", "stages", "surroundings", "terminal", "trial"},
-    "edit": {"changes", "checkup", "errors", "revision", "settings", "surroundings", "terminal", "trial"},
+    "edit": {"changes", "check", "errors", "revision", "settings", "terminal", "trial"},
     "questions": {"providers", "settings", "terminal", "values"},
     "setup": {
-        *("changes", "checkup", "errors", "installation", "providers", "questions", "revision", "settings", "spool"),
-        *("surroundings", "terminal", "trial"),
+        *("changes", "check", "errors", "installation", "providers", "questions", "revision", "settings", "spool"),
+        *("terminal", "trial"),
     },
     "by_hand": {
         *("attachment", "errors", "events", "message", "message_left", "notify", "recipients", "settings", "terminal"),
