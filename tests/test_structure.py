@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "inifile": {"errors", "values"},
     "settings": {"errors", "inifile", "installation", "values"},
     "recipients": {"events", "settings", "values"},
+    "phone_book": {"events", "values"},
     "templates": set(),
     "attachment": {"events", "formats", "settings"},
     "message": {"attachment", "events", "formats", "recipients", "settings", "templates"},
@@ -79,7 +80,9 @@ MAY_IMPORT = {
     "queue": {"changes", "entry", "errors", "log", "notify", "records", "rest", "settings", "spool", "terminal"},
     "status": {"entry", "errors", "item", "records", "rest", "settings", "spool", "terminal"},
     "checkup": {"providers", "settings", "templates", "values"},
-    "surroundings": {"attachment", "errors", "formats", "installation", "mailbox", "settings", "spool", "status"},
+    "surroundings": {
+        *("attachment", "errors", "formats", "installation", "mailbox", "phone_book", "settings", "spool", "status"),
+    },
     "stages": {"attachment", "conversation", "errors", "settings", "smtp", "terminal"},
     "check": {"checkup", "conversation", "errors", "settings", "spool", "stages", "surroundings", "terminal", "trial"},
     "edit": {"changes", "check", "errors", "revision", "settings", "terminal", "trial"},
