@@ -154,6 +154,11 @@ class Notifications:
         "",
         "https://..., LINKEDID and UNIQUEID in it become the call's; empty: there is no call history",
     )
+    phone_book: str = option(
+        values.path,
+        "",
+        "the path of a CSV file, number,name in each line, which names callers; empty: there is no phone book",
+    )
     show_private_numbers: bool = option(yes_or_no, False, "yes to show numbers that callers withhold, or no")
 
 

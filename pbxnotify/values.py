@@ -197,6 +197,13 @@ def file(value: str) -> str:
     return value
 
 
+def path(value: str) -> str:
+    """Take an absolute path, whatever is there at the moment."""
+    if not os.path.isabs(line(value)):
+        raise ValueError("does not begin with /")
+    return value
+
+
 def language(value: str) -> str:
     """Take one of our languages."""
     if value not in LANGUAGES:

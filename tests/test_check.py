@@ -130,6 +130,11 @@ WRONG = {
         "'pbx/cdr' is no address of a web page; write https://..., LINKEDID and UNIQUEID in it become the call's;"
         " empty: there is no call history",
     ),
+    ("notifications", "phone_book"): (
+        "phones.csv",
+        "'phones.csv' does not begin with /; write the path of a CSV file, number,name in each line, which names"
+        " callers; empty: there is no phone book",
+    ),
     ("notifications", "show_private_numbers"): (
         "perhaps",
         f"{YES_OR_NO}yes to show numbers that callers withhold, or no",

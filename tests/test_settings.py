@@ -271,6 +271,11 @@ def test_a_plaintext_login_that_is_allowed(ini: Path) -> None:
     assert loaded(ini, text).smtp.security == "none"
 
 
+@pytest.mark.parametrize("path", ["/nowhere/phones.csv", "/", "'/a, b/phones #1.csv'"])
+def test_a_phone_book_that_may_be_missing(ini: Path, path: str) -> None:
+    assert loaded(ini, f"[notifications]\nphone_book = {path}").notifications.phone_book == path.strip("'")
+
+
 # What is refused
 
 
@@ -325,6 +330,7 @@ def test_a_plaintext_login_that_is_allowed(ini: Path) -> None:
         pytest.param("notifications", "timezone = Europe", "timezone: 'Europe' is no time zone", id="folder as zone"),
         pytest.param("notifications", "date_format =", "date_format: '' renders nothing", id="date format"),
         pytest.param("notifications", "history_url = pbx", "history_url: 'pbx' is no address of a web", id="link"),
+        pytest.param("notifications", "phone_book = a.csv", "phone_book: 'a.csv' does not begin", id="relative path"),
         pytest.param("smtp", "hots = a", "hots: there is no such option here (did you mean host?)", id="typo"),
         pytest.param("smtp", "email = a", "email: there is no such option here; write it below [missed_c", id="lost"),
         pytest.param("smtp", "[[host]]", "[[host]]: is an option; write host = ...", id="section for an option"),
