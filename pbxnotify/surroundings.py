@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pbxnotify import installation, mailbox, status
+from pbxnotify import installation, mailbox, phone_book, status
 from pbxnotify.attachment import NEEDS
 from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError
 from pbxnotify.formats import PLAYS_EVERYWHERE
@@ -22,7 +22,7 @@ MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s
 """A line of voicemail.conf with an e-mail: ``101 => 1234,Ivan,ivan@example.com``."""
 CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
 MOST_NAMED = 5
-"""Mailboxes named in one note."""
+"""Mailboxes or lines named in one note."""
 
 
 def notes(configured: Settings, spool: Spool) -> Iterator[str]:
@@ -37,6 +37,8 @@ def notes(configured: Settings, spool: Spool) -> Iterator[str]:
     yield from _of_scripts(_directory("AGI Scripts", running) or installation.agi_directory())
     yield from _of_queue(spool)
     yield from of_file(configured)
+    if configured.notifications.phone_book:
+        yield from _of_phone_book(configured.notifications.phone_book)
     if configured.voicemail.enabled:
         yield from _of_recordings(configured.voicemail)
         yield from _of_voicemail_conf()
@@ -116,6 +118,29 @@ def of_file(configured: Settings) -> Iterator[str]:
         yield f"everybody on this machine may write {configured.path}: chmod o-w {configured.path}"
 
 
+def _of_phone_book(path: str) -> Iterator[str]:
+    entries, odd = 0, []
+    try:
+        for row in phone_book.rows(path):
+            if row.is_entry:
+                entries += 1
+            elif entries or not row.number[:1].isalpha():  # else it is a heading
+                odd.append(str(row.line))
+    except phone_book.Unreadable as error:
+        yield f"callers get no name: {error}"
+        return
+    if not entries:
+        yield f"the phone book {path} names nobody: write number,name in each line"
+    elif odd:
+        yield f"the phone book {path} has no number or no name in line {_some_of(odd)}: write number,name there"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{others}"
+
+
 def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
     if not voicemail.attach or voicemail.audio == "as-is":
         return
@@ -131,8 +156,7 @@ def _of_voicemail_conf() -> Iterator[str]:
     lines = installation.lines("voicemail.conf")
     boxes = [match[1] for match in map(MAILBOX.match, lines) if match]
     if boxes:
-        others = f" and {len(boxes) - MOST_NAMED} more" if len(boxes) > MOST_NAMED else ""
-        named = f"{', '.join(boxes[:MOST_NAMED])}{others}"
+        named = _some_of(boxes)
         yield f"voicemail.conf has an e-mail for {named}: Asterisk sends a mail of its own too, unless you take it out"
     if any(re.search(r"\bdelete\s*=>?\s*(yes|true|on|1)\b", line, re.IGNORECASE) for line in lines):
         yield "voicemail.conf says delete = yes: such recordings are gone before they can be attached"

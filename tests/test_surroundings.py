@@ -178,6 +178,41 @@ def test_an_ini_file_open_to_everybody(notes, spool: Spool, box: Path, mode: int
     assert note in said
 
 
+def with_phone_book(path: Path) -> str:
+    return f"{ALL_IS_WELL}[notifications]\nphone_book = {path}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        pytest.param("", "phones.csv names nobody: write number,name in each line", id="empty"),
+        pytest.param("number,name\n", "phones.csv names nobody", id="a heading only"),
+        pytest.param("Anna,84951234567\n", "phones.csv names nobody", id="columns the wrong way round"),
+        pytest.param("84951234567\n", "phones.csv names nobody", id="numbers only"),
+        pytest.param("101,A\n\n7.49E+10,B\n", "has no number or no name in line 3: write number,name", id="no number"),
+        pytest.param("101,A\nAnna,102\n103,\n104,\a\n", "in line 2, 3, 4: write", id="no number and no name"),
+        pytest.param("7.49E+10,B\n101,A\n", "in line 1: write", id="the first line"),
+        pytest.param("101,A\n" + "x,y\n" * 8, "in line 2, 3, 4, 5, 6 and 3 more: write", id="many lines"),
+    ],
+)
+def test_of_the_phone_book(notes, tmp_path: Path, text: str, note: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "phones.csv"
+    path.write_text(text)
+    (said,) = notes(with_phone_book(path))
+    assert note in said
+
+
+def test_a_phone_book_as_it_should_be(notes, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "phones.csv"
+    path.write_text("sep=;\nPhone 1;Name\n# ours\n\n101;Anna\n8 495 123-45-67;Ivan\n")
+    assert notes(with_phone_book(path)) == []
+
+
+def test_a_phone_book_that_cannot_be_read(notes) -> None:  # type: ignore[no-untyped-def]
+    (said,) = notes(with_phone_book(Path("/nowhere/phones.csv")))
+    assert said.startswith("callers get no name: the phone book /nowhere/phones.csv cannot be read: No such file")
+
+
 @pytest.mark.parametrize(
     ("ini", "note"),
     [
