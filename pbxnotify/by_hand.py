@@ -7,7 +7,7 @@ import os
 import time
 from email import message_from_bytes, policy
 
-from pbxnotify import events, message, notify, settings, terminal
+from pbxnotify import events, message, notify, preview, settings, terminal
 from pbxnotify.attachment import prepare
 from pbxnotify.errors import UsageError
 from pbxnotify.message_left import by_hand
@@ -64,12 +64,7 @@ def _show_mails(event: events.Event, recording: str = "") -> int:
     attachment = prepare(recording, event, configured.voicemail) if isinstance(event, events.Voicemail) else None
     for recipient in told.recipients:
         content = message.compose(event, "dry-run", recipient, configured, attachment)
-        mail = message_from_bytes(content, policy=policy.default)
-        body = mail.get_body(("plain",))
-        text = str(body.get_content()).replace("\r\n", "\n") if body else ""
-        print("".join(f"{name}: {value}\n" for name, value in mail.items()), text, sep="\n")
-        for part in mail.iter_attachments():
-            print(f"[{part.get_filename()}, {part.get_content_type()}, {len(part.get_payload(decode=True))} bytes]\n")
+        print(preview.readable(message_from_bytes(content, policy=policy.default)))
     if attachment and attachment.remark:
         print(f"NOTE: {attachment.remark}")
     if not told.recipients:

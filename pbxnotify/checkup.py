@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pbxnotify import providers
+from pbxnotify import parameters, providers
 from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
-from pbxnotify.templates import PARAMETERS
 from pbxnotify.values import did_you_mean
 
 
@@ -49,7 +48,7 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
 
 
 def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
-    known = PARAMETERS[section]
+    known = parameters.NAMES[section]
     for name in ("subject", "body", "footer"):
         for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", getattr(texts, name))):
             if word not in known:

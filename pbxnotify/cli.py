@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pbxnotify import __version__, by_hand, edit, events, log, queue, settings, setup, terminal, trial
+from pbxnotify import __version__, by_hand, edit, events, log, preview, queue, settings, setup, terminal, trial
 from pbxnotify import check as checking
 from pbxnotify import status as mail_status
 from pbxnotify.errors import PbxnotifyError, UsageError
+from pbxnotify.language import CODES
 from pbxnotify.values import DIAL_STATUSES
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
@@ -113,9 +114,10 @@ def _mail_commands(commands: Commands[_Parser]) -> None:
     sub = _command(commands, "test", test, text, "test -v you@example.com", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
     sub.add_argument("address", nargs="?", metavar="ADDRESS")
     sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
+    _preview_command(commands)
     example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
     sub = _call_command(commands, "missed", by_hand.missed, "tell of a missed call by hand", example)
-    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
+    _add_cause(sub)
     sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
     example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
     sub = _call_command(commands, "voicemail", by_hand.voicemail, "tell of a recording by hand", example)
@@ -123,6 +125,28 @@ def _mail_commands(commands: Commands[_Parser]) -> None:
     sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
     length, text = events.UNKNOWN_LENGTH, "its length (default: measured)"
     sub.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
+
+
+def _preview_command(commands: Commands[_Parser]) -> None:
+    text = "show a mail as it would be, of samples or of what is given; nothing is sent"
+    example = "preview missed --language ru --html missed.html"
+    sub = _command(commands, "preview", preview.preview, text, example, (DONE, USAGE, MISTAKES))
+    sub.add_argument("kind", choices=preview.KINDS, metavar="|".join(preview.KINDS))
+    sub.add_argument("--language", choices=CODES, help="of the mail (default: the recipient's)")
+    files = sub.add_mutually_exclusive_group()
+    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
+    files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
+    sub.add_argument("--from", dest="caller", metavar="NUMBER")
+    sub.add_argument("--name", help="the caller's name")
+    sub.add_argument("--to", type=_extensions, metavar="EXT[&EXT]", help="the extensions that were called")
+    sub.add_argument("--duration", type=_seconds, metavar="SECONDS", help="how long it rang, or the message is")
+    _add_cause(sub)
+    sub.add_argument("--subject", help="of an alert")
+    sub.add_argument("--body", help="of an alert")
+
+
+def _add_cause(parser: _Parser) -> None:
+    parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
 
 
 def _call_command(commands: Commands[_Parser], name: str, command: object, text: str, example: str) -> _Parser:

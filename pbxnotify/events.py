@@ -49,6 +49,8 @@ class MissedCall(NamedTuple):
     """What all channels of one call have in common, CHANNEL(linkedid)."""
     unique_id: str = ""
     """The caller's channel, UNIQUEID."""
+    phone: str = ""
+    """What is known of a phone that was not available: ``declined``, ``not registered`` or nothing."""
     voicemail: bool = False
     """The caller left a voicemail afterwards: it is mailed only if the admin says so."""
 

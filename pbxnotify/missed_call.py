@@ -10,6 +10,8 @@ from pbxnotify.events import MissedCall, caller_of, clean, extensions_in
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
 
+CALL_REJECTED = "Call Rejected"  # cause 21, as HANGUPCAUSE(channel,ast) words it
+
 
 def on(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:
     """Return the missed call that a channel tells of, None if there is nothing to tell.
@@ -29,6 +31,7 @@ def on(channel: Mapping[str, str], argument: str = "", now: float | None = None)
         duration=int(stopped) - int(began),
         extensions=extensions_in(rung),
         dial_status=clean(dial_status),
+        phone=_phone(channel) if dial_status == "CHANUNAVAIL" else "",
         voicemail=bool(channel.get("VM_MESSAGEFILE")) and channel.get("VMSTATUS") != "FAILED",
         **caller_of(channel),
     )
@@ -49,6 +52,21 @@ def _missed_because(channel: Mapping[str, str]) -> str | None:
         return None  # a queue that was answered sets neither QUEUESTATUS nor ABANDONED
     cause_before = channel.get("PBXNOTIFY_CAUSE")
     return "" if cause_before is None else cause_before or None
+
+
+def _phone(channel: Mapping[str, str]) -> str:
+    """Return what is known of a phone that was not available, from the hangup causes of the channels it was dialled on.
+
+    Without a contact there was no such channel; the caller's own HANGUPCAUSE is the same whatever the phone said
+    (measured on Asterisk 16 and 22).
+    """
+    dialled = channel.get("HANGUPCAUSE_KEYS()")
+    if not dialled:
+        return "" if dialled is None else "not registered"
+    last = dialled.split(",")[-1]
+    if not re.fullmatch(r"[\w/@.:;-]+", last):
+        return ""
+    return "declined" if channel.get(f"HANGUPCAUSE({last},ast)") == CALL_REJECTED else ""
 
 
 def _began(channel: Mapping[str, str], ended: float) -> float:

@@ -13,11 +13,13 @@ from pbxnotify import values
 from pbxnotify.errors import SettingsError
 from pbxnotify.inifile import IniFile
 from pbxnotify.installation import configuration_directory
+from pbxnotify.language import CODES, DEFAULT
 from pbxnotify.values import option, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 PASSWORD_COMMAND_TIMEOUT = 10
 """Seconds."""
+LANGUAGES = " or ".join(CODES)
 HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
 HOW_TO_VOICEMAIL_SUBJECT = "a text with VM_ parameters in it; empty: the text of the recipient's language"
 HOW_TO_TEXT = "a text or HTML between three quotes; empty: the built-in text"
@@ -146,7 +148,7 @@ class Notifications:
         "System administrator e-mail / Email системного администратора",
     )
     pbx_name: str = option(values.line, "", "the name of this PBX in mails; empty: the host's name")
-    language: str = option(values.language, "en", "en or ru")
+    language: str = option(values.language, DEFAULT, LANGUAGES)
     timezone: str = option(values.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
     date_format: str = option(values.date_format, "%Y-%m-%d %H:%M:%S", "a date as strftime takes it")
     history_url: str = option(
@@ -217,7 +219,7 @@ class Employee:
     mobiles: tuple[str, ...] = option(
         values.mobile, (), "a number with at least 5 digits, several with commas between", name="mobile"
     )
-    language: str = option(values.language, "", "en or ru; empty: language of [notifications]")
+    language: str = option(values.language, "", f"{LANGUAGES}; empty: language of [notifications]")
     missed_calls: bool = option(yes_or_no, True, "yes, or no to tell this employee of no missed call")
     voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no voicemail")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pbxnotify import events, message, smtp, templates, terminal
+from pbxnotify import events, language, message, smtp, terminal
 from pbxnotify.errors import PbxnotifyError, SpoolError
 from pbxnotify.recipients import Recipient
 from pbxnotify.settings import Settings, Smtp
@@ -25,10 +25,10 @@ def way_to(relay: Smtp) -> str:
     return f"{relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}"
 
 
-def event(language: str) -> events.Alert:
-    """Return what a test mail tells."""
-    words = templates.TEST[language]
-    return events.Alert(time=time.time(), subject=words.subject, body=words.body)
+def event(code: str) -> events.Alert:
+    """Return what a test mail tells, in a language."""
+    words = language.load(code)
+    return events.Alert(time=time.time(), subject=words.test, body=words.test_text)
 
 
 def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
@@ -40,12 +40,12 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
     with suppress(SpoolError):
         open_spool()
     relay = configured.smtp
-    language = configured.notifications.language
+    code = configured.notifications.language
     print(f"connecting to {relay.host}:{relay.port} ({SECURITY[relay.security]})", flush=True)
     with terminal.waiting(f"{relay.host}:{relay.port}"), smtp.Relay(relay, transcript) as connection:
         for address in addresses:
             identifier = f"test-{time.time_ns():x}"
-            mail = message.compose(event(language), identifier, Recipient(address, language), configured)
+            mail = message.compose(event(code), identifier, Recipient(address, code), configured)
             print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
     if not configured.notifications.enabled:
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")

@@ -14,7 +14,8 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-LANGUAGES = ("en", "ru")
+from pbxnotify.language import CODES
+
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
 AUDIO = ("as-is", "mp3", "wav")
@@ -206,7 +207,7 @@ def path(value: str) -> str:
 
 def language(value: str) -> str:
     """Take one of our languages."""
-    if value not in LANGUAGES:
+    if value not in CODES:
         raise ValueError("is no language of ours")
     return value
 

@@ -79,6 +79,7 @@ def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # typ
         "caller_name": "Alice Smith",
         "private": False,
         "dial_status": "NOANSWER",
+        "phone": "",
         "linked_id": UNIQUE_ID,
         "unique_id": UNIQUE_ID,
         "voicemail": False,

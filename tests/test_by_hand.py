@@ -69,7 +69,7 @@ def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Pa
     status, said, _ = run(*VOICEMAIL, "--recording", str(recording))
     assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
     (mail,) = relay.wait(1)
-    assert mail.message["Subject"] == "Voicemail: Алиса, 5551212, 0:07"
+    assert mail.message["Subject"] == "Voicemail: Алиса, 5551212 (0:07)"
     (part,) = mail.message.iter_attachments()
     assert part.get_content() == recording.read_bytes()
     assert recording.exists()
@@ -81,7 +81,7 @@ def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path)
         *VOICEMAIL, "--recording", str(recording), "--duration", "65", "--mailbox", "200", "--dry-run"
     )
     assert status == os.EX_OK
-    assert "Subject: Voicemail: Алиса, 5551212, 1:05" in said
+    assert "Subject: Voicemail: Алиса, 5551212 (1:05)" in said
     assert "Mailbox: 200" in said
     assert f"_5551212.wav, audio/wav, {recording.stat().st_size} bytes]" in said
     assert (relay.mails, (box / "spool").exists()) == ([], False)

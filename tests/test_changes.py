@@ -45,7 +45,7 @@ def test_a_change_of_the_mail_settings_sends_one_test_mail(run, seen: Catcher, b
         assert run(*QUEUE_RUN)[0] == os.EX_OK
     (mail,) = seen.mails
     assert (mail.sender, mail.recipients) == ("new@example.com", ("admin@example.com",))
-    assert "test mail" in mail.message["Subject"]
+    assert "Test mail" in mail.message["Subject"]
     assert f"settings: {box}/pbxnotify.ini was changed: no mistakes found" in logged()
 
 

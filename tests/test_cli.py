@@ -118,6 +118,7 @@ COMMANDS = {
     "check": ("--connect",),
     "status": (),
     "test": ("-v",),
+    "preview": ("missed",),
     "missed": ("--from", "5551212", "--to", "101"),
     "voicemail": ("--from", "5551212", "--to", "101", "--recording", "/nowhere/msg0000.wav"),
     "queue list": (),

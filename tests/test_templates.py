@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxnotify.templates import ALERT, MISSED_CALL, TEST, WORDS, as_text_and_html, fill
+from pbxnotify.templates import as_text_and_html, fill
 
 PARAMETERS = {
     "NOTIFICATION_TO": "101",
@@ -53,16 +53,3 @@ def test_caller_text_is_never_markup(caller: str) -> None:
     text, page = as_text_and_html("<p>CALLER</p>", {"CALLER": caller})
     assert text == caller
     assert page.count("<") == 2
-
-
-@pytest.mark.parametrize("texts", [ALERT, MISSED_CALL, TEST, WORDS], ids=["alert", "missed call", "test", "words"])
-def test_every_language_has_every_text(texts: dict[str, object]) -> None:
-    assert set(texts) == {"en", "ru"}
-
-
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_default_texts_use_only_parameters_that_exist(language: str) -> None:
-    names = {"FROM", "WHOM", "DATE", "DURATION", "DIALSTATUS"}
-    texts = MISSED_CALL[language]
-    filled = fill(f"{texts.subject}\n{texts.body}", {f"NOTIFICATION_{name}": "" for name in names})
-    assert "NOTIFICATION" not in filled

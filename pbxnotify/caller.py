@@ -1,0 +1,87 @@
+"""Who called: a name and a number, as people read them and as a phone dials them."""
+
+from __future__ import annotations
+
+import re
+import syslog
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pbxnotify import log, phone_book
+from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.language import Language
+from pbxnotify.recipients import find_employee
+from pbxnotify.settings import Settings
+from pbxnotify.values import national
+
+GROUPED = (
+    (re.compile(r"\+?7(\d{3})(\d{3})(\d\d)(\d\d)"), r"+7 \1 \2-\3-\4"),
+    (re.compile(r"8(\d{3})(\d{3})(\d\d)(\d\d)"), r"8 \1 \2-\3-\4"),
+    (re.compile(r"\+1([2-9]\d\d)(\d{3})(\d{4})"), r"+1 \1 \2-\3"),
+)
+"""Numbering plans whose groups follow from the number of digits alone: Russia and Kazakhstan, North America."""
+SHORTEST_DIALABLE = 7
+"""Digits. To dial a colleague's 101, 112 or 911 from a mobile phone is to call the fire brigade."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who called; ``name`` is empty if it says no more than the number."""
+
+    name: str
+    number: str
+    """As it came, or in words why there is none."""
+    is_shown: bool = True
+    """Whether the number is one: it was given, and not withheld."""
+
+    @property
+    def readable(self) -> str:
+        """Return the number in groups, where it is clear how they are formed."""
+        for pattern, groups in GROUPED:
+            if pattern.fullmatch(self.number):
+                return pattern.sub(groups, self.number)
+        return self.number
+
+    @property
+    def in_one_line(self) -> str:
+        """Return name and number."""
+        return f"{self.name}, {self.readable}" if self.name else self.readable
+
+    @property
+    def telephone(self) -> str:
+        """Return what a phone dials to call back, empty where that would be somebody else (RFC 3966)."""
+        digits = re.sub(r"[ ()./-]", "", self.readable) if self.is_shown else ""
+        return digits if re.fullmatch(rf"\+?[0-9]{{{SHORTEST_DIALABLE},20}}", digits) else ""
+
+
+def of(call: MissedCall | Voicemail, language: Language, settings: Settings) -> Caller:
+    """Return who called: the name is the caller's own, else from the employee's card, else from the phone book."""
+    if call.private and not settings.notifications.show_private_numbers:
+        return Caller("", language.private, is_shown=False)
+    number = call.caller_number
+    book = settings.notifications.phone_book
+    name = _own_name(call) or (number and (name_on_card(number, settings) or (book and _in_phone_book(book, number))))
+    return Caller(name if name != number else "", number or language.unknown, is_shown=bool(number))
+
+
+def name_on_card(number: str, settings: Settings) -> str:
+    """Return the name on the card of the employee with this extension or mobile number."""
+    employee = find_employee(number, settings.employees)
+    return employee.name if employee else ""
+
+
+def _own_name(call: MissedCall | Voicemail) -> str:
+    """Return the name that came with the call; many trunks send the number once more in its place."""
+    name, number = call.caller_name, call.caller_number
+    digits = national(number)
+    return "" if digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits else name
+
+
+@lru_cache(maxsize=1)  # one call has several recipients
+def _in_phone_book(path: str, number: str) -> str:
+    """Return the name in the phone book; one that cannot be read costs the name, not the mail."""
+    try:
+        return phone_book.name_of(path, number)
+    except phone_book.Unreadable as error:
+        log.write(syslog.LOG_WARNING, str(error))
+        return ""

@@ -1,0 +1,115 @@
+"""What mails say in one language, and how it writes dates and lengths of time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+
+DIRECTORY = os.path.join(os.path.dirname(__file__), "languages")
+CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if name.endswith(".py") and name[0] != "_"))
+"""The languages there are: one file each."""
+DEFAULT = "en"
+
+Forms = tuple[str, ...]
+"""A noun as it stands behind a number, in the order in which ``plural`` counts."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language. Whatever it lacks is an error when its file is read."""
+
+    weekdays: tuple[str, ...]
+    """Monday first."""
+    months: tuple[str, ...]
+    """As they stand in a date."""
+    date: str
+    """A moment, from {weekday}, {day}, {month}, {year} and {time}, which is 15:04."""
+    plural: Callable[[int], int]
+    """Which form of a noun a number takes."""
+    hours: Forms
+    minutes: Forms
+    seconds: Forms
+    short_units: tuple[str, str, str]
+    """Hours, minutes and seconds where there is little room: ``1 min 5 s``."""
+    decimal_mark: str
+
+    missed_call: str
+    missed_call_subject: str
+    """With {caller}."""
+    why: Mapping[str, str]
+    """A sentence for each way in which a call is missed, some with {length}; see ``letter.why``."""
+    left_message: str
+    """That the caller of a missed call left a voicemail as well."""
+    voicemail: str
+    voicemail_subject: str
+    """With {caller}."""
+    new_message: str
+
+    whose: str
+    """The label of who called; labels stand before a colon."""
+    whom: str
+    when: str
+    rang: str
+    length: str
+    mailbox: str
+    see_history: str
+    listen_in_history: str
+
+    private: str
+    """What stands for a number that the caller withholds."""
+    unknown: str
+    """What stands for a number that nobody told."""
+    nobody: str
+    """What stands for the extension when it is not known who was called."""
+    no_length: str
+    no_mailbox: str
+
+    silent: str
+    too_large: str
+    """With {megabytes} and {mailbox}, like those below."""
+    missing: str
+    not_attached: str
+
+    test: str
+    test_text: str
+    sample_caller: str
+    """What ``pbxnotify preview`` shows where nothing is given."""
+    sample_alert: str
+    sample_alert_text: str
+
+    def moment(self, when: datetime) -> str:
+        """Return a date and time in words; UTC is named, as hardly anybody lives by it."""
+        text = self.date.format(
+            weekday=self.weekdays[when.weekday()],
+            day=when.day,
+            month=self.months[when.month - 1],
+            year=when.year,
+            time=f"{when:%H:%M}",
+        )
+        return f"{text} UTC" if when.tzname() == "UTC" else text
+
+    def duration(self, seconds: int) -> str:
+        """Return a length of time in words: ``1 minute 5 seconds``."""
+        units = (self.hours, self.minutes, self.seconds)
+        return " ".join(f"{number} {units[which][self.plural(number)]}" for which, number in _parts(seconds))
+
+    def short_duration(self, seconds: int) -> str:
+        """Return a length of time in few letters: ``1 min 5 s``."""
+        return " ".join(f"{number} {self.short_units[which]}" for which, number in _parts(seconds))
+
+
+def _parts(seconds: int) -> list[tuple[int, int]]:
+    """Return hours (0), minutes (1) and seconds (2), without those that are nought; not even one if all are."""
+    parts = enumerate((seconds // 3600, seconds // 60 % 60, seconds % 60))
+    return [(which, number) for which, number in parts if number] or [(2, 0)]
+
+
+@cache
+def load(code: str) -> Language:
+    """Return a language by its code."""
+    language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
+    return language

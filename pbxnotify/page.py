@@ -1,0 +1,100 @@
+"""How a mail looks: an HTML page that is right in light and dark mode, at any width, and without images.
+
+Colours stand in the elements for light mode, because some mail programs drop the style sheet; those for dark mode can
+only stand there. Nothing is loaded from the network.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from pbxnotify.letter import Letter
+
+FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+ACCENTS = {"missed": ("#b3261e", "#f2b8b5"), "voicemail": ("#1a56a8", "#a8c7fa"), "alert": ("#8a5300", "#ffcc80")}
+"""The colour of a kind of mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
+END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+HIDDEN = "display:none;max-height:0;overflow:hidden"
+GREY = "color:#5f6368"
+LABEL = f"padding:2px 16px 2px 0;{GREY};font-weight:400;text-align:left;white-space:nowrap"
+MAIN = "display:block;max-width:560px;padding:2px 0 2px 16px;overflow-wrap:anywhere"
+
+
+def of_letter(letter: Letter, kind: str, language: str, footer: str) -> str:
+    """Return the page of a letter about an event of a kind; the footer is HTML."""
+    accent, _ = ACCENTS[kind]
+    preview = " ".join([letter.lead, *(f"{label}: {value}." for label, value in letter.rows)])
+    number = _link(f"tel:{letter.telephone}", letter.number, accent) if letter.telephone else escape(letter.number)
+    named = letter.title != letter.number
+    parts = [
+        f'<div style="{HIDDEN}">{escape(preview)}</div>',
+        f'<p class="accent" style="margin:0;color:{accent};font-size:14px;font-weight:600">{escape(letter.kind)}</p>',
+        f'<h1 style="margin:4px 0 0;font-size:26px;line-height:1.25">{escape(letter.title) if named else number}</h1>',
+        f'<p style="margin:4px 0 0;font-size:20px">{number}</p>' if named and letter.number else "",
+        f'<p style="margin:12px 0 0">{lines(letter.lead)}</p>',
+        *(f'<p style="margin:12px 0 0">{lines(paragraph)}</p>' for paragraph in letter.paragraphs),
+        _table(letter.rows),
+        f'<p style="margin:20px 0 0">{_link(letter.link, letter.link_words, accent)}</p>' if letter.link else "",
+    ]
+    return _whole("\n".join(filter(None, parts)), letter.subject, kind, language, footer)
+
+
+def of_text(page: str, subject: str, kind: str, language: str, notes: str, footer: str) -> str:
+    """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is."""
+    note = f'<p style="margin:16px 0 0">{lines(notes)}</p>\n' if notes else ""
+    if "<html" not in page.lower():
+        return _whole(f"<div>{page}</div>\n{note}", subject, kind, language, footer)
+    added = f"{note}<div>{footer}</div>\n" if footer else note
+    end = END.search(page)
+    place = end.start() if end else len(page)
+    return page[:place] + added + page[place:]
+
+
+def lines(text: str) -> str:
+    """Return plain text as HTML, its lines kept."""
+    return escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
+
+
+def _whole(content: str, subject: str, kind: str, language: str, footer: str) -> str:
+    accent, dark_accent = ACCENTS[kind]
+    end = f'<p class="grey" style="margin:24px 0 0;{GREY};font-size:14px">{footer}</p>\n' if footer else ""
+    return f"""\
+<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(subject)}</title>
+<style>
+:root{{color-scheme:light dark}}
+@media (prefers-color-scheme:dark){{
+body{{background:#121212!important;color:#e8eaed!important}}
+main{{border-color:{dark_accent}!important}}
+.accent,a{{color:{dark_accent}!important}}
+.grey{{color:#a8adb3!important}}
+}}
+</style>
+</head>
+<body style="margin:0;padding:20px 16px;background:#ffffff;color:#1f1f1f;{FONT}">
+<main style="{MAIN};border-left:4px solid {accent}">
+{content}
+{end}</main>
+</body>
+</html>
+"""
+
+
+def _table(rows: tuple[tuple[str, str], ...]) -> str:
+    """Return a table whose first column names the rows, for eyes and for screen readers."""
+    table_rows = (
+        f'<tr style="vertical-align:top"><th scope="row" class="grey" style="{LABEL}">{escape(label)}</th>'
+        f'<td style="padding:2px 0">{escape(value)}</td></tr>'
+        for label, value in rows
+    )
+    return "\n".join(['<table style="margin:16px 0 0;border-collapse:collapse">', *table_rows, "</table>"])
+
+
+def _link(url: str, words: str, accent: str) -> str:
+    return f'<a href="{escape(url)}" style="color:{accent}">{escape(words)}</a>'

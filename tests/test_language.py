@@ -1,0 +1,145 @@
+"""The languages: each says everything, and writes dates and lengths of time as its readers do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pbxnotify.language import CODES, DEFAULT, Language, load
+
+PACKAGE = Path(__file__).resolve().parent.parent / "pbxnotify"
+TEXTS = [field.name for field in fields(Language)]
+WHOLE_TEXTS = [name for name in TEXTS if isinstance(getattr(load(DEFAULT), name), str)]
+
+
+def test_these_are_the_languages() -> None:
+    assert CODES == ("en", "ru")
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("name", TEXTS)
+def test_nothing_is_missing(code: str, name: str) -> None:
+    assert getattr(load(code), name)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("name", WHOLE_TEXTS)
+def test_a_text_has_the_same_places_to_fill_in(code: str, name: str) -> None:
+    def places(language: Language) -> list[str]:
+        return sorted(re.findall(r"\{\w*\}", getattr(language, name)))
+
+    assert places(load(code)) == places(load(DEFAULT))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_reason_is_there_with_the_same_places(code: str) -> None:
+    def places(language: Language) -> dict[str, bool]:
+        return {reason: "{length}" in sentence for reason, sentence in language.why.items()}
+
+    assert places(load(code)) == places(load(DEFAULT))
+    assert all(sentence.endswith(".") for sentence in load(code).why.values())
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_calendar_is_complete(code: str) -> None:
+    language = load(code)
+    assert (len(set(language.weekdays)), len(set(language.months))) == (7, 12)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_number_has_its_form(code: str) -> None:
+    language = load(code)
+    used = {language.plural(number) for number in range(200)}
+    for forms in (language.hours, language.minutes, language.seconds):
+        assert used == set(range(len(forms)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian", "short"),
+    [
+        (0, "0 seconds", "0 секунд", "0 s"),
+        (1, "1 second", "1 секунда", "1 s"),
+        (4, "4 seconds", "4 секунды", "4 s"),
+        (11, "11 seconds", "11 секунд", "11 s"),
+        (21, "21 seconds", "21 секунда", "21 s"),
+        (65, "1 minute 5 seconds", "1 минута 5 секунд", "1 min 5 s"),
+        (122, "2 minutes 2 seconds", "2 минуты 2 секунды", "2 min 2 s"),
+        (3600, "1 hour", "1 час", "1 h"),
+        (7323, "2 hours 2 minutes 3 seconds", "2 часа 2 минуты 3 секунды", "2 h 2 min 3 s"),
+    ],
+)
+def test_lengths_of_time(seconds: int, english: str, russian: str, short: str) -> None:
+    assert load("en").duration(seconds) == english
+    assert load("ru").duration(seconds) == russian
+    assert load("en").short_duration(seconds) == short
+
+
+@pytest.mark.parametrize(
+    ("zone", "english", "russian"),
+    [
+        pytest.param(
+            ZoneInfo("Europe/Moscow"),
+            "Tuesday, 24 November 2026, 03:07",
+            "вторник, 24 ноября 2026 г., 03:07",
+            id="Moscow",
+        ),
+        pytest.param(
+            timezone(timedelta(hours=-5)),
+            "Monday, 23 November 2026, 19:07",
+            "понедельник, 23 ноября 2026 г., 19:07",
+            id="the day before",
+        ),
+        pytest.param(
+            timezone.utc,
+            "Tuesday, 24 November 2026, 00:07 UTC",
+            "вторник, 24 ноября 2026 г., 00:07 UTC",
+            id="UTC is named",
+        ),
+    ],
+)
+def test_moments(zone: timezone, english: str, russian: str) -> None:
+    when = datetime.fromtimestamp(1795478867, zone)
+    assert (load("en").moment(when), load("ru").moment(when)) == (english, russian)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """Return the languages of a copy of the package."""
+    shutil.copytree(PACKAGE, tmp_path / "pbxnotify", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "pbxnotify" / "languages"
+
+
+def preview(copied: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run ``pbxnotify preview`` of a copy, with one language for the installation."""
+    ini = copied / "pbxnotify.ini"
+    ini.write_text(f"[notifications]\nlanguage = {code}\ntimezone = UTC\n")
+    command = [sys.executable, "-m", "pbxnotify.cli", "--config", str(ini), "preview", "missed"]
+    environment = {**os.environ, "PYTHONPATH": str(copied.parent.parent), "PYTHONSAFEPATH": "1"}
+    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+
+def test_another_language_is_one_file(copied: Path) -> None:
+    english = (copied / "en.py").read_text()
+    german = english.replace("Missed call: {caller}", "Anruf in Abwesenheit: {caller}")
+    (copied / "de.py").write_text(german)
+    assert "Subject: Anruf in Abwesenheit: Alexey Portnov" in preview(copied, "de").stdout
+
+
+def test_what_a_language_lacks_is_named(copied: Path) -> None:
+    english = (copied / "en.py").read_text()
+    (copied / "de.py").write_text(re.sub("(?m)^    (silent|when)=.*\n", "", english))
+    done = preview(copied, "de")
+    assert "missing 2 required positional arguments: 'when' and 'silent'" in done.stderr
+
+
+def test_a_language_that_is_not_there(copied: Path) -> None:
+    assert "'xx' is no language of ours; write en or ru" in preview(copied, "xx").stderr

@@ -1,0 +1,150 @@
+"""How a mail looks: the parts of the page, and the admin's text in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import html5lib
+import pytest
+
+from pbxnotify import page
+from pbxnotify.letter import Letter
+
+LETTER = Letter(
+    subject="Missed call: Alice, 5551212",
+    kind="Missed call",
+    lead="Nobody answered.",
+    title="Alice",
+    caller="Alice, 5551212",
+    number="5551212",
+    telephone="5551212",
+    paragraphs=("The caller left a message.",),
+    rows=(("For", "Ivan (101)"), ("When", "today")),
+    link="https://pbx.example.com/?a=1&b=2",
+    link_words="See the call history",
+)
+
+
+def rendered(letter: Letter = LETTER, footer: str = "office") -> str:
+    """Return the page of a letter."""
+    return page.of_letter(letter, "missed", "en", footer)
+
+
+def visible(html: str) -> list[str]:
+    """Return the lines that are seen, in the order in which a screen reader says them."""
+    body = re.sub(r'(?s)<div style="display:none.*?</div>|.*<body[^>]*>', "", html)
+    return [line.strip() for line in re.sub("<[^>]*>", "\n", body).split("\n") if line.strip()]
+
+
+def test_what_is_read_in_which_order() -> None:
+    assert visible(rendered()) == [
+        *("Missed call", "Alice", "5551212", "Nobody answered.", "The caller left a message."),
+        *("For", "Ivan (101)", "When", "today", "See the call history", "office"),
+    ]
+
+
+def test_what_phones_show_below_the_subject() -> None:
+    body = rendered().partition("<body")[2].partition(">")[2]
+    words = " ".join(re.sub("<[^>]*>", " ", body).split())
+    assert words.startswith("Nobody answered. For: Ivan (101). When: today. Missed call")
+
+
+def test_the_preview_is_not_seen() -> None:
+    assert 'style="display:none' in rendered().partition("Nobody answered. For")[0][-80:]
+
+
+def test_without_a_name_the_number_is_the_title() -> None:
+    html = rendered(replace(LETTER, title="5551212"))
+    assert re.search(r"<h1[^>]*><a href=\"tel:5551212\"[^>]*>5551212</a></h1>", html)
+    assert visible(html).count("5551212") == 1
+
+
+def test_a_number_that_is_not_dialled_is_no_link() -> None:
+    assert "tel:" not in rendered(replace(LETTER, telephone=""))
+
+
+def test_a_link_is_escaped() -> None:
+    assert 'href="https://pbx.example.com/?a=1&amp;b=2"' in rendered()
+
+
+@pytest.mark.parametrize("part", ["subject", "kind", "lead", "title", "number", "link_words"])
+def test_no_part_becomes_markup(part: str) -> None:
+    html = rendered(replace(LETTER, **{part: "<b>&\"'"}))
+    assert "<b>" not in html
+    assert "&lt;b&gt;&amp;&quot;&#x27;" in html
+
+
+def test_rows_and_paragraphs_are_escaped_and_keep_their_lines() -> None:
+    html = rendered(replace(LETTER, paragraphs=("a <i>\nb",), rows=(("<u>", "<s>"),)))
+    assert "a &lt;i&gt;<br>\nb" in html
+    assert not re.search("<[ius]>", html)
+
+
+def test_there_is_no_footer_where_none_is_wanted() -> None:
+    assert visible(rendered(footer=""))[-1] == "See the call history"
+
+
+def test_each_row_is_named_for_screen_readers() -> None:
+    assert re.findall(r'<th scope="row"[^>]*>(\w+)</th>', rendered()) == ["For", "When"]
+
+
+@pytest.mark.parametrize("kind", page.ACCENTS)
+def test_both_modes_have_their_colours(kind: str) -> None:
+    light, dark = page.ACCENTS[kind]
+    html = page.of_letter(LETTER, kind, "en", "")
+    head, _, body = html.partition("<body")
+    assert light in body
+    assert dark in head.partition("prefers-color-scheme:dark")[2]
+    assert dark not in body
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2)."""
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("kind", page.ACCENTS)
+def test_every_colour_can_be_read(kind: str) -> None:
+    head, _, body = page.of_letter(LETTER, kind, "en", "office").partition("<body")
+    background = re.search("background:(#[0-9a-f]{6})", body)
+    dark_background = re.search("background:(#[0-9a-f]{6})", head)
+    assert background
+    assert dark_background
+    for colour in re.findall("[^-]color:(#[0-9a-f]{6})", body):
+        assert contrast(colour, background[1]) >= 6
+    for colour in re.findall("[^-]color:(#[0-9a-f]{6})", head):
+        assert contrast(colour, dark_background[1]) >= 6
+
+
+def test_the_admins_text_is_on_a_page_of_ours() -> None:
+    html = page.of_text("a<br>\nb", "subject", "missed", "ru", "too large", "office")
+    assert '<html lang="ru">' in html
+    assert visible(html) == ["a", "b", "too large", "office"]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param("<html><body>x</body></html>", "<html><body>xNF</body></html>", id="a whole page"),
+        pytest.param("<html><body>x", "<html><body>xNF", id="no end"),
+        pytest.param("<HTML><BODY>x</BODY></HTML>", "<HTML><BODY>xNF</BODY></HTML>", id="in capitals"),
+        pytest.param("<html>x</html>", "<html>xNF</html>", id="no body"),
+    ],
+)
+def test_a_whole_page_of_the_admins_stays_as_it_is(own: str, expected: str) -> None:
+    html = page.of_text(own, "subject", "missed", "en", "N", "F")
+    assert re.sub(r"<(p|div)[^>]*>|</(p|div)>|\n", "", html) == expected
+
+
+@pytest.mark.parametrize("letter", [LETTER, Letter("s", "k", "l", "t")], ids=["all parts", "the fewest parts"])
+def test_the_page_is_html(letter: Letter) -> None:
+    html5lib.HTMLParser(strict=True).parse(rendered(letter))

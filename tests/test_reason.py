@@ -1,0 +1,73 @@
+"""Why a call was missed, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from pbxnotify import reason
+from pbxnotify.events import MissedCall
+from pbxnotify.language import CODES, load
+from pbxnotify.values import DIAL_STATUSES
+
+QUEUE_STATUSES = ("ABANDONED", "TIMEOUT", "FULL", "JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL")
+
+
+def why(status: str, duration: int = 12, phone: str = "", code: str = "en") -> str:
+    """Return the sentence about a call."""
+    return reason.of(MissedCall(dial_status=status, duration=duration, phone=phone), load(code))
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("NOANSWER", "Nobody answered."),
+        ("CANCEL", "The caller hung up after 12 s."),
+        ("BUSY", "The line was busy."),
+        ("CHANUNAVAIL", "The phone could not be reached."),
+        ("CONGESTION", "The call could not be put through."),
+        ("DONTCALL", "The call could not be put through."),
+        ("ABANDONED", "The caller left the queue after 12 s."),
+        ("TIMEOUT", "Nobody in the queue answered."),
+        ("FULL", "The queue was full."),
+        ("JOINEMPTY", "Nobody was on duty in the queue."),
+        ("LEAVEUNAVAIL", "Nobody was on duty in the queue."),
+        ("", "Nobody answered."),
+        ("SOMETHING NEW", "Nobody answered."),
+    ],
+)
+def test_statuses(status: str, sentence: str) -> None:
+    assert why(status) == sentence
+
+
+@pytest.mark.parametrize(
+    ("phone", "sentence"),
+    [
+        ("not registered", "The phone is not registered: it is switched off or has no network."),
+        ("declined", "The call was declined."),
+        ("", "The phone could not be reached."),
+        ("queue full", "The phone could not be reached."),
+    ],
+)
+def test_what_is_known_of_the_phone(phone: str, sentence: str) -> None:
+    assert why("CHANUNAVAIL", phone=phone) == sentence
+
+
+def test_the_phone_does_not_matter_otherwise() -> None:
+    assert why("BUSY", phone="declined") == "The line was busy."
+
+
+@pytest.mark.parametrize("status", ["CANCEL", "ABANDONED"])
+@pytest.mark.parametrize("code", CODES)
+def test_at_once(status: str, code: str) -> None:
+    assert "0" not in why(status, 0, code=code)
+
+
+@pytest.mark.parametrize("status", [*DIAL_STATUSES, *QUEUE_STATUSES])
+def test_none_is_left_out(status: str) -> None:
+    assert status in reason.STATUSES
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_sentence_is_used(code: str) -> None:
+    used = {*reason.STATUSES.values(), *reason.PHONE}
+    assert {name.replace(" at once", "") for name in load(code).why} == used
