@@ -208,7 +208,8 @@ def _read(path: Path) -> bytes:
 def _text(path: Path, content: bytes) -> str:
     """Return the text of a file, with ``\\n`` for its line ends; raises SettingsError when it is none."""
     text = content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
-    undecodable = re.search("[\x00\ud800-\udfff]", text)
+    is_wide = text.count("\0") > len(text) / 8  # UTF-16 without a mark; a stray NUL is for the option it is in
+    undecodable = re.search("[\x00\ud800-\udfff]" if is_wide else "[\ud800-\udfff]", text)
     if undecodable:
         line = text.count("\n", 0, undecodable.start()) + 1
         raise SettingsError(f"{path}:{line}: this is no text in UTF-8; save the file again as UTF-8")

@@ -91,7 +91,8 @@ def _thread(event: Event, told: Facts, domain: str) -> str:
     if isinstance(event, Alert):
         topic = event.key
     else:
-        topic = national(told.caller.number) or told.caller.in_one_line if told.caller.is_shown else ""
+        caller = told.caller
+        topic = national(caller.number) or caller.number if caller.is_shown else caller.name
     return f"<thread-{hashlib.sha256(topic.encode()).hexdigest()[:20]}@{domain}>" if topic else ""
 
 

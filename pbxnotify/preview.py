@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from pbxnotify import events, language, message, settings, trial
 from pbxnotify.attachment import Attachment
 from pbxnotify.errors import UsageError
+from pbxnotify.language import DEFAULT
 from pbxnotify.recipients import Recipient, told_of
 from pbxnotify.settings import Settings
 
@@ -27,9 +28,8 @@ RANG, LENGTH, AGO = 23, 65, 300
 def preview(options: argparse.Namespace) -> int:
     """Show a mail, or write its page or all of it to a file."""
     configured = settings.load(settings.location())
-    words = options.language or configured.notifications.language
-    event = _event(options, configured, words)
-    recipient = _recipient(event, configured, options.language)
+    recipient = _recipient(_event(options, configured, DEFAULT), configured, options.language)
+    event = _event(options, configured, recipient.language)
     attachment = _sample(event) if configured.voicemail.attach and isinstance(event, events.Voicemail) else None
     content = message.compose(event, "preview", recipient, configured, attachment)
     mail: EmailMessage = message_from_bytes(content, policy=policy.default)

@@ -233,7 +233,7 @@ def date_format(value: str) -> str:
 
 def link(value: str) -> str:
     """Take the address of a web page."""
-    if not re.fullmatch(r"https?://[^\s<>\"]+", value):
+    if not re.fullmatch(r"https?://[^\s<>\"]+", line(value)):
         raise ValueError("is no address of a web page")
     return value
 

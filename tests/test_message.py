@@ -444,3 +444,139 @@ def test_the_size_in_russian(mail) -> None:  # type: ignore[no-untyped-def]
 def test_tabs_are_seen_in_html(mail) -> None:  # type: ignore[no-untyped-def]
     ini = voicemail_ini(body=FROM_VOICEMAIL_CONF)
     assert "&nbsp;&nbsp;&nbsp;&nbsp;just" in text_of(mail(MESSAGE, ini, attachment=WAV), "html")
+
+
+# ---- threads
+
+
+def thread_of(mail: EmailMessage) -> str:
+    """Return what a mail refers to."""
+    return str(mail["References"] or "")
+
+
+@pytest.mark.parametrize(
+    ("event", "other"),
+    [
+        pytest.param(CALL, CALL._replace(time=1795565267.0, dial_status="BUSY"), id="the next day"),
+        pytest.param(CALL, CALL._replace(caller_number="8 (495) 123-45-67"), id="another form of the number"),
+        pytest.param(CALL, CALL._replace(caller_name="Alice"), id="another name"),
+        pytest.param(CALL, MESSAGE, id="a voicemail"),
+        pytest.param(
+            CALL._replace(caller_number="", caller_name="Alice"),
+            MESSAGE._replace(caller_number="", caller_name="Alice"),
+            id="a name alone",
+        ),
+        pytest.param(Alert(1.0, "raised", "", "disk"), Alert(2.0, "cleared", "", "disk"), id="one problem"),
+    ],
+)
+def test_mails_of_one_conversation(mail, event: Event, other: Event) -> None:  # type: ignore[no-untyped-def]
+    thread = thread_of(mail(event))
+    assert re.fullmatch(r"<thread-[0-9a-f]{20}@example\.com>", thread)
+    assert thread_of(mail(other)) == thread
+
+
+@pytest.mark.parametrize(
+    ("event", "other"),
+    [
+        pytest.param(CALL, CALL._replace(caller_number="+74951234568"), id="another caller"),
+        pytest.param(Alert(1.0, "s", "", "disk"), Alert(1.0, "s", "", "trunk"), id="another problem"),
+    ],
+)
+def test_mails_of_two_conversations(mail, event: Event, other: Event) -> None:  # type: ignore[no-untyped-def]
+    assert thread_of(mail(event)) != thread_of(mail(other))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(CALL._replace(private=True), id="withheld"),
+        pytest.param(CALL._replace(caller_number="", caller_name=""), id="unknown"),
+        pytest.param(Alert(1.0, "s", "b"), id="an alert about nothing in particular"),
+    ],
+)
+def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> None:  # type: ignore[no-untyped-def]
+    assert thread_of(mail(event)) == ""
+
+
+# ---- the admin's texts, however they are
+
+
+def own(section: str = "missed_calls", **texts: str) -> str:
+    """Return an ini file with own texts."""
+    return f"{INI}[{section}]\n" + "".join(f"{name} = '''{text}'''\n" for name, text in texts.items())
+
+
+@pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
+def test_blanks_are_no_text(mail, section: str, event: Event) -> None:  # type: ignore[no-untyped-def]
+    blank = mail(event, own(section, subject="  ", body=" \n\t ", footer="\n"), attachment=WAV)
+    designed = mail(event, attachment=WAV)
+    assert blank["Subject"] == designed["Subject"]
+    assert [text_of(blank, kind) for kind in ("plain", "html")] == [
+        text_of(designed, kind) for kind in ("plain", "html")
+    ]
+
+
+def test_a_subject_that_becomes_blank(mail) -> None:  # type: ignore[no-untyped-def]
+    assert mail(ini=own(subject="HISTORY_URL"))["Subject"] == "Missed call: Алиса Смирнова, +7 495 123-45-67"
+
+
+@pytest.mark.parametrize("control", ["\0", "\x07", "\x1b", "\x0b", "\x7f", "\x9b"], ids=ascii)
+def test_control_characters_are_left_out(mail, control: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(ini=own(body=f"one{control}two\nthree"))
+    assert text_of(message).splitlines()[:2] == ["onetwo", "three"]
+    assert "onetwo<br>" in text_of(message, "html")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("слово NOTIFICATION_TO\n" * 40_000, id="many lines"),
+        pytest.param("x" * 1_000_000, id="one line"),
+        pytest.param("<p>" * 300_000, id="HTML"),
+    ],
+)
+def test_a_megabyte_of_text(mail, body: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(ini=own(body=body))
+    assert "Subject" in message
+    assert len(text_of(message, "html")) > 500_000
+
+
+def test_a_megabyte_of_subject(mail) -> None:  # type: ignore[no-untyped-def]
+    assert len(mail(ini=own(subject="слово " * 200_000))["Subject"]) <= 200
+
+
+@pytest.mark.parametrize("text", ["subject", "body", "footer"])
+def test_one_own_text_leaves_the_others_designed(mail, text: str) -> None:  # type: ignore[no-untyped-def]
+    message, designed = mail(ini=own(**{text: "mine"})), mail()
+    said = {
+        "subject": message["Subject"],
+        "body": text_of(message).partition("-- ")[0],
+        "footer": text_of(message).rpartition("-- ")[2],
+    }
+    usual = {
+        "subject": designed["Subject"],
+        "body": text_of(designed).partition("-- ")[0],
+        "footer": text_of(designed).rpartition("-- ")[2],
+    }
+    assert "mine" in said.pop(text)
+    usual.pop(text)
+    assert said == usual
+
+
+def test_several_who_were_called(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail(CALL._replace(extensions=("101", "102", "103")), extensions=("101", "102", "103"))
+    assert "For: Иван Петров (101), Anna (102), 103" in text_of(message)
+
+
+def test_a_message_left_as_well_is_mentioned(mail) -> None:  # type: ignore[no-untyped-def]
+    assert "The caller left a message." in text_of(mail(CALL._replace(voicemail=True)))
+
+
+@pytest.mark.parametrize(("status", "shown"), [("NOANSWER", True), ("CANCEL", False), ("ABANDONED", False)])
+def test_how_long_it_rang_is_said_once(mail, status: str, shown: bool) -> None:  # type: ignore[no-untyped-def]
+    text = text_of(mail(CALL._replace(dial_status=status)))
+    assert ("It rang for: 23 seconds" in text, "after 23 s" in text) == (shown, not shown)
+
+
+def test_it_did_not_ring(mail) -> None:  # type: ignore[no-untyped-def]
+    assert "It rang" not in text_of(mail(CALL._replace(dial_status="BUSY", duration=0)))

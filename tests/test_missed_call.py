@@ -57,6 +57,40 @@ def test_not_missed(variables: dict[str, str]) -> None:
     assert missed(**variables) is None
 
 
+DIALLED = "PJSIP/101-00000005"
+
+
+@pytest.mark.parametrize(
+    ("variables", "phone"),
+    [
+        pytest.param({"HANGUPCAUSE_KEYS()": ""}, "not registered", id="no channel could be made"),
+        pytest.param(
+            {"HANGUPCAUSE_KEYS()": DIALLED, f"HANGUPCAUSE({DIALLED},ast)": "Call Rejected"}, "declined", id="rejected"
+        ),
+        pytest.param(
+            {"HANGUPCAUSE_KEYS()": DIALLED, f"HANGUPCAUSE({DIALLED},ast)": "Network out of order"}, "", id="a fault"
+        ),
+        pytest.param({"HANGUPCAUSE_KEYS()": DIALLED}, "", id="a cause that could not be read"),
+        pytest.param({}, "", id="a channel that does not say"),
+        pytest.param(
+            {"HANGUPCAUSE_KEYS()": "x)} ${SHELL(id)", "HANGUPCAUSE(x)} ${SHELL(id),ast)": "Call Rejected"},
+            "",
+            id="a channel that cannot be",
+        ),
+    ],
+)
+def test_what_is_known_of_a_phone_that_is_not_available(variables: dict[str, str], phone: str) -> None:
+    call = missed(DIALSTATUS="CHANUNAVAIL", **variables)
+    assert call is not None
+    assert call.phone == phone
+
+
+def test_a_phone_that_was_available_is_not_asked_about() -> None:
+    call = missed(DIALSTATUS="NOANSWER", **{"HANGUPCAUSE_KEYS()": ""})
+    assert call is not None
+    assert call.phone == ""
+
+
 def test_a_channel_that_could_not_be_asked_is_told() -> None:
     call = missed_call.on({"CALLERID(num)": "5551212", "UNIQUEID": "1795478867.0"}, "101", NOW)
     assert call == MissedCall(1795478867.0, 23, ("101",), "5551212", linked_id="1795478867.0", unique_id="1795478867.0")

@@ -459,7 +459,11 @@ def test_a_mistyped_password_is_not_missed_as_well(ini: Path) -> None:
         pytest.param("[smtp]\n".encode("utf-16"), ":1: this is no text in UTF-8", id="UTF-16"),
         pytest.param("[smtp]\n".encode("utf-16-le"), ":1: this is no text in UTF-8", id="UTF-16 without its mark"),
         pytest.param("[smtp]\n# Анна".encode("cp1251"), ":2: this is no text in UTF-8", id="Windows-1251"),
-        pytest.param(b"[smtp]\nhost = a\0b", ":2: this is no text in UTF-8", id="NUL"),
+        pytest.param(b"[smtp]\nhost = a\0b", ":2: [smtp] host: 'a\\x00b' holds no valid domain name", id="NUL"),
+        pytest.param(
+            b"[notifications]\npbx_name = a\0b", ":2: [notifications] pbx_name: 'a\\x00b' spans", id="NUL in a line"
+        ),
+        pytest.param("[smtp]\nhost = a".encode("utf-16-le"), ":1: this is no text in UTF-8", id="UTF-16"),
     ],
 )
 def test_a_file_that_is_no_text(ini: Path, content: bytes, expected: str) -> None:

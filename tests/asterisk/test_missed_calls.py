@@ -19,7 +19,18 @@ ANNA = ("anna@example.com", "Anna")
 """Who a mail is for, and the name on the card."""
 
 
-def check(mail: Mail, person: tuple[str, str], called: str, began: float, seconds: int, status: str) -> None:
+NOT_REGISTERED = "The phone is not registered: it is switched off or has no network."
+
+
+def check(
+    mail: Mail,
+    person: tuple[str, str],
+    called: str,
+    began: float,
+    seconds: int,
+    status: str,
+    why: str = "Nobody answered.",
+) -> None:
     """Compare a mail about a call from 5551212, Alice Smith, field by field."""
     to, called_name = person
     assert mail.to == to
@@ -33,6 +44,7 @@ def check(mail: Mail, person: tuple[str, str], called: str, began: float, second
         "caller": "5551212",
         "called": called,
         "status": status,
+        "why": why,
         "from": "Alice Smith",
         "to": called_name or called,
     }
@@ -49,28 +61,29 @@ def test_the_caller_gives_up(office: Office) -> None:
     with office.phone(101, "uas_ring"):
         began = office.call("ring-101", "uac_cancel", duration_ms=2000)
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 2, "CANCEL")
+    check(mail, IVAN, "101", began, 2, "CANCEL", f"The caller hung up after {mail.fields['seconds']} s.")
 
 
 @pytest.mark.parametrize(
-    ("phone", "status"),
+    ("phone", "status", "why"),
     [
-        pytest.param("uas_486", "BUSY", id="busy"),
-        pytest.param("uas_603", "CHANUNAVAIL", id="rejects"),
-        pytest.param("uas_503", "CONGESTION", id="congestion"),
+        pytest.param("uas_486", "BUSY", "The line was busy.", id="busy"),
+        pytest.param("uas_603", "CHANUNAVAIL", "The call was declined.", id="rejects"),
+        pytest.param("uas_500", "CHANUNAVAIL", "The phone could not be reached.", id="has a fault"),
+        pytest.param("uas_503", "CONGESTION", "The call could not be put through.", id="congestion"),
     ],
 )
-def test_the_phone_refuses(office: Office, phone: str, status: str) -> None:
+def test_the_phone_refuses(office: Office, phone: str, status: str, why: str) -> None:
     with office.phone(101, phone):
         began = office.call("ring-101")
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 0, status)
+    check(mail, IVAN, "101", began, 0, status, why)
 
 
 def test_the_phone_is_not_registered_and_has_no_card(office: Office) -> None:
     began = office.call("ring-103")
     (mail,) = office.mails(1)
-    check(mail, COMMON, "103", began, 0, "CHANUNAVAIL")
+    check(mail, COMMON, "103", began, 0, "CHANUNAVAIL", NOT_REGISTERED)
 
 
 def test_a_card_without_an_email(office: Office) -> None:
@@ -163,14 +176,14 @@ def test_a_queue_is_abandoned(office: Office) -> None:
     with office.phone(101, "uas_ring"):
         began = office.call("queue", "uac_bye", duration_ms=1500)
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 2, "ABANDONED")
+    check(mail, IVAN, "101", began, 2, "ABANDONED", f"The caller left the queue after {mail.fields['seconds']} s.")
 
 
 def test_a_queue_times_out(office: Office) -> None:
     with office.phone(101, "uas_ring"):
         began = office.call("queue")
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 3, "TIMEOUT")
+    check(mail, IVAN, "101", began, 3, "TIMEOUT", "Nobody in the queue answered.")
 
 
 DELAYS = [*range(1, 10), *range(10, 101, 10)]
@@ -332,5 +345,5 @@ def test_a_hostile_number(office: Office, number: str) -> None:
     cleaned = " ".join(re.sub("%0[ad]", " ", number).split())
     assert mail.fields["caller"] == cleaned
     honest = Mail(mail.to, mail.subject, {**mail.fields, "caller": "5551212"}, mail.message)
-    check(honest, COMMON, "103", began, 0, "CHANUNAVAIL")
+    check(honest, COMMON, "103", began, 0, "CHANUNAVAIL", NOT_REGISTERED)
     assert mail.message["Bcc"] is None
