@@ -2,6 +2,7 @@
 # make test        everything, on real Asterisk 22 and 16
 # make faults      the tests of faults in their whole length, and what they measured
 # make test-pythons   the tests that need no Asterisk, on every Python there is
+# make screenshots every mail as Chromium shows it, and the picture in README
 # make install     with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
 #                  ASTSPOOLDIR (as asterisk.conf says); SCHEDULER (systemd, cron or none), UNITDIR, CRONDIR
 # make uninstall   leaves the settings and the queue
@@ -11,7 +12,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all test faults test-pythons test-python lint demo install uninstall clean
+.PHONY: all test faults test-pythons test-python lint demo screenshots install uninstall clean
 
 all: test
 
@@ -51,6 +52,10 @@ test-python: $(VENV)/tools
 demo: $(VENV)/tools
 	@tests/need-tools sipp
 	@"$(BIN)/python" tests/demo.py
+
+screenshots: $(VENV)/tools
+	@tests/need-tools chromium
+	@"$(BIN)/python" tests/screenshots.py
 
 # What is set on the command line is in the environment too.
 install: $(BIN)/pip

@@ -48,13 +48,13 @@ class Language:
     voicemail_subject: str
     """With {caller}."""
     new_message: str
+    """With {length}."""
 
     whose: str
     """The label of who called; labels stand before a colon."""
     whom: str
     when: str
     rang: str
-    length: str
     mailbox: str
     see_history: str
     listen_in_history: str

@@ -66,7 +66,7 @@ def _of_voicemail(voicemail: Voicemail, facts: Facts, attachment: Attachment | N
     words, caller = facts.language, facts.caller
     known = voicemail.duration != UNKNOWN_LENGTH
     in_words = words.duration(voicemail.duration) if known else words.no_length
-    rows = [(words.length, in_words), (words.whom, facts.whom), (words.when, words.moment(facts.when))]
+    rows = [(words.whom, facts.whom), (words.when, words.moment(facts.when))]
     if voicemail.mailbox and voicemail.mailbox != facts.extensions:
         rows.append((words.mailbox, voicemail.mailbox))
     note = recording_note(voicemail, attachment, words)
@@ -76,7 +76,7 @@ def _of_voicemail(voicemail: Voicemail, facts: Facts, attachment: Attachment | N
         subject=words.voicemail_subject.format(caller=caller.in_one_line)
         + (f" ({length(voicemail.duration)})" if known else ""),
         kind=words.voicemail,
-        lead=f"{words.new_message}, {words.short_duration(voicemail.duration)}." if known else f"{words.new_message}.",
+        lead=words.new_message.format(length=in_words),
         title=caller.name or caller.readable,
         caller=caller.in_one_line,
         number=caller.readable,

@@ -22,6 +22,7 @@ PASSWORD_COMMAND_TIMEOUT = 10
 LANGUAGES = " or ".join(CODES)
 HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
 HOW_TO_VOICEMAIL_SUBJECT = "a text with VM_ parameters in it; empty: the text of the recipient's language"
+HOW_TO_DATE = "a date as strftime takes it, for NOTIFICATION_DATE and VM_DATE"
 HOW_TO_TEXT = "a text or HTML between three quotes; empty: the built-in text"
 
 
@@ -150,7 +151,7 @@ class Notifications:
     pbx_name: str = option(values.line, "", "the name of this PBX in mails; empty: the host's name")
     language: str = option(values.language, DEFAULT, LANGUAGES)
     timezone: str = option(values.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
-    date_format: str = option(values.date_format, "%Y-%m-%d %H:%M:%S", "a date as strftime takes it")
+    date_format: str = option(values.date_format, "%Y-%m-%d %H:%M:%S", HOW_TO_DATE)
     history_url: str = option(
         values.link,
         "",

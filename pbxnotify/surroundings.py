@@ -36,6 +36,8 @@ def notes(configured: Settings, spool: Spool) -> Iterator[str]:
         yield f"the running Asterisk was not asked{' everything' if running else ''}: {error}"
     yield from _of_scripts(_directory("AGI Scripts", running) or installation.agi_directory())
     yield from _of_queue(spool)
+    if not configured.notifications.timezone and time.tzname[0] == "UTC":
+        yield "mails show times in UTC, as this machine does: write [notifications] timezone = Europe/Moscow, or = UTC"
     yield from of_file(configured)
     if configured.notifications.phone_book:
         yield from _of_phone_book(configured.notifications.phone_book)

@@ -124,7 +124,10 @@ WRONG = {
         "'Europe/Mosco' is no time zone of this host (did you mean Europe/Moscow?); write a name such as Europe/Moscow;"
         " empty: the system's time zone",
     ),
-    ("notifications", "date_format"): ('""', "'' renders nothing; write a date as strftime takes it"),
+    ("notifications", "date_format"): (
+        '""',
+        "'' renders nothing; write a date as strftime takes it, for NOTIFICATION_DATE and VM_DATE",
+    ),
     ("notifications", "history_url"): (
         "pbx/cdr",
         "'pbx/cdr' is no address of a web page; write https://..., LINKEDID and UNIQUEID in it become the call's;"

@@ -89,19 +89,19 @@ def test_lengths_of_time(seconds: int, english: str, russian: str, short: str) -
         pytest.param(
             ZoneInfo("Europe/Moscow"),
             "Tuesday, 24 November 2026, 03:07",
-            "вторник, 24 ноября 2026 г., 03:07",
+            "вторник, 24 ноября 2026\N{NO-BREAK SPACE}г., 03:07",
             id="Moscow",
         ),
         pytest.param(
             timezone(timedelta(hours=-5)),
             "Monday, 23 November 2026, 19:07",
-            "понедельник, 23 ноября 2026 г., 19:07",
+            "понедельник, 23 ноября 2026\N{NO-BREAK SPACE}г., 19:07",
             id="the day before",
         ),
         pytest.param(
             timezone.utc,
             "Tuesday, 24 November 2026, 00:07 UTC",
-            "вторник, 24 ноября 2026 г., 00:07 UTC",
+            "вторник, 24 ноября 2026\N{NO-BREAK SPACE}г., 00:07 UTC",
             id="UTC is named",
         ),
     ],

@@ -315,13 +315,13 @@ def test_what_is_not_supported_stays_as_it_is_written(mail) -> None:  # type: ig
         pytest.param(
             "en",
             'Voicemail: Алиса "Ли" \\ Смирнова, +7 495 123-45-67 (1:05)',
-            ["For: Иван Петров (101)", "Length: 1 minute 5 seconds", "Mailbox: 105"],
+            ["For: Иван Петров (101)", "New message: 1 minute 5 seconds.", "Mailbox: 105"],
             id="English",
         ),
         pytest.param(
             "ru",
             'Голосовое сообщение: Алиса "Ли" \\ Смирнова, +7 495 123-45-67 (1:05)',
-            ["Кому: Иван Петров (101)", "Длительность: 1 минута 5 секунд", "Ящик: 105"],
+            ["Кому: Иван Петров (101)", "Новое сообщение: 1 минута 5 секунд.", "Ящик: 105"],
             id="Russian",
         ),
     ],

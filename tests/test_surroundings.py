@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,22 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
 
 @pytest.fixture
+def timezone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Put this host into Moscow's time zone; returns what puts it into another."""
+
+    def is_in(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    is_in("Europe/Moscow")
+    yield is_in
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
 def notes(
+    timezone: Callable[[str], None],
     write_ini: Callable[[str], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -142,6 +157,13 @@ def test_a_script_that_cannot_be_executed(notes, tmp_path: Path, damage: Callabl
     (said,) = notes()
     assert note in said
     assert "pbxnotify-missed.agi" in said
+
+
+@pytest.mark.parametrize("ini", ["[notifications]\n", "[notifications]\ntimezone = Europe/London\n"])
+def test_a_host_on_utc(notes, timezone, ini: str) -> None:  # type: ignore[no-untyped-def]
+    timezone("UTC")
+    said = [note for note in notes(ini + ALL_IS_WELL) if "times in UTC" in note]
+    assert len(said) == ("timezone" not in ini)
 
 
 def test_a_queue_that_nobody_runs(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
