@@ -18,11 +18,14 @@ The way of one event:
                                  |               (the call is let go here)
                                notify.deliver
         settings -> recipients -> attachment -> message -> smtp -> mailbox
+                                                   |
+                    facts (caller, phone_book) -> letter -> page      what the mail says, and how it looks
+                    languages                     templates, markup   the admin's own texts
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
 
 The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
-lacks, status how the mail is doing, queue what waits.
+lacks, preview how a mail looks, status how the mail is doing, queue what waits.
 
 Imports point downwards only. What is heavy (configobj, email, smtplib, ssl) is imported on the far side of spool.add.
 """
