@@ -107,16 +107,16 @@ def show(caught: Caught, name: str) -> None:
         print(f"    {line}".rstrip())
     print(f"\nSaved as {os.path.relpath(path)}")
     for part in caught.message.iter_attachments():
-        play(part.get_filename() or name, part.get_content(), text)
+        play(part.get_filename() or name, part.get_content(), str(caught.message["Subject"]))
 
 
-def play(name: str, recording: bytes, text: str) -> None:
+def play(name: str, recording: bytes, subject: str) -> None:
     """Save a recording, and compare its length with what the mail says."""
     path = SAVED / name
     path.write_bytes(recording)
     with wave.open(BytesIO(recording)) as file:
         seconds = file.getnframes() / file.getframerate()
-    told = re.search(r"Длительность: (\d+):(\d\d)", text)
+    told = re.search(r"\((\d+):(\d\d)\)$", subject)
     said = int(told[1]) * 60 + int(told[2]) if told else -1
     print(f"Attached: {os.path.relpath(path)}, which plays for {seconds:.1f} s; the mail says {said} s.")
     if abs(seconds - said) > 1:
