@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pbxnotify import mailbox, records, rest
+from pbxnotify import language, mailbox, records, rest
 from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import (
@@ -48,6 +48,8 @@ class Attempt:
         self.rest = rest.read(spool.directory) if spool else Rest()
         self._known = entry.item.recipients
         """What was known of the recipients before."""
+        self.language = language.DEFAULT
+        """The administrator's, once the settings are known."""
         self.alerts: list[Unkept] = []
         """What the administrator should know, and no disk would take."""
         self._spool = spool
@@ -222,8 +224,8 @@ class Attempt:
         return self.wait_for_relay(str(error))
 
     def _tell_of_settings(self, error: PbxnotifyError) -> None:
-        text = f"Mails wait until this is mended:\n\n{error}"
-        self._tell_admin("mails are held up", text, f"held-{self.fingerprint}")
+        words = language.load(self.language)
+        self._tell_admin(words.held, words.held_text.format(reason=error), f"held-{self.fingerprint}")
 
     def puzzled(self, error: Exception) -> str:
         """Return the state of an item that we cannot handle: it waits for a better version of us."""
@@ -257,13 +259,10 @@ class Attempt:
 
     def _fail(self, reason: str) -> str:
         self.entry.fail(reason)
-        item = self.entry.item
-        self._tell_admin(
-            f"a mail about {item.event.kind} could not be delivered",
-            f"{reason}\n\nIt is kept: pbxnotify queue show {item.id}\nTo try again: pbxnotify queue retry {item.id}\n"
-            "Others, if there are any: pbxnotify queue list",
-            f"failed-{'-'.join(sorted(self._refused)) or 'unsent'}",
-        )
+        item, words = self.entry.item, language.load(self.language)
+        what = words.failed_voicemail if isinstance(item.event, Voicemail) else words.failed_missed_call
+        text = words.failed_text.format(reason=reason, item=item.id)
+        self._tell_admin(what, text, f"failed-{'-'.join(sorted(self._refused)) or 'unsent'}")
         return "failed"
 
     def _tell_admin(self, subject: str, body: str, key: str) -> None:

@@ -74,6 +74,14 @@ class Language:
     missing: str
     not_attached: str
 
+    held: str
+    """The subject of an alert; subjects stand behind the name of the PBX and a colon."""
+    held_text: str
+    """With {reason}, which is in English, as relays are."""
+    failed_missed_call: str
+    failed_voicemail: str
+    failed_text: str
+    """With {reason} and {item}."""
     test: str
     test_text: str
     sample_caller: str

@@ -143,6 +143,7 @@ def _try(attempt: Attempt, path: Path) -> str:
         if attempt.rest.holds(attempt.fingerprint):
             return attempt.wait_for_relay(attempt.rest.reason)
         configured = settings.load(path)
+        attempt.language = configured.notifications.language
         told = told_of(attempt.entry.item.event, configured)
         if not told.recipients:
             return attempt.told_nobody(told)

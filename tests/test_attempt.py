@@ -87,6 +87,25 @@ def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, 
     assert rest.read(spool.directory).until - time.time() > 3000
 
 
+@pytest.mark.parametrize(
+    ("answer", "subject"),
+    [
+        pytest.param("550 5.1.1 nobody", "письмо о пропущенном вызове не доставлено", id="refused for good"),
+        pytest.param("550 5.7.1 blocked", "письма не уходят", id="held up"),
+    ],
+)
+def test_the_administrator_is_told_in_the_language_of_the_settings(  # type: ignore[no-untyped-def]
+    write_ini, catcher: Catcher, spool: Spool, answer: str, subject: str
+) -> None:
+    ini = calls.INI.format(port=catcher.port, enabled="yes")
+    write_ini(ini.replace("[notifications]\n", "[notifications]\nlanguage = ru\n"))
+    catcher.answers.update(dict.fromkeys(ALL, answer))
+    tell()
+    (alert,) = waiting(spool, "alert")
+    assert isinstance(alert.event, Alert)
+    assert alert.event.subject == subject
+
+
 def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
     use(catcher.port)
     catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"

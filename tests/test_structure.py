@@ -58,6 +58,7 @@ MAY_IMPORT = {
             "entry",
             "events",
             "item",
+            "language",
             "mailbox",
             "message",
             "recipients",

@@ -54,6 +54,12 @@ LANGUAGE = Language(
     missing="The recording could not be attached. If it is still in the mailbox ({mailbox}), you can listen to it"
     " there.",
     not_attached="You can listen to it in the mailbox ({mailbox}).",
+    held="mails are held up",
+    held_text="Mails wait until this is mended:\n\n{reason}",
+    failed_missed_call="a mail about a missed call could not be delivered",
+    failed_voicemail="a mail about a voicemail could not be delivered",
+    failed_text="{reason}\n\nIt is kept: pbxnotify queue show {item}\nTo try again: pbxnotify queue retry {item}\n"
+    "Others, if there are any: pbxnotify queue list",
     test="Test mail",
     test_text="This is a test mail. Missed calls and voicemail will arrive the same way.",
     sample_caller="Alexey Portnov",

@@ -61,6 +61,12 @@ LANGUAGE = Language(
     " ({mailbox}).",
     missing="Запись не удалось прикрепить. Если она ещё в голосовом ящике ({mailbox}), её можно прослушать там.",
     not_attached="Прослушать можно в голосовом ящике ({mailbox}).",
+    held="письма не уходят",
+    held_text="Письма ждут, пока это не исправят:\n\n{reason}",
+    failed_missed_call="письмо о пропущенном вызове не доставлено",
+    failed_voicemail="письмо о голосовом сообщении не доставлено",
+    failed_text="{reason}\n\nОно хранится: pbxnotify queue show {item}\n"
+    "Отправить ещё раз: pbxnotify queue retry {item}\nДругие, если они есть: pbxnotify queue list",
     test="Проверочное письмо",
     test_text="Это проверочное письмо. Так будут приходить письма о пропущенных вызовах и голосовых сообщениях.",
     sample_caller="Алексей Портнов",
