@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 LONGEST_HEADER = 200
 """Characters of a subject."""
+LONGEST_ENCODED_LINE = 76
+"""Characters of an encoded line, in a body (RFC 2045 section 6.7; EmailMessage makes it 78) or header (RFC 2047)."""
+LONGEST_QUOTED = 60
+"""Characters of a name between quotes, where no line can be folded."""
 PIECE = 57 * 1000
 """Bytes encoded at a time, 1000 lines of base64."""
 
@@ -46,7 +50,7 @@ def compose(
     """
     told = facts.of(event, recipient, settings)
     subject, text, page = _texts(event, recipient, settings, told, attachment)
-    body = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    body = EmailMessage(policy=SMTP.clone(cte_type="7bit", max_line_length=LONGEST_ENCODED_LINE))
     body.set_content(text)
     body.add_alternative(page, subtype="html")
     content = body.as_bytes()
@@ -57,7 +61,7 @@ def compose(
     headers = {
         "From": _address(settings.smtp.sender_name or told.pbx_name, sender),
         "To": f"<{recipient.address}>",
-        "Subject": _encoded(subject, "Subject"),
+        "Subject": _text(subject, "Subject"),
         "Date": format_datetime(facts.moment(time.time(), settings)),
         "Message-ID": f"<{identifier}.{zlib.crc32(recipient.address.encode()):08x}@{domain}>",
         "References": _thread(event, told, domain),
@@ -106,7 +110,7 @@ def _with_attachment(body: bytes, attachment: Attachment, name: str, boundary: s
     head = f'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'
     part = (
         f"\r\n--{boundary}\r\nContent-Type: {format_.mime_type}\r\nContent-Transfer-Encoding: base64\r\n"
-        f'Content-Disposition: attachment; filename="{name}.{format_.extension}"\r\n\r\n'
+        f'Content-Disposition: attachment;\r\n filename="{name}.{format_.extension}"\r\n\r\n'
     )
     pieces = [head.encode(), body, part.encode()]
     for start in range(0, len(attachment.content), PIECE):
@@ -115,19 +119,29 @@ def _with_attachment(body: bytes, attachment: Attachment, name: str, boundary: s
     return b"".join(pieces)
 
 
-def _encoded(text: str, header: str) -> str:
+def _text(text: str, header: str) -> str:
     """Return free text as a header's value, folded."""
-    plain = text.isascii() and "=?" not in text
-    return Header(text, "us-ascii" if plain else "utf-8", maxlinelen=76, header_name=header).encode(linesep="\r\n")
+    return _folded(text, "us-ascii" if _is_plain(text) else "utf-8", header)
 
 
 def _address(name: str, address: str) -> str:
-    """Return an address with a name of the admin's in front."""
+    """Return an address with a name of the admin's in front; on a line of its own where both are long."""
     name = clean(name)
-    if name.isascii() and "=?" not in name:
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{quoted}" <{address}>' if len(name) < 60 else f"<{address}>"
-    return f"{_encoded(name, 'From')} <{address}>"
+    if _is_plain(name) and len(name) < LONGEST_QUOTED:
+        shown = '"{}"'.format(name.replace("\\", "\\\\").replace('"', '\\"'))
+    else:
+        shown = _folded(name, "utf-8", "From")
+    longest = max(map(len, f"From: {shown} <{address}>".split("\r\n")))
+    return f"{shown} <{address}>" if longest <= LONGEST_ENCODED_LINE else f"{shown}\r\n <{address}>"
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text needs no encoding: ASCII in which nothing looks encoded already."""
+    return text.isascii() and "=?" not in text
+
+
+def _folded(text: str, charset: str, header: str) -> str:
+    return Header(text, charset, maxlinelen=LONGEST_ENCODED_LINE, header_name=header).encode(linesep="\r\n")
 
 
 def _file_name(voicemail: Voicemail, told: Facts) -> str:
