@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from mails import MAILS, composed
-from standards import violations_of_mail, violations_of_pages
+from standards import page_in, violations_of_mail, violations_of_pages
 
 MAIL = b"""\
 Date: Tue, 24 Nov 2026 03:07:47 +0300
@@ -219,10 +219,11 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
-def found() -> dict[str, list[str]]:
-    """Return what is wrong with each page."""
+def found(mails: dict[str, bytes]) -> dict[str, list[str]]:
+    """Return what is wrong with each page, that of each mail and each broken one."""
     broken = {name: PAGE.replace(written, broken, 1) for name, (written, broken, _) in BROKEN_PAGES.items()}
-    return violations_of_pages({"good": PAGE, **broken})
+    pages = {name: page_in(content) for name, content in mails.items()}
+    return violations_of_pages({"good": PAGE, **broken, **pages})
 
 
 def test_a_page_that_breaks_no_rule(found: dict[str, list[str]]) -> None:
@@ -239,3 +240,8 @@ def test_a_page_that_breaks_a_rule(found: dict[str, list[str]], name: str) -> No
 @pytest.mark.parametrize("name", MAILS)
 def test_a_mail(mails: dict[str, bytes], name: str) -> None:
     assert violations_of_mail(mails[name]) == []
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_the_page_in_a_mail(found: dict[str, list[str]], name: str) -> None:
+    assert found[name] == []
