@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from pbxnotify import settings
+from pbxnotify import settings, trial
 from pbxnotify.attachment import Attachment
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail, clean
+from pbxnotify.language import CODES
 from pbxnotify.message import compose
+from pbxnotify.reason import STATUSES
 from pbxnotify.recipients import Recipient
 
 
@@ -97,6 +99,8 @@ MAILS = {
     "voicemail, silent": Mail(MESSAGE._replace(duration=0, recording=""), attachment=Attachment()),
     "voicemail, missing": Mail(MESSAGE, attachment=Attachment()),
     "voicemail, nothing known": Mail(Voicemail(1795478867.0, UNKNOWN_LENGTH), language="ru", attachment=SOUND),
+    **{f"missed call, {status}": Mail(CALL._replace(dial_status=status), HISTORY, "ru") for status in STATUSES},
+    **{f"test mail in {code}": Mail(trial.event(code), language=code) for code in CODES},
     "alert": Mail(ALERT),
     "alert in Russian": Mail(RUSSIAN_ALERT, language="ru"),
     "own long Russian subject": Mail(CALL, texts("missed_calls", subject=LONG), "ru"),
@@ -106,6 +110,7 @@ MAILS = {
     "own page": Mail(CALL, texts("missed_calls", body=PAGE.format("NOTIFICATION_FROM"), footer="PBX_NAME")),
     "own page of a voicemail": Mail(MESSAGE, texts("voicemail", body=PAGE.format("VM_FROM")), attachment=TOO_LARGE),
     "long sender in Russian": Mail(CALL, ini(f"sender_name = '{LONG[:100]}'")),
+    "very long sender": Mail(CALL, ini(f"sender_name = '{'long ' * 20}'")),
     "long sender": Mail(CALL, ini(f"sender_name = '{'long ' * 11}'")),
     "sender as long as a line": Mail(CALL, ini("sender_name = 'Офис на Тверской, дом 1'")),
     "sender of specials": Mail(CALL, ini("sender_name = 'A \\ \"B\", (C) <d@example.com>'")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from mails import MAILS, composed
 from standards import page_in, violations_of_mail, violations_of_pages
@@ -245,3 +247,13 @@ def test_a_mail(mails: dict[str, bytes], name: str) -> None:
 @pytest.mark.parametrize("name", MAILS)
 def test_the_page_in_a_mail(found: dict[str, list[str]], name: str) -> None:
     assert found[name] == []
+
+
+DESIGNED = [name for name, mail in MAILS.items() if "body" not in mail.ini]
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_a_page_of_ours_is_small_and_loads_nothing(mails: dict[str, bytes], name: str) -> None:
+    page = page_in(mails[name])
+    assert len(page.encode()) < 15 * 1024
+    assert not re.search(r"(?i)<(img|link|script|iframe|video|audio|form|object|embed)\b|url\(|@import|\ssrc=", page)
