@@ -27,7 +27,7 @@ def running(office: Office) -> Office:
 
 def noted(office: Office, **environment: str) -> list[str]:
     """Return the notes on this machine."""
-    done = office.pbxnotify("check", **environment)
+    done = office.pbxnotify("check", TZ="Europe/Moscow", **environment)
     assert done.returncode == 0, done.stderr
     notes = [line.partition(" ")[2].strip() for line in done.stdout.splitlines() if line.startswith("NOTE")]
     for note in VOICEMAIL_CONF:
