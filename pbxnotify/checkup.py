@@ -6,8 +6,16 @@ import re
 from collections.abc import Iterator
 
 from pbxnotify import parameters, providers
+from pbxnotify.markup import is_html
+from pbxnotify.proofreading import faults
 from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
+from pbxnotify.templates import CONTROL, unescaped
 from pbxnotify.values import did_you_mean
+
+EVERYWHERE = ("PBX_NAME", "HISTORY_URL")
+"""Parameters of all texts."""
+LARGE = 100_000
+"""Bytes of a template: Gmail shows 102 KB of a mail."""
 
 
 def of_settings(configured: Settings) -> Iterator[str]:
@@ -50,10 +58,26 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
 def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
     known = parameters.NAMES[section]
     for name in ("subject", "body", "footer"):
-        for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", getattr(texts, name))):
-            if word not in known:
-                guess = did_you_mean(word, known)
-                yield f"[{section}] {name}: {word} is no parameter here{guess}, and is sent as it is written"
+        written = getattr(texts, name)
+        template = unescaped(written) if section == "voicemail" else written
+        notes = list(_of_text(template, known))
+        if name != "subject" and is_html(template):
+            notes += faults(template, (*known, *EVERYWHERE))
+        yield from (f"[{section}] {name}: {note}" for note in notes)
+
+
+def _of_text(template: str, known: tuple[str, ...]) -> Iterator[str]:
+    """Yield notes on one text, as ends of sentences."""
+    for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", template)):
+        if word not in known:
+            yield f"{word} is no parameter here{did_you_mean(word, known)}, and is sent as it is written"
+    if template and not template.strip():
+        yield "holds nothing but blanks: the built-in text is used"
+    if CONTROL.search(template):
+        yield "holds a control character, which is left out"
+    size = len(template.encode("utf-8", "replace"))
+    if size > LARGE:
+        yield f"is {size // 1000} KB long: many mail programs cut a mail at 100 KB"
 
 
 def _of_employees(employees: tuple[Employee, ...]) -> Iterator[str]:

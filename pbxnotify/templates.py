@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pbxnotify import markup
 from pbxnotify.events import Alert, Event, Voicemail
+from pbxnotify.filling import Filling
 
 if TYPE_CHECKING:
     from pbxnotify.settings import Settings
-
-from pbxnotify import markup
-from pbxnotify.filling import Filling
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What no template should hold; mail programs show it in any way, or not at all."""

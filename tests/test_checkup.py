@@ -67,6 +67,36 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
             id="a mistyped parameter",
         ),
         pytest.param(
+            "[missed_calls]\nbody = ' '\n",
+            "[missed_calls] body: holds nothing but blanks: the built-in text is used",
+            id="an empty text",
+        ),
+        pytest.param(
+            "[voicemail]\nfooter = 'a\x07'\n",
+            "[voicemail] footer: holds a control character, which is left out",
+            id="a control character",
+        ),
+        pytest.param(
+            f"[missed_calls]\nbody = '{'ы' * 60_000}'\n",
+            "[missed_calls] body: is 120 KB long: many mail programs cut a mail at 100 KB",
+            id="a long text",
+        ),
+        pytest.param(
+            "[missed_calls]\nbody = '''<p>\n<b>NOTIFICATION_FROM'''\n",
+            "[missed_calls] body: <b> in line 2 is not closed",
+            id="broken HTML",
+        ),
+        pytest.param(
+            "[voicemail]\nbody = '<p>\\n<b>VM_FROM'\n",
+            "[voicemail] body: <b> in line 2 is not closed",
+            id="broken HTML as in voicemail.conf",
+        ),
+        pytest.param(
+            "[missed_calls]\nfooter = '<p HISTORY_URL>'\n",
+            "[missed_calls] footer: HISTORY_URL in <p> in line 1 is no attribute's value",
+            id="a parameter of all texts in a tag",
+        ),
+        pytest.param(
             "[employees]\n[[101]]\nname = Ivan\nemail = i@x\n[[102]]\nname = IVAN\nemail = I@x\n",
             "[[101]] and [[102]] are the same employee, IVAN",
             id="an employee twice",
@@ -90,6 +120,9 @@ def test_of_the_ini_file(notes, ini: str, note: str) -> None:  # type: ignore[no
             id="one address for two",
         ),
         pytest.param("[voicemail]\nbody = '''${VM_NAME}: VM_DUR'''\n", id="parameters that are some"),
+        pytest.param("[voicemail]\nbody = '''<p>\n\t<b>VM_FROM</b>'''\n", id="HTML without faults"),
+        pytest.param("[voicemail]\nbody = '''from <VM_FROM> < \"'''\n", id="brackets in plain text"),
+        pytest.param("[voicemail]\nsubject = '<b>VM_FROM'\n", id="a subject is no HTML"),
     ],
 )
 def test_as_it_should_be(notes, ini: str) -> None:  # type: ignore[no-untyped-def]

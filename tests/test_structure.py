@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "filling": set(),
     "tags": set(),
     "markup": {"filling", "tags"},
+    "proofreading": {"filling", "markup", "tags"},
     "phone_book": {"events", "values"},
     "templates": {"events", "filling", "markup", "settings"},
     "caller": {"events", "language", "log", "phone_book", "recipients", "settings", "values"},
@@ -93,7 +94,7 @@ MAY_IMPORT = {
     "changes": {"errors", "log", "records", "settings", "spool", "trial"},
     "queue": {"changes", "entry", "errors", "log", "notify", "records", "rest", "settings", "spool", "terminal"},
     "status": {"entry", "errors", "item", "records", "rest", "settings", "spool", "terminal"},
-    "checkup": {"parameters", "providers", "settings", "values"},
+    "checkup": {"markup", "parameters", "proofreading", "providers", "settings", "templates", "values"},
     "surroundings": {
         *("attachment", "errors", "formats", "installation", "mailbox", "phone_book", "settings", "spool", "status"),
     },
