@@ -527,6 +527,11 @@ def test_control_characters_are_left_out(mail, control: str) -> None:  # type: i
     assert "onetwo<br>" in text_of(message, "html")
 
 
+def test_control_characters_in_html(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail(ini=own(body="<p\0>from <b\x07>NOTIFICATION_TO</b></p>"))
+    assert "<p>from <b>101</b></p>" in text_of(message, "html")
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -48,17 +48,6 @@ def test_an_html_body_is_used_as_it_is_with_values_escaped() -> None:
     assert text == 'from "Alexey" <101>'
 
 
-@pytest.mark.parametrize(
-    ("template", "both"),
-    [
-        pytest.param("a\0b\x07\tc", ("ab\tc", "ab&nbsp;&nbsp;&nbsp;&nbsp;c"), id="plain text"),
-        pytest.param("<p\0>a\x07b", ("ab", "<p>ab"), id="HTML"),
-    ],
-)
-def test_control_characters_are_left_out(template: str, both: tuple[str, str]) -> None:
-    assert as_text_and_html(template, PARAMETERS) == both
-
-
 @given(st.text())
 def test_caller_text_is_never_markup(caller: str) -> None:
     text, page = as_text_and_html("<p>CALLER</p>", {"CALLER": caller})
