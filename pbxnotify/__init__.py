@@ -18,11 +18,11 @@ The way of one event:
                                  |               (the call is let go here)
                                notify.deliver
         settings -> recipients -> attachment -> message -> smtp -> mailbox
-                                                   |
-                    facts (caller, phone_book) -> letter -> page      what the mail says, and how it looks
-                    languages                     templates, markup   the admin's own texts
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
+
+A message is composed of facts (caller, phone_book, language), which become a letter (reason) and its page, or the values
+(parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).
 
 The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
 lacks, preview how a mail looks, status how the mail is doing, queue what waits.

@@ -41,6 +41,11 @@ def is_html(template: str) -> bool:
     return any(ELEMENT.fullmatch(token.name.lstrip("/")) for token in tokens(template) if token.kind != "stray")
 
 
+def of_text(text: str) -> str:
+    """Return plain text as HTML, its lines and tabs kept."""
+    return html.escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
+
+
 def fill(template: str, parameters: Mapping[str, str]) -> str:
     """Return an HTML template with its values, each escaped for where it stands.
 
@@ -93,7 +98,7 @@ def is_code(attribute: str) -> bool:
 
 
 def _in_text(name: str, value: str) -> str:
-    return html.escape(value).replace("\n", "<br>\n")
+    return of_text(value)
 
 
 def _in_attribute(name: str, value: str) -> str:

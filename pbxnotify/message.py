@@ -83,7 +83,7 @@ def _texts(
         text, content = templates.as_text_and_html(own.body, values)
         note = letter.recording_note(event, attachment, told.language) if isinstance(event, Voicemail) else ""
         text = f"{text.rstrip()}\n\n{note}" if note else text
-        whole = page.of_text(content, subject, event.kind, recipient.language, note, footer)
+        whole = page.of_own(content, subject, event.kind, recipient.language, note, footer)
     else:
         text = letter.text(designed, told.language)
         whole = page.of_letter(replace(designed, subject=subject), event.kind, recipient.language, footer)

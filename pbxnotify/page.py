@@ -10,6 +10,7 @@ import re
 from html import escape
 
 from pbxnotify.letter import Letter
+from pbxnotify.markup import of_text
 
 FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 ACCENTS = {"missed": ("#b3261e", "#f2b8b5"), "voicemail": ("#1a56a8", "#a8c7fa"), "alert": ("#8a5300", "#ffcc80")}
@@ -32,28 +33,23 @@ def of_letter(letter: Letter, kind: str, language: str, footer: str) -> str:
         f'<p class="accent" style="margin:0;color:{accent};font-size:14px;font-weight:600">{escape(letter.kind)}</p>',
         f'<h1 style="margin:4px 0 0;font-size:26px;line-height:1.25">{escape(letter.title) if named else number}</h1>',
         f'<p style="margin:4px 0 0;font-size:20px">{number}</p>' if named and letter.number else "",
-        f'<p style="margin:12px 0 0">{lines(letter.lead)}</p>',
-        *(f'<p style="margin:12px 0 0">{lines(paragraph)}</p>' for paragraph in letter.paragraphs),
+        f'<p style="margin:12px 0 0">{of_text(letter.lead)}</p>',
+        *(f'<p style="margin:12px 0 0">{of_text(paragraph)}</p>' for paragraph in letter.paragraphs),
         _table(letter.rows),
         f'<p style="margin:20px 0 0">{_link(letter.link, letter.link_words, accent)}</p>' if letter.link else "",
     ]
     return _whole("\n".join(filter(None, parts)), letter.subject, kind, language, footer)
 
 
-def of_text(page: str, subject: str, kind: str, language: str, notes: str, footer: str) -> str:
+def of_own(page: str, subject: str, kind: str, language: str, notes: str, footer: str) -> str:
     """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is."""
-    note = f'<p style="margin:16px 0 0">{lines(notes)}</p>\n' if notes else ""
+    note = f'<p style="margin:16px 0 0">{of_text(notes)}</p>\n' if notes else ""
     if "<html" not in page.lower():
         return _whole(f"<div>{page}</div>\n{note}", subject, kind, language, footer)
     added = f"{note}<div>{footer}</div>\n" if footer else note
     end = END.search(page)
     place = end.start() if end else len(page)
     return page[:place] + added + page[place:]
-
-
-def lines(text: str) -> str:
-    """Return plain text as HTML, its lines kept."""
-    return escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
 
 
 def _whole(content: str, subject: str, kind: str, language: str, footer: str) -> str:

@@ -47,14 +47,8 @@ def as_text_and_html(template: str, parameters: Mapping[str, str]) -> tuple[str,
     if markup.is_html(template):
         return markup.as_text(template, parameters), markup.fill(template, parameters)
     text = fill(template, parameters)
-    page = html.escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
-    url = html.escape(parameters.get("HISTORY_URL", ""))
-    return text, page.replace(url, link(url, url)) if url else page
-
-
-def link(url: str, words: str) -> str:
-    """Return a link; both are escaped already."""
-    return f'<a href="{url}">{words}</a>'
+    page, url = markup.of_text(text), html.escape(parameters.get("HISTORY_URL", ""))
+    return text, page.replace(url, f'<a href="{url}">{url}</a>') if url else page
 
 
 def of(event: Event, settings: Settings) -> Texts:

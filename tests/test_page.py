@@ -126,7 +126,7 @@ def test_every_colour_can_be_read(kind: str) -> None:
 
 
 def test_the_admins_text_is_on_a_page_of_ours() -> None:
-    html = page.of_text("a<br>\nb", "subject", "missed", "ru", "too large", "office")
+    html = page.of_own("a<br>\nb", "subject", "missed", "ru", "too large", "office")
     assert '<html lang="ru">' in html
     assert visible(html) == ["a", "b", "too large", "office"]
 
@@ -141,7 +141,7 @@ def test_the_admins_text_is_on_a_page_of_ours() -> None:
     ],
 )
 def test_a_whole_page_of_the_admins_stays_as_it_is(own: str, expected: str) -> None:
-    html = page.of_text(own, "subject", "missed", "en", "N", "F")
+    html = page.of_own(own, "subject", "missed", "en", "N", "F")
     assert re.sub(r"<(p|div)[^>]*>|</(p|div)>|\n", "", html) == expected
 
 

@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "reason": {"events", "language"},
     "parameters": {"events", "facts", "reason"},
     "letter": {"attachment", "events", "facts", "language", "reason"},
-    "page": {"letter"},
+    "page": {"letter", "markup"},
     "attachment": {"events", "formats", "settings"},
     "message": {
         *("attachment", "events", "facts", "formats", "letter", "page", "parameters", "recipients", "settings"),
