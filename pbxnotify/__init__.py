@@ -21,8 +21,8 @@ The way of one event:
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
 
-A message is composed of facts (caller, phone_book, language), which become a letter (reason) and its page, or the values
-(parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).
+A message is composed of facts (caller, phone_book, language), which become a letter (reason) and its page, or the
+values (parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).
 
 The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
 lacks, preview how a mail looks, status how the mail is doing, queue what waits.
