@@ -77,7 +77,7 @@ def _texts(
     """Return subject, plain text and page: the admin's, where there are none those of the letter."""
     own, designed = templates.of(event, settings), letter.of(event, told, attachment)
     values = parameters.of(event, told, settings.notifications.date_format)
-    subject = clean(templates.fill(own.subject, values) or designed.subject, LONGEST_HEADER)
+    subject = clean(templates.fill(own.subject, values), LONGEST_HEADER) or clean(designed.subject, LONGEST_HEADER)
     footer_text, footer = templates.as_text_and_html(own.footer or "PBX_NAME", values)
     if own.body:
         text, content = templates.as_text_and_html(own.body, values)

@@ -516,8 +516,9 @@ def test_blanks_are_no_text(mail, section: str, event: Event) -> None:  # type: 
     ]
 
 
-def test_a_subject_that_becomes_blank(mail) -> None:  # type: ignore[no-untyped-def]
-    assert mail(ini=own(subject="HISTORY_URL"))["Subject"] == "Missed call: Алиса Смирнова, +7 495 123-45-67"
+@pytest.mark.parametrize("subject", ["HISTORY_URL", "\u200b", "\u202e \u2066"], ids=ascii)
+def test_a_subject_that_becomes_blank(mail, subject: str) -> None:  # type: ignore[no-untyped-def]
+    assert mail(ini=own(subject=subject))["Subject"] == "Missed call: Алиса Смирнова, +7 495 123-45-67"
 
 
 @pytest.mark.parametrize("control", ["\0", "\x07", "\x1b", "\x0b", "\x7f", "\x9b"], ids=ascii)
