@@ -41,8 +41,12 @@ class Shell:
         self._said += [self._child.before, words]
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        self._child.sendintr()
+        """Press Ctrl-C, and once more when nothing happens: Python may just have been about to wait for the answer."""
+        for _ in range(10):
+            self._child.sendintr()
+            if self._child.expect_exact(["interrupted", pexpect.EOF, pexpect.TIMEOUT], timeout=2) == 0:
+                self._said += [self._child.before, "interrupted"]
+                break
 
     def kill(self, number: int) -> None:
         """Send a signal to the command alone."""
