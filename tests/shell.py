@@ -44,8 +44,9 @@ class Shell:
         """Press Ctrl-C, and once more when nothing happens: Python may just have been about to wait for the answer."""
         for _ in range(10):
             self._child.sendintr()
-            if self._child.expect_exact(["interrupted", pexpect.EOF, pexpect.TIMEOUT], timeout=2) == 0:
-                self._said += [self._child.before, "interrupted"]
+            seen = self._child.expect_exact(["interrupted", pexpect.EOF, pexpect.TIMEOUT], timeout=2)
+            if seen < 2:
+                self._said += [self._child.before, ("interrupted", "")[seen]]
                 break
 
     def kill(self, number: int) -> None:
