@@ -20,6 +20,11 @@ GROUPED = (
     (re.compile(r"\+1([2-9]\d\d)(\d{3})(\d{4})"), r"+1 \1 \2-\3"),
 )
 """Numbering plans whose groups follow from the number of digits alone: Russia and Kazakhstan, North America."""
+WITHHELD = ("anonymous", "private", "restricted", "withheld")
+UNKNOWN = ("unavailable", "unknown")
+"""What trunks say in the place of a number or a name, in any spelling."""
+LONGEST_NAME = 100
+"""Characters; the number behind it must be seen in a subject too."""
 SHORTEST_DIALABLE = 7
 """Digits. To dial a colleague's 101, 112 or 911 from a mobile phone is to call the fire brigade."""
 
@@ -36,11 +41,8 @@ class Caller:
 
     @property
     def readable(self) -> str:
-        """Return the number in groups, where it is clear how they are formed."""
-        for pattern, groups in GROUPED:
-            if pattern.fullmatch(self.number):
-                return pattern.sub(groups, self.number)
-        return self.number
+        """Return the number as people read it."""
+        return grouped(self.number)
 
     @property
     def in_one_line(self) -> str:
@@ -56,12 +58,22 @@ class Caller:
 
 def of(call: MissedCall | Voicemail, language: Language, settings: Settings) -> Caller:
     """Return who called: the name is the caller's own, else from the employee's card, else from the phone book."""
-    if call.private and not settings.notifications.show_private_numbers:
+    said = call.caller_number.casefold()
+    if said in WITHHELD or (call.private and not settings.notifications.show_private_numbers):
         return Caller("", language.private, is_shown=False)
-    number = call.caller_number
-    book = settings.notifications.phone_book
-    name = _own_name(call) or (number and (name_on_card(number, settings) or (book and _in_phone_book(book, number))))
-    return Caller(name if name != number else "", number or language.unknown, is_shown=bool(number))
+    number = "" if said in UNKNOWN else call.caller_number
+    name = _own_name(call)
+    if number and not name:
+        name = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
+    return Caller(name[:LONGEST_NAME], number or language.unknown, is_shown=bool(number))
+
+
+def grouped(number: str) -> str:
+    """Return a number in groups, where it is clear how they are formed."""
+    for pattern, groups in GROUPED:
+        if pattern.fullmatch(number):
+            return pattern.sub(groups, number)
+    return number
 
 
 def name_on_card(number: str, settings: Settings) -> str:
@@ -73,8 +85,9 @@ def name_on_card(number: str, settings: Settings) -> str:
 def _own_name(call: MissedCall | Voicemail) -> str:
     """Return the name that came with the call; many trunks send the number once more in its place."""
     name, number = call.caller_name, call.caller_number
-    digits = national(number)
-    return "" if digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits else name
+    digits, said = national(number), name.casefold()
+    is_number = digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits
+    return "" if is_number or said in (*WITHHELD, *UNKNOWN, number.casefold()) else name
 
 
 @lru_cache(maxsize=1)  # one call has several recipients

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from pbxnotify import parameters, providers
+from pbxnotify.errors import LanguageError
+from pbxnotify.language import read
 from pbxnotify.markup import is_html
 from pbxnotify.proofreading import faults
 from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
@@ -27,6 +29,7 @@ def of_settings(configured: Settings) -> Iterator[str]:
     yield from _of_texts("missed_calls", configured.missed_calls)
     yield from _of_texts("voicemail", configured.voicemail)
     yield from _of_employees(configured.employees)
+    yield from _of_languages(configured)
 
 
 def _of_addresses(configured: Settings) -> Iterator[str]:
@@ -78,6 +81,15 @@ def _of_text(template: str, known: tuple[str, ...]) -> Iterator[str]:
     size = len(template.encode("utf-8", "replace"))
     if size > LARGE:
         yield f"is {size // 1000} KB long: many mail programs cut a mail at 100 KB"
+
+
+def _of_languages(configured: Settings) -> Iterator[str]:
+    codes = (configured.notifications.language, *(one.language for one in configured.employees if one.language))
+    for code in dict.fromkeys(codes):
+        try:
+            read(code)
+        except LanguageError as error:
+            yield f"{error}; mails are in English until that is mended"
 
 
 def _of_employees(employees: tuple[Employee, ...]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -27,8 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Russian gets \\u043f, and not an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(options.command(options))
+        status = int(options.command(options))
+        sys.stdout.flush()
     except PbxnotifyError as error:
         terminal.complain(error)
         return error.exit_status
@@ -38,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `pbxnotify queue list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:  # what a command itself reads and writes has sentences of its own
+        terminal.complain(OSError(f"{error.filename or 'standard output'}: {error.strerror}"))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return os.EX_IOERR
+    return status
 
 
 def test(options: argparse.Namespace) -> int:
@@ -117,7 +126,7 @@ def _mail_commands(commands: Commands[_Parser]) -> None:
     _preview_command(commands)
     example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
     sub = _call_command(commands, "missed", by_hand.missed, "tell of a missed call by hand", example)
-    _add_cause(sub)
+    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
     sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
     example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
     sub = _call_command(commands, "voicemail", by_hand.voicemail, "tell of a recording by hand", example)
@@ -139,14 +148,12 @@ def _preview_command(commands: Commands[_Parser]) -> None:
     sub.add_argument("--from", dest="caller", metavar="NUMBER")
     sub.add_argument("--name", help="the caller's name")
     sub.add_argument("--to", type=_extensions, metavar="EXT[&EXT]", help="the extensions that were called")
+    sub.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
     sub.add_argument("--duration", type=_seconds, metavar="SECONDS", help="how long it rang, or the message is")
-    _add_cause(sub)
+    causes = ", ".join(preview.CAUSES)
+    sub.add_argument("--cause", type=str.lower, choices=preview.CAUSES, metavar="CAUSE", help=f"why: {causes}")
     sub.add_argument("--subject", help="of an alert")
     sub.add_argument("--body", help="of an alert")
-
-
-def _add_cause(parser: _Parser) -> None:
-    parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
 
 
 def _call_command(commands: Commands[_Parser], name: str, command: object, text: str, example: str) -> _Parser:

@@ -43,6 +43,12 @@ class NewerItem(PbxnotifyError):
     exit_status = os.EX_DATAERR
 
 
+class LanguageError(PbxnotifyError):
+    """The file of a language cannot be used."""
+
+    exit_status = os.EX_CONFIG
+
+
 class AsteriskUnavailable(PbxnotifyError):
     """Asterisk's command line cannot be asked."""
 

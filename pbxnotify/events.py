@@ -7,10 +7,13 @@ that, ``typing.NamedTuple`` 2 ms (Python 3.11).
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 UNKNOWN_LENGTH = -1
+LONGEST_LINE = 2000
+"""Characters of a line in an alert."""
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 
 
@@ -163,6 +166,12 @@ class Alert(NamedTuple):
 def _caller_in_log(call: MissedCall | Voicemail) -> str:
     """Return the caller for the log, where a withheld number has no place either."""
     return "private" if call.private else call.caller_number or "unknown"
+
+
+def alert(subject: str, body: str, **more: str) -> Alert:
+    """Return an alert of an admin's words, cleaned; the lines of the body stay."""
+    lines = "\n".join(clean(line, LONGEST_LINE) for line in body.splitlines())
+    return Alert(time.time(), clean(subject), lines, **more)
 
 
 Event = Union[MissedCall, Voicemail, Alert]

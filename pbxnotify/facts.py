@@ -8,7 +8,7 @@ from datetime import datetime, timezone, tzinfo
 from urllib.parse import quote
 
 from pbxnotify import caller, language, templates
-from pbxnotify.caller import Caller
+from pbxnotify.caller import Caller, grouped
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
 from pbxnotify.language import Language
 from pbxnotify.recipients import Recipient
@@ -40,8 +40,8 @@ class Facts:
 
     @property
     def whom(self) -> str:
-        """Return names and extensions of those who were called."""
-        whole = (f"{name} ({extension})" if name else extension for extension, name in self.called)
+        """Return names and extensions of those who were called; a mobile number may be one."""
+        whole = (f"{name} ({grouped(number)})" if name else grouped(number) for number, name in self.called)
         return ", ".join(whole) or self.language.nobody
 
 

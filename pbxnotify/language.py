@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import syslog
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 
+from pbxnotify import log
+from pbxnotify.errors import LanguageError
+
 DIRECTORY = os.path.join(os.path.dirname(__file__), "languages")
-CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if name.endswith(".py") and name[0] != "_"))
+CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if re.fullmatch(r"[a-z]{2,3}\.py", name)))
 """The languages there are: one file each."""
 DEFAULT = "en"
 
@@ -41,7 +46,7 @@ class Language:
     missed_call_subject: str
     """With {caller}."""
     why: Mapping[str, str]
-    """A sentence for each way in which a call is missed, some with {length}; see ``letter.why``."""
+    """A sentence for each way in which a call is missed, some with {length}; see ``reason``."""
     left_message: str
     """That the caller of a missed call left a voicemail as well."""
     voicemail: str
@@ -70,7 +75,7 @@ class Language:
 
     silent: str
     too_large: str
-    """With {megabytes} and {mailbox}, like those below."""
+    """With {megabytes} and {mailbox}, which is `` (101)`` or nothing, like those below."""
     missing: str
     not_attached: str
 
@@ -112,12 +117,27 @@ class Language:
 
 def _parts(seconds: int) -> list[tuple[int, int]]:
     """Return hours (0), minutes (1) and seconds (2), without those that are nought; not even one if all are."""
+    seconds = max(seconds, 0)
     parts = enumerate((seconds // 3600, seconds // 60 % 60, seconds % 60))
     return [(which, number) for which, number in parts if number] or [(2, 0)]
 
 
 @cache
 def load(code: str) -> Language:
-    """Return a language by its code."""
-    language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
+    """Return a language by its code; English in the place of one whose file is broken, with a line in the log."""
+    try:
+        return read(code)
+    except LanguageError as error:
+        if code == DEFAULT:
+            raise
+        log.write(syslog.LOG_ERR, f"{error}; mails are in English")
+        return read(DEFAULT)
+
+
+def read(code: str) -> Language:
+    """Return the language in a file. Raises LanguageError."""
+    try:
+        language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
+    except Exception as error:  # whatever is wrong with it
+        raise LanguageError(f"{DIRECTORY}/{code}.py: {type(error).__name__}: {error}") from error
     return language

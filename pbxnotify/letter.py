@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pbxnotify import reason
 from pbxnotify.attachment import Attachment
+from pbxnotify.caller import Caller
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
 from pbxnotify.facts import Facts, length
 from pbxnotify.language import Language
@@ -20,12 +21,9 @@ class Letter:
     """What it is about, in a word or two."""
     lead: str
     """What happened, in a sentence; what phones show below the subject begins with it."""
-    title: str
-    caller: str = ""
-    """Name and number in one line; empty where nobody called."""
-    number: str = ""
-    telephone: str = ""
-    """What a phone dials for the number."""
+    title: str = ""
+    """Where nobody called."""
+    caller: Caller | None = None
     paragraphs: tuple[str, ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
     """Labels and values."""
@@ -43,49 +41,49 @@ def of(event: Event, facts: Facts, attachment: Attachment | None = None) -> Lett
 
 
 def _of_missed_call(call: MissedCall, facts: Facts) -> Letter:
-    words, caller = facts.language, facts.caller
-    rows = [(words.whom, facts.whom), (words.when, words.moment(facts.when))]
-    if call.duration and not reason.says_how_long(call):
-        rows.append((words.rang, words.duration(call.duration)))
+    words = facts.language
+    rang = ((words.rang, words.duration(call.duration)),) if reason.has_rung(call) else ()
     return Letter(
-        subject=words.missed_call_subject.format(caller=caller.in_one_line),
+        subject=words.missed_call_subject.format(caller=facts.caller.in_one_line),
         kind=words.missed_call,
         lead=reason.of(call, words),
-        title=caller.name or caller.readable,
-        caller=caller.in_one_line,
-        number=caller.readable,
-        telephone=caller.telephone,
+        caller=facts.caller,
         paragraphs=(words.left_message,) if call.voicemail else (),
-        rows=tuple(rows),
+        rows=(*_for_whom(facts), (words.when, words.moment(facts.when)), *rang),
         link=facts.history_url,
         link_words=words.see_history,
     )
 
 
 def _of_voicemail(voicemail: Voicemail, facts: Facts, attachment: Attachment | None) -> Letter:
-    words, caller = facts.language, facts.caller
-    known = voicemail.duration != UNKNOWN_LENGTH
-    in_words = words.duration(voicemail.duration) if known else words.no_length
-    rows = [(words.whom, facts.whom), (words.when, words.moment(facts.when))]
-    if voicemail.mailbox and voicemail.mailbox != facts.extensions:
-        rows.append((words.mailbox, voicemail.mailbox))
+    words, seconds = facts.language, voicemail.duration
+    subject = words.voicemail_subject.format(caller=facts.caller.in_one_line)
+    lead = words.new_message.format(length=words.duration(seconds) if seconds != UNKNOWN_LENGTH else words.no_length)
     note = recording_note(voicemail, attachment, words)
+    if note == words.silent:
+        lead, note = note, ""
     if not attachment and not facts.history_url:
-        note = words.not_attached.format(mailbox=voicemail.mailbox or words.no_mailbox)
+        note = words.not_attached.format(mailbox=_in_brackets(voicemail.mailbox))
+    is_other = voicemail.mailbox and voicemail.mailbox != facts.extensions
     return Letter(
-        subject=words.voicemail_subject.format(caller=caller.in_one_line)
-        + (f" ({length(voicemail.duration)})" if known else ""),
+        subject=f"{subject} ({length(seconds)})" if seconds > 0 else subject,
         kind=words.voicemail,
-        lead=words.new_message.format(length=in_words),
-        title=caller.name or caller.readable,
-        caller=caller.in_one_line,
-        number=caller.readable,
-        telephone=caller.telephone,
+        lead=lead,
+        caller=facts.caller,
         paragraphs=(note,) if note else (),
-        rows=tuple(rows),
+        rows=(
+            *_for_whom(facts),
+            (words.when, words.moment(facts.when)),
+            *(((words.mailbox, voicemail.mailbox),) if is_other else ()),
+        ),
         link=facts.history_url,
         link_words=words.listen_in_history,
     )
+
+
+def _for_whom(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Return the row of those who were called, if anything is known of them."""
+    return ((facts.language.whom, facts.whom),) if facts.called else ()
 
 
 def _of_alert(alert: Alert, facts: Facts) -> Letter:
@@ -95,17 +93,25 @@ def _of_alert(alert: Alert, facts: Facts) -> Letter:
         subject=f"{facts.pbx_name}: {alert.subject}",
         kind=facts.pbx_name,
         lead=first,
-        title=alert.subject,
+        title=_capitalised(alert.subject),
         paragraphs=tuple(paragraph for paragraph in rest.split("\n\n") if paragraph.strip()),
         rows=((words.when, words.moment(facts.when)),),
     )
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _in_brackets(mailbox: str) -> str:
+    return f" ({mailbox})" if mailbox else ""
 
 
 def recording_note(voicemail: Voicemail, attachment: Attachment | None, words: Language) -> str:
     """Return why a recording that should be attached is not, as a sentence; empty if it is, or should not be."""
     if not attachment or attachment.content:
         return ""
-    mailbox = voicemail.mailbox or words.no_mailbox
+    mailbox = _in_brackets(voicemail.mailbox)
     if attachment.too_large:
         megabytes = f"{attachment.megabytes:.1f}".replace(".", words.decimal_mark)
         return words.too_large.format(megabytes=megabytes, mailbox=mailbox)
@@ -116,7 +122,7 @@ def recording_note(voicemail: Voicemail, attachment: Attachment | None, words: L
 
 def text(letter: Letter, words: Language) -> str:
     """Return a letter as plain text."""
-    rows = ([(words.whose, letter.caller)] if letter.caller else []) + list(letter.rows)
-    table = "\n".join(f"{label}: {value}" for label, value in rows)
+    whose = [(words.whose, letter.caller.in_one_line)] if letter.caller else []
+    table = "\n".join(f"{label}: {value}" for label, value in (*whose, *letter.rows))
     link = f"{letter.link_words}: {letter.link}" if letter.link else ""
     return "\n\n".join(part for part in (letter.lead, *letter.paragraphs, table, link) if part)

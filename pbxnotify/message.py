@@ -19,7 +19,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from pbxnotify import facts, letter, page, parameters, templates
+from pbxnotify import facts, letter, markup, page, parameters, templates
 from pbxnotify.events import Alert, Event, Voicemail, clean
 from pbxnotify.facts import Facts
 from pbxnotify.formats import FORMATS
@@ -49,13 +49,13 @@ def compose(
     ``attachment`` is a voicemail's recording; None if none is wanted.
     """
     told = facts.of(event, recipient, settings)
-    subject, text, page = _texts(event, recipient, settings, told, attachment)
+    subject, text, html = _texts(event, recipient, settings, told, attachment)
     body = EmailMessage(policy=SMTP.clone(cte_type="7bit", max_line_length=LONGEST_ENCODED_LINE))
     body.set_content(text)
-    body.add_alternative(page, subtype="html")
+    body.add_alternative(html, subtype="html")
     content = body.as_bytes()
     if attachment and attachment.content and isinstance(event, Voicemail):
-        content = _with_attachment(content, attachment, _file_name(event, told), f"=_{identifier}")
+        content = _with_attachment(content, attachment, _file_name(told), f"=_{identifier}")
     sender = settings.smtp.sender_address
     domain = sender.rpartition("@")[2]
     headers = {
@@ -83,7 +83,8 @@ def _texts(
         text, content = templates.as_text_and_html(own.body, values)
         note = letter.recording_note(event, attachment, told.language) if isinstance(event, Voicemail) else ""
         text = f"{text.rstrip()}\n\n{note}" if note else text
-        whole = page.of_own(content, subject, event.kind, recipient.language, note, footer)
+        is_dark = not markup.is_html(own.body)  # the admin's HTML has colours of its own
+        whole = page.of_own(content, subject, event.kind, recipient.language, note, footer, is_dark=is_dark)
     else:
         text = letter.text(designed, told.language)
         whole = page.of_letter(replace(designed, subject=subject), event.kind, recipient.language, footer)
@@ -144,7 +145,7 @@ def _folded(text: str, charset: str, header: str) -> str:
     return Header(text, charset, maxlinelen=LONGEST_ENCODED_LINE, header_name=header).encode(linesep="\r\n")
 
 
-def _file_name(voicemail: Voicemail, told: Facts) -> str:
+def _file_name(told: Facts) -> str:
     """Return the date and the caller as the name of a file on any system: only letters, digits, + - and _."""
-    caller = told.caller.number if told.caller.is_shown else voicemail.caller_name if not voicemail.private else ""
+    caller = told.caller.number if told.caller.is_shown else told.caller.name
     return f"{told.when:%Y-%m-%d_%H-%M-%S}_{re.sub('[^0-9A-Za-z+]+', '-', caller)[:40]}".rstrip("_-")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pbxnotify.events import MissedCall, caller_of, clean, extensions_in
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
 
 CALL_REJECTED = "Call Rejected"  # cause 21, as HANGUPCAUSE(channel,ast) words it
+SHORTEST_OUTSIDE = 5
+"""Characters of a number outside, as of a mobile phone: if that is not available, a trunk may be the reason."""
+MOST_CHANNELS = 20
+"""Channels that are asked about while a call waits."""
 
 
 def on(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:
@@ -26,12 +30,13 @@ def on(channel: Mapping[str, str], argument: str = "", now: float | None = None)
     began = _began(channel, ended)
     stopped = _stopped_ringing(channel, began, ended)
     rung = argument or channel.get("PBXNOTIFY_TO") or channel.get("CALLERID(dnid)") or channel.get("EXTEN", "")
+    extensions = extensions_in(rung)
     return MissedCall(
         time=began,
         duration=int(stopped) - int(began),
-        extensions=extensions_in(rung),
+        extensions=extensions,
         dial_status=clean(dial_status),
-        phone=_phone(channel) if dial_status == "CHANUNAVAIL" else "",
+        phone=_phone(channel, extensions) if dial_status == "CHANUNAVAIL" else "",
         voicemail=bool(channel.get("VM_MESSAGEFILE")) and channel.get("VMSTATUS") != "FAILED",
         **caller_of(channel),
     )
@@ -54,19 +59,23 @@ def _missed_because(channel: Mapping[str, str]) -> str | None:
     return "" if cause_before is None else cause_before or None
 
 
-def _phone(channel: Mapping[str, str]) -> str:
+def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
     """Return what is known of a phone that was not available, from the hangup causes of the channels it was dialled on.
 
-    Without a contact there was no such channel; the caller's own HANGUPCAUSE is the same whatever the phone said
-    (measured on Asterisk 16 and 22).
+    All that were dialled in this call are there, in any order: only what holds for all of them is known. Without a
+    contact there was no such channel. The caller's own HANGUPCAUSE does not help: in a hangup handler it is 34 whatever
+    the phone said (measured on Asterisk 16 and 22).
     """
     dialled = channel.get("HANGUPCAUSE_KEYS()")
-    if not dialled:
-        return "" if dialled is None else "not registered"
-    last = dialled.split(",")[-1]
-    if not re.fullmatch(r"[\w/@.:;-]+", last):
+    if dialled is None or len(extensions) != 1:
         return ""
-    return "declined" if channel.get(f"HANGUPCAUSE({last},ast)") == CALL_REJECTED else ""
+    if not dialled:
+        return "not registered" if len(extensions[0]) < SHORTEST_OUTSIDE else ""
+    channels = dialled.split(",")
+    if not all(re.fullmatch(r"[\w/@.:;-]+", name) for name in channels):
+        return ""
+    causes = {channel.get(f"HANGUPCAUSE({name},ast)") for name in channels[:MOST_CHANNELS]}
+    return "declined" if causes == {CALL_REJECTED} else ""
 
 
 def _began(channel: Mapping[str, str], ended: float) -> float:

@@ -7,6 +7,7 @@ only stand there. Nothing is loaded from the network.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import escape
 
 from pbxnotify.letter import Letter
@@ -19,6 +20,14 @@ END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
 LABEL = f"padding:2px 16px 2px 0;{GREY};font-weight:400;text-align:left;white-space:nowrap"
+DARK = """\
+@media (prefers-color-scheme:dark){
+body{background:#121212!important;color:#e8eaed!important}
+main{border-color:ACCENT!important}
+.accent,a{color:ACCENT!important}
+.grey{color:#a8adb3!important}
+}
+"""
 MAIN = "display:block;max-width:560px;padding:2px 0 2px 16px;overflow-wrap:anywhere"
 
 
@@ -26,34 +35,51 @@ def of_letter(letter: Letter, kind: str, language: str, footer: str) -> str:
     """Return the page of a letter about an event of a kind; the footer is HTML."""
     accent, _ = ACCENTS[kind]
     preview = " ".join([letter.lead, *(f"{label}: {value}." for label, value in letter.rows)])
-    number = _link(f"tel:{letter.telephone}", letter.number, accent) if letter.telephone else escape(letter.number)
-    named = letter.title != letter.number
     parts = [
         f'<div style="{HIDDEN}">{escape(preview)}</div>',
         f'<p class="accent" style="margin:0;color:{accent};font-size:14px;font-weight:600">{escape(letter.kind)}</p>',
-        f'<h1 style="margin:4px 0 0;font-size:26px;line-height:1.25">{escape(letter.title) if named else number}</h1>',
-        f'<p style="margin:4px 0 0;font-size:20px">{number}</p>' if named and letter.number else "",
-        f'<p style="margin:12px 0 0">{of_text(letter.lead)}</p>',
-        *(f'<p style="margin:12px 0 0">{of_text(paragraph)}</p>' for paragraph in letter.paragraphs),
-        _table(letter.rows),
+        *_heading(letter, accent),
+        *(f'<p style="margin:12px 0 0">{of_text(text)}</p>' for text in (letter.lead, *letter.paragraphs) if text),
+        _table(letter.rows) if letter.rows else "",
         f'<p style="margin:20px 0 0">{_link(letter.link, letter.link_words, accent)}</p>' if letter.link else "",
     ]
     return _whole("\n".join(filter(None, parts)), letter.subject, kind, language, footer)
 
 
-def of_own(page: str, subject: str, kind: str, language: str, notes: str, footer: str) -> str:
-    """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is."""
+def _heading(letter: Letter, accent: str) -> Iterator[str]:
+    """Yield the caller's name with the number below it; without a name the number, else what it is about."""
+    heading = '<h1 style="margin:4px 0 0;font-size:26px;line-height:1.25">{}</h1>'
+    caller = letter.caller
+    if not caller:
+        yield heading.format(escape(letter.title))
+        return
+    number = escape(caller.readable if caller.is_shown else caller.readable.capitalize())
+    if caller.telephone:
+        number = _link(f"tel:{caller.telephone}", caller.readable, f"{accent};white-space:nowrap")
+    if caller.name:
+        yield heading.format(escape(caller.name))
+        yield f'<p style="margin:4px 0 0;font-size:20px">{number}</p>'
+    else:
+        yield heading.format(number)
+
+
+def of_own(page: str, subject: str, kind: str, language: str, notes: str, footer: str, *, is_dark: bool) -> str:
+    """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is.
+
+    It may be shown in dark colours if it has none of its own.
+    """
     note = f'<p style="margin:16px 0 0">{of_text(notes)}</p>\n' if notes else ""
     if "<html" not in page.lower():
-        return _whole(f"<div>{page}</div>\n{note}", subject, kind, language, footer)
+        return _whole(f"<div>{page}</div>\n{note}", subject, kind, language, footer, is_dark=is_dark)
     added = f"{note}<div>{footer}</div>\n" if footer else note
     end = END.search(page)
     place = end.start() if end else len(page)
     return page[:place] + added + page[place:]
 
 
-def _whole(content: str, subject: str, kind: str, language: str, footer: str) -> str:
+def _whole(content: str, subject: str, kind: str, language: str, footer: str, *, is_dark: bool = True) -> str:
     accent, dark_accent = ACCENTS[kind]
+    schemes, dark = ("light dark", DARK.replace("ACCENT", dark_accent)) if is_dark else ("light", "")
     end = f'<p class="grey" style="margin:24px 0 0;{GREY};font-size:14px">{footer}</p>\n' if footer else ""
     return f"""\
 <!DOCTYPE html>
@@ -61,17 +87,12 @@ def _whole(content: str, subject: str, kind: str, language: str, footer: str) ->
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
+<meta name="color-scheme" content="{schemes}">
 <title>{escape(subject)}</title>
 <style>
-:root{{color-scheme:light dark}}
-@media (prefers-color-scheme:dark){{
-body{{background:#121212!important;color:#e8eaed!important}}
-main{{border-color:{dark_accent}!important}}
-.accent,a{{color:{dark_accent}!important}}
-.grey{{color:#a8adb3!important}}
-}}
-</style>
+:root{{color-scheme:{schemes}}}
+@media (max-width:300px){{th,td{{display:block}}}}
+{dark}</style>
 </head>
 <body style="margin:0;padding:20px 16px;background:#ffffff;color:#1f1f1f;{FONT}">
 <main style="{MAIN};border-left:4px solid {accent}">

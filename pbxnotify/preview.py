@@ -12,30 +12,43 @@ from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from pbxnotify import events, language, message, settings, trial
+from pbxnotify import events, language, message, reason, settings, trial
 from pbxnotify.attachment import Attachment
 from pbxnotify.errors import UsageError
 from pbxnotify.language import DEFAULT
-from pbxnotify.recipients import Recipient, told_of
+from pbxnotify.recipients import Recipient, find_employee, told_of
 from pbxnotify.settings import Settings
 
-KINDS = ("missed", "voicemail", "alert", "test")
+CALL = ("caller", "name", "to", "private", "duration")
+TAKES = {"missed": (*CALL, "cause"), "voicemail": CALL, "alert": ("subject", "body"), "test": ()}
+"""The kinds of mails, and the options that say what is in each."""
+KINDS = tuple(TAKES)
+CAUSES = {status.lower(): (status, "") for status in reason.STATUSES} | {
+    phone: ("CHANUNAVAIL", phone) for phone in reason.PHONE
+}
+"""Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known of the phone."""
 NUMBER, EXTENSION = "+74951234567", "101"
+SOMEBODY = "somebody@example.com"
 RANG, LENGTH, AGO = 23, 65, 300
 """Seconds that the sample rang, that its message lasts, and since it came."""
 
 
 def preview(options: argparse.Namespace) -> int:
     """Show a mail, or write its page or all of it to a file."""
+    for name in {name for names in TAKES.values() for name in names} - set(TAKES[options.kind]):
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{'from' if name == 'caller' else name} says nothing in a mail of the kind {options.kind}"
+            )
     configured = settings.load(settings.location())
     recipient = _recipient(_event(options, configured, DEFAULT), configured, options.language)
     event = _event(options, configured, recipient.language)
     attachment = _sample(event) if configured.voicemail.attach and isinstance(event, events.Voicemail) else None
     content = message.compose(event, "preview", recipient, configured, attachment)
     mail: EmailMessage = message_from_bytes(content, policy=policy.default)
-    if options.eml:
+    if options.eml is not None:
         _write(options.eml, content)
-    elif options.html:
+    elif options.html is not None:
         page = mail.get_body(("html",))
         _write(options.html, str(page.get_content()).encode() if page else b"")
     else:
@@ -60,21 +73,26 @@ def _event(options: argparse.Namespace, configured: Settings, code: str) -> even
     if options.kind == "test":
         return trial.event(code)
     if options.kind == "alert":
-        body = words.sample_alert_text if options.body is None else options.body
-        return events.Alert(time.time(), options.subject or words.sample_alert, body)
+        return events.alert(
+            words.sample_alert if options.subject is None else options.subject,
+            words.sample_alert_text if options.body is None else options.body,
+        )
     given = options.caller is not None or options.name is not None
     caller, name = (options.caller or "", options.name or "") if given else (NUMBER, words.sample_caller)
     first = configured.employees[0].extension if configured.employees else EXTENSION
-    extensions = events.extensions_in(options.to or first)
+    began = time.time() - AGO
+    dial_status, phone = CAUSES[options.cause or "noanswer"]
     call = events.MissedCall(
-        time=time.time() - AGO,
+        time=began,
         duration=RANG if options.duration is None else options.duration,
-        extensions=extensions,
+        extensions=events.extensions_in(options.to or first),
         caller_number=events.clean(caller),
         caller_name=events.clean(name),
-        dial_status=options.cause,
-        linked_id=f"{time.time() - AGO:.0f}.1",
-        unique_id=f"{time.time() - AGO:.0f}.1",
+        private=bool(options.private),
+        dial_status=dial_status,
+        phone=phone,
+        linked_id=f"{began:.0f}.1",
+        unique_id=f"{began:.0f}.1",
     )
     return call if options.kind == "missed" else _voicemail(call, options.duration)
 
@@ -87,13 +105,16 @@ def _voicemail(call: events.MissedCall, duration: int | None) -> events.Voicemai
     return left._replace(duration=seconds, mailbox=call.extensions[0], number=1, recording="wav")
 
 
-def _recipient(event: events.Event, configured: Settings, code: str) -> Recipient:
-    """Return the first who would be told; somebody, where nobody would be."""
-    told = told_of(event, configured).recipients
+def _recipient(event: events.Event, configured: Settings, code: str | None) -> Recipient:
+    """Return the first who would be told; where nobody would be, that is said, and it is whose card it is."""
+    told = told_of(event, configured)
+    if told.recipients:
+        return replace(told.recipients[0], language=code or told.recipients[0].language)
+    print(f"NOTE: nobody would be told: {told.reason}", file=sys.stderr)
     extensions = () if isinstance(event, events.Alert) else event.extensions
-    somebody = Recipient("somebody@example.com", configured.notifications.language, extensions)
-    first = told[0] if told else somebody
-    return replace(first, language=code or first.language)
+    card = find_employee(extensions[0], configured.employees) if extensions else None
+    usual = (card.language if card else "") or configured.notifications.language
+    return Recipient(SOMEBODY, code or usual, extensions)
 
 
 def _sample(voicemail: events.Voicemail) -> Attachment:
@@ -108,7 +129,6 @@ def _sample(voicemail: events.Voicemail) -> Attachment:
 def _write(path: str, content: bytes) -> None:
     """Write to a file, - for standard output."""
     if path == "-":
-        sys.stdout.flush()
         sys.stdout.buffer.write(content)
         return
     try:

@@ -13,13 +13,13 @@ from pbxnotify import values
 from pbxnotify.errors import SettingsError
 from pbxnotify.inifile import IniFile
 from pbxnotify.installation import configuration_directory
-from pbxnotify.language import CODES, DEFAULT
+from pbxnotify.language import DEFAULT
 from pbxnotify.values import option, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 PASSWORD_COMMAND_TIMEOUT = 10
 """Seconds."""
-LANGUAGES = " or ".join(CODES)
+LANGUAGES = "en, ru, or another file in pbxnotify/languages"
 HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
 HOW_TO_VOICEMAIL_SUBJECT = "a text with VM_ parameters in it; empty: the text of the recipient's language"
 HOW_TO_DATE = "a date as strftime takes it, for NOTIFICATION_DATE and VM_DATE"
@@ -81,7 +81,11 @@ class Smtp:
         try:
             return self.sender or values.address(self.login)
         except ValueError:
-            return f"asterisk@{socket.gethostname()}"
+            pass
+        try:
+            return values.address(f"asterisk@{socket.gethostname()}")
+        except ValueError:  # a host without a name, or with one that mail cannot have
+            return "asterisk@localhost.localdomain"
 
     def secret(self) -> str:
         """Return the password; raises SettingsError when ``password_command`` gives none within 10 seconds."""

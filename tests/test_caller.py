@@ -51,6 +51,10 @@ def configured(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
         pytest.param("", "", "", id="neither"),
         pytest.param("", "Alice", "Alice", id="a name alone"),
         pytest.param("", "123", "123", id="digits for a name"),
+        pytest.param("alice", "Alice", "", id="a number that is the name"),
+        pytest.param("+15550000000", "Anonymous", "", id="a word for no name"),
+        pytest.param("102", "unknown", "Anna", id="another word for none"),
+        pytest.param("+15550000000", "x" * 200, "x" * 100, id="a long name"),
     ],
 )
 def test_the_name(configured: Settings, kind: type, number: str, name: str, known: str) -> None:
@@ -71,6 +75,8 @@ def test_a_phone_book_that_cannot_be_read_costs_the_name(write_ini, logged, tmp_
         pytest.param(CALL, "+74951234567", True, id="a number"),
         pytest.param(CALL._replace(caller_number=""), "number unknown", False, id="none"),
         pytest.param(CALL._replace(private=True), "number withheld", False, id="withheld"),
+        pytest.param(CALL._replace(caller_number="Anonymous"), "number withheld", False, id="anonymous"),
+        pytest.param(CALL._replace(caller_number="unknown"), "number unknown", False, id="unknown"),
     ],
 )
 def test_the_number(configured: Settings, call: MissedCall, number: str, is_shown: bool) -> None:
@@ -94,6 +100,7 @@ def test_who_withholds_the_number_has_no_name_either(configured: Settings) -> No
         ("4951234567", "4951234567", "4951234567"),
         ("5551212", "5551212", "5551212"),
         ("+7 (495) 123-45-67", "+7 (495) 123-45-67", "+74951234567"),
+        ("123456789012345678", "123456789012345678", "123456789012345678"),
         pytest.param("101", "101", "", id="101 is the fire brigade"),
         pytest.param("112", "112", "", id="112 is the emergency number"),
         pytest.param("00112", "00112", "", id="a prefix before it"),

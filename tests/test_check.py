@@ -118,7 +118,10 @@ WRONG = {
         f"'admin' is no e-mail address; write {ADDRESSES}gets the alerts",
     ),
     ("notifications", "pbx_name"): (TWO_LINES, f"{SPANS}the name of this PBX in mails; empty: the host's name"),
-    ("notifications", "language"): ("de", "'de' is no language of ours; write en or ru"),
+    ("notifications", "language"): (
+        "xx",
+        "'xx' is no language of ours; write en, ru, or another file in pbxnotify/languages",
+    ),
     ("notifications", "timezone"): (
         "Europe/Mosco",
         "'Europe/Mosco' is no time zone of this host (did you mean Europe/Moscow?); write a name such as Europe/Moscow;"
@@ -201,7 +204,8 @@ WRONG = {
     ),
     ("employees", "language"): (
         "rus",
-        "'rus' is no language of ours; write en or ru; empty: language of [notifications]",
+        "'rus' is no language of ours; write en, ru, or another file in pbxnotify/languages; empty: language of"
+        " [notifications]",
     ),
     ("employees", "missed_calls"): (
         "perhaps",

@@ -22,7 +22,20 @@ WHOLE_TEXTS = [name for name in TEXTS if isinstance(getattr(load(DEFAULT), name)
 
 
 def test_these_are_the_languages() -> None:
-    assert CODES == ("en", "ru")
+    assert {"en", "ru"} <= set(CODES)
+
+
+SAME_AS_IN_ENGLISH = {"decimal_mark"}
+"""Texts that another language may have in common with English: others were forgotten."""
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code != DEFAULT])
+def test_everything_is_translated(code: str) -> None:
+    english, language = load(DEFAULT), load(code)
+    forgotten = {name for name in WHOLE_TEXTS if getattr(language, name) == getattr(english, name)}
+    assert forgotten <= SAME_AS_IN_ENGLISH
+    assert not set(language.why.values()) & set(english.why.values())
+    assert not set(language.months) & set(english.months)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -42,8 +55,8 @@ def test_a_text_has_the_same_places_to_fill_in(code: str, name: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_reason_is_there_with_the_same_places(code: str) -> None:
-    def places(language: Language) -> dict[str, bool]:
-        return {reason: "{length}" in sentence for reason, sentence in language.why.items()}
+    def places(language: Language) -> dict[str, list[str]]:
+        return {reason: re.findall(r"\{\w*\}", sentence) for reason, sentence in language.why.items()}
 
     assert places(load(code)) == places(load(DEFAULT))
     assert all(sentence.endswith(".") for sentence in load(code).why.values())
@@ -66,6 +79,7 @@ def test_each_number_has_its_form(code: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "english", "russian", "short"),
     [
+        (-5, "0 seconds", "0 секунд", "0 s"),
         (0, "0 seconds", "0 секунд", "0 s"),
         (1, "1 second", "1 секунда", "1 s"),
         (4, "4 seconds", "4 секунды", "4 s"),
@@ -134,12 +148,29 @@ def test_another_language_is_one_file(copied: Path) -> None:
     assert "Subject: Anruf in Abwesenheit: Alexey Portnov" in preview(copied, "de").stdout
 
 
-def test_what_a_language_lacks_is_named(copied: Path) -> None:
-    english = (copied / "en.py").read_text()
-    (copied / "de.py").write_text(re.sub("(?m)^    (silent|when)=.*\n", "", english))
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        pytest.param(
+            ("(?m)^    (silent|when)=.*\n", ""),
+            "TypeError: .*missing 2 required positional arguments: 'when' and 'silent'",
+            id="lacks texts",
+        ),
+        pytest.param((r"LANGUAGE = Language\(", "LANGUAGE = Language(("), "SyntaxError", id="no Python"),
+        pytest.param(("(?m)^LANGUAGE =", "OTHER ="), "AttributeError", id="no language"),
+    ],
+)
+def test_a_broken_language_is_named_and_mails_are_in_english(copied: Path, broken: tuple[str, str], said: str) -> None:
+    (copied / "de.py").write_text(re.sub(*broken, (copied / "en.py").read_text()))
     done = preview(copied, "de")
-    assert "missing 2 required positional arguments: 'when' and 'silent'" in done.stderr
+    assert "Subject: Missed call: Alexey Portnov" in done.stdout
+    assert re.search(f"{copied}/de.py: {said}.*; mails are in English", done.stderr)
+
+
+def test_a_copy_beside_is_no_language(copied: Path) -> None:
+    shutil.copy(copied / "ru.py", copied / "ru.bak.py")
+    assert "'ru.bak' is no language of ours" in preview(copied, "ru.bak").stderr
 
 
 def test_a_language_that_is_not_there(copied: Path) -> None:
-    assert "'xx' is no language of ours; write en or ru" in preview(copied, "xx").stderr
+    assert "'xx' is no language of ours; write en, ru, or another file" in preview(copied, "xx").stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.errors import MessageDefect
@@ -34,6 +35,11 @@ name = Иван Петров
 name = Anna
 """
 CALL = MissedCall(1795478867.0, 23, ("101",), "+74951234567", "Алиса Смирнова", False, "NOANSWER", "1795478867.0")
+
+
+def own(section: str = "missed_calls", **texts: str) -> str:
+    """Return an ini file with own texts."""
+    return f"{INI}[{section}]\n" + "".join(f"{name} = '''{text}'''\n" for name, text in texts.items())
 
 
 @pytest.fixture
@@ -130,9 +136,16 @@ def test_callers(mail, call: MissedCall, subject: str) -> None:  # type: ignore[
     assert message["Subject"] == subject
 
 
-def test_a_withheld_number_is_nowhere(mail) -> None:  # type: ignore[no-untyped-def]
-    message = mail(CALL._replace(private=True))
-    assert "4951234567" not in message.as_string() + text_of(message) + text_of(message, "html")
+@pytest.mark.parametrize("kind", [MissedCall, Voicemail])
+@pytest.mark.parametrize("more", [{"private": True}, {"caller_number": "anonymous"}], ids=str)
+def test_a_withheld_caller_is_nowhere(mail, kind: type[MissedCall | Voicemail], more: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+    told = {"caller_number": "+74951234567", "caller_name": "Bob", "linked_id": "1.1", **more}
+    attachment = WAV if kind is Voicemail else None
+    message = mail(kind(time=1795478867.0, extensions=("101",), **told), attachment=attachment)
+    everything = message.as_string() + text_of(message) + text_of(message, "html")
+    assert "4951234567" not in everything
+    assert "Bob" not in everything
+    assert message["References"] is None
 
 
 def test_a_withheld_number_is_shown_if_the_admin_says_so(mail) -> None:  # type: ignore[no-untyped-def]
@@ -233,7 +246,27 @@ def recording_in(mail: EmailMessage) -> tuple[str | None, str, bytes]:
     return part.get_filename(), part.get_content_type(), part.get_content()
 
 
+PARAMETERS = {
+    "NOTIFICATION_FROM": "Алиса Смирнова, +7 495 123-45-67",
+    "NOTIFICATION_WHOM": "Иван Петров (101)",
+    "NOTIFICATION_WHY": "Nobody answered.",
+    "PBX_NAME": "office",
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_parameters_beyond_the_screen(mail, name: str) -> None:  # type: ignore[no-untyped-def]
+    assert text_of(mail(ini=own(body=name))).splitlines()[0] == PARAMETERS[name]
+
+
+def test_a_call_whose_end_nobody_knows(mail) -> None:  # type: ignore[no-untyped-def]
+    body = "NOTIFICATION_DIALSTATUS NOTIFICATION_WHY"
+    assert text_of(mail(CALL._replace(dial_status=""), own(body=body))).startswith("NOANSWER Nobody answered.")
+
+
 VOICEMAIL_PARAMETERS = {
+    "VM_FROM": 'Алиса "Ли" \\ Смирнова, +7 495 123-45-67',
+    "VM_WHOM": "Иван Петров (101)",
     "VM_DATE": "2026-11-24 03:07:47",
     "VM_CALLERID": '"Алиса "Ли" \\ Смирнова" <+74951234567>',
     "VM_DUR": "1:05",
@@ -354,7 +387,8 @@ def test_the_recording_is_attached(mail, format_: str, extension: str, mime_type
     ("changed", "name"),
     [
         pytest.param({"caller_number": ""}, "2026-11-24_03-07-47.wav", id="Cyrillic alone is left out"),
-        pytest.param({"private": True}, "2026-11-24_03-07-47.wav", id="withheld"),
+        pytest.param({"private": True, "caller_name": "Bob"}, "2026-11-24_03-07-47.wav", id="withheld"),
+        pytest.param({"caller_number": "Anonymous", "caller_name": "Bob"}, "2026-11-24_03-07-47.wav", id="anonymous"),
         pytest.param({"caller_number": '../../etc/x"\r\n'}, "2026-11-24_03-07-47_-etc-x.wav", id="hostile"),
         pytest.param({"caller_number": "", "caller_name": "Bob"}, "2026-11-24_03-07-47_Bob.wav", id="a name alone"),
     ],
@@ -369,7 +403,7 @@ def test_the_name_of_the_file(mail, changed: dict[str, object], name: str) -> No
         pytest.param({}, WAV, "", id="attached"),
         pytest.param({}, Attachment(too_large=23 << 20), "(23.0 MB) is too large to be attached", id="too large"),
         pytest.param({"recording": ""}, Attachment(), "The recording could not be attached.", id="missing"),
-        pytest.param({"recording": "", "duration": 0}, Attachment(), "There is no sound", id="silent"),
+        pytest.param({"recording": "", "duration": 0}, Attachment(), "The caller left an empty message.", id="silent"),
         pytest.param({}, None, "You can listen to it in the mailbox (101).", id="not wanted"),
     ],
 )
@@ -379,7 +413,7 @@ def test_what_is_said_of_the_recording(  # type: ignore[no-untyped-def]
     message = mail(MESSAGE._replace(**changed), attachment=attachment)  # type: ignore[arg-type]
     for text in (text_of(message), text_of(message, "html")):
         assert note in text
-        assert ("mailbox (101)" in text or "no sound" in text) == bool(note)
+        assert ("mailbox (101)" in text or "empty" in text) == bool(note)
 
 
 @pytest.mark.parametrize("body", ["my own text", "<html><body>my own page</body></html>"], ids=["text", "HTML page"])
@@ -501,11 +535,6 @@ def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> Non
 # ---- the admin's texts, however they are
 
 
-def own(section: str = "missed_calls", **texts: str) -> str:
-    """Return an ini file with own texts."""
-    return f"{INI}[{section}]\n" + "".join(f"{name} = '''{text}'''\n" for name, text in texts.items())
-
-
 @pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
 def test_blanks_are_no_text(mail, section: str, event: Event) -> None:  # type: ignore[no-untyped-def]
     blank = mail(event, own(section, subject="  ", body=" \n\t ", footer="\n"), attachment=WAV)
@@ -581,8 +610,65 @@ def test_a_message_left_as_well_is_mentioned(mail) -> None:  # type: ignore[no-u
 @pytest.mark.parametrize(("status", "shown"), [("NOANSWER", True), ("CANCEL", False), ("ABANDONED", False)])
 def test_how_long_it_rang_is_said_once(mail, status: str, shown: bool) -> None:  # type: ignore[no-untyped-def]
     text = text_of(mail(CALL._replace(dial_status=status)))
-    assert ("It rang for: 23 seconds" in text, "after 23 s" in text) == (shown, not shown)
+    assert ("Rang for: 23 seconds" in text, "after 23 s" in text) == (shown, not shown)
 
 
 def test_it_did_not_ring(mail) -> None:  # type: ignore[no-untyped-def]
-    assert "It rang" not in text_of(mail(CALL._replace(dial_status="BUSY", duration=0)))
+    assert "Rang" not in text_of(mail(CALL._replace(dial_status="BUSY", duration=0)))
+
+
+def test_the_label_of_the_link_of_a_missed_call(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail(CALL._replace(linked_id="1.1", unique_id="1.1"), HISTORY)
+    assert "See the call history: https://" in text_of(message)
+    assert ">See the call history</a>" in text_of(message, "html")
+
+
+def test_each_recipient_has_a_message_id_of_their_own(write_ini) -> None:  # type: ignore[no-untyped-def]
+    configured = settings.load(write_ini(INI))
+    mails = [compose(CALL, "1", Recipient(f"{name}@example.com", "en", ("101",)), configured) for name in "ab"]
+    first, second = (message_from_bytes(content, policy=policy.strict)["Message-ID"] for content in mails)
+    assert first != second
+
+
+def test_the_date_is_that_of_sending(mail) -> None:  # type: ignore[no-untyped-def]
+    assert abs(mail()["Date"].datetime.timestamp() - time.time()) < 60
+
+
+def test_without_a_sender_name_it_is_the_name_of_the_pbx(mail) -> None:  # type: ignore[no-untyped-def]
+    ini = re.sub("sender_name = .*\n", "", INI)
+    assert mail(ini=ini)["From"].addresses[0].display_name == "office"
+
+
+def test_an_alert_says_when_and_where(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail(Alert(1795478867.0, "mails are held up", "why\n\n\n\nwhat to do"))
+    assert text_of(message).splitlines()[:5] == ["why", "", "what to do", "", "When: Tuesday, 24 November 2026, 03:07"]
+    assert ">office</p>" in text_of(message, "html")
+    assert ">Mails are held up</h1>" in text_of(message, "html")
+
+
+def test_the_title_of_the_page_is_the_subject(mail) -> None:  # type: ignore[no-untyped-def]
+    assert "<title>mine</title>" in text_of(mail(ini=own(subject="mine")), "html")
+
+
+@pytest.mark.parametrize(("mailbox", "shown"), [("101", False), ("105", True), ("", False)])
+def test_the_mailbox_is_said_where_it_is_another(mail, mailbox: str, shown: bool) -> None:  # type: ignore[no-untyped-def]
+    assert ("Mailbox:" in text_of(mail(MESSAGE._replace(mailbox=mailbox), attachment=WAV))) == shown
+
+
+def test_nobody_knows_who_was_called(mail) -> None:  # type: ignore[no-untyped-def]
+    text = text_of(mail(MissedCall(1795478867.0, caller_number="5551212"), extensions=()))
+    assert "For:" not in text
+
+
+def test_an_unknown_mailbox_is_not_named(mail) -> None:  # type: ignore[no-untyped-def]
+    text = text_of(mail(Voicemail(1795478867.0, 5, recording="wav"), extensions=()))
+    assert "You can listen to it in the mailbox." in text
+
+
+@pytest.mark.parametrize(("body", "is_dark"), [("plain", True), ("<p>HTML</p>", False)])
+def test_the_admins_html_keeps_its_colours(mail, body: str, is_dark: bool) -> None:  # type: ignore[no-untyped-def]
+    assert ("prefers-color-scheme" in text_of(mail(ini=own(body=body)), "html")) == is_dark
+
+
+def test_a_mobile_number_that_was_called_is_grouped(mail) -> None:  # type: ignore[no-untyped-def]
+    assert "For: 8 916 123-45-67" in text_of(mail(extensions=("89161234567",)))

@@ -57,7 +57,7 @@ def test_not_missed(variables: dict[str, str]) -> None:
     assert missed(**variables) is None
 
 
-DIALLED = "PJSIP/101-00000005"
+DIALLED, OTHER = "PJSIP/101-00000005", "PJSIP/101-00000006"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,24 @@ DIALLED = "PJSIP/101-00000005"
             {"HANGUPCAUSE_KEYS()": DIALLED, f"HANGUPCAUSE({DIALLED},ast)": "Network out of order"}, "", id="a fault"
         ),
         pytest.param({"HANGUPCAUSE_KEYS()": DIALLED}, "", id="a cause that could not be read"),
+        pytest.param(
+            {
+                "HANGUPCAUSE_KEYS()": f"{DIALLED},{OTHER}",
+                f"HANGUPCAUSE({DIALLED},ast)": "Call Rejected",
+                f"HANGUPCAUSE({OTHER},ast)": "User busy",
+            },
+            "",
+            id="two phones, one rejected",
+        ),
+        pytest.param(
+            {
+                "HANGUPCAUSE_KEYS()": f"{OTHER},{DIALLED}",
+                f"HANGUPCAUSE({DIALLED},ast)": "Call Rejected",
+                f"HANGUPCAUSE({OTHER},ast)": "Call Rejected",
+            },
+            "declined",
+            id="two phones of one employee, both rejected",
+        ),
         pytest.param({}, "", id="a channel that does not say"),
         pytest.param(
             {"HANGUPCAUSE_KEYS()": "x)} ${SHELL(id)", "HANGUPCAUSE(x)} ${SHELL(id),ast)": "Call Rejected"},
@@ -83,6 +101,13 @@ def test_what_is_known_of_a_phone_that_is_not_available(variables: dict[str, str
     call = missed(DIALSTATUS="CHANUNAVAIL", **variables)
     assert call is not None
     assert call.phone == phone
+
+
+@pytest.mark.parametrize("argument", ["101&102", "+79161234567"], ids=["several", "a mobile number"])
+def test_nothing_is_known_of_one_phone_where_it_may_be_another(argument: str) -> None:
+    call = missed(argument, DIALSTATUS="CHANUNAVAIL", **{"HANGUPCAUSE_KEYS()": ""})
+    assert call is not None
+    assert call.phone == ""
 
 
 def test_a_phone_that_was_available_is_not_asked_about() -> None:

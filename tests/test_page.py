@@ -9,16 +9,14 @@ import html5lib
 import pytest
 
 from pbxnotify import page
+from pbxnotify.caller import Caller
 from pbxnotify.letter import Letter
 
 LETTER = Letter(
     subject="Missed call: Alice, 5551212",
     kind="Missed call",
     lead="Nobody answered.",
-    title="Alice",
-    caller="Alice, 5551212",
-    number="5551212",
-    telephone="5551212",
+    caller=Caller("Alice", "5551212"),
     paragraphs=("The caller left a message.",),
     rows=(("For", "Ivan (101)"), ("When", "today")),
     link="https://pbx.example.com/?a=1&b=2",
@@ -55,22 +53,45 @@ def test_the_preview_is_not_seen() -> None:
 
 
 def test_without_a_name_the_number_is_the_title() -> None:
-    html = rendered(replace(LETTER, title="5551212"))
+    html = rendered(replace(LETTER, caller=Caller("", "5551212")))
     assert re.search(r"<h1[^>]*><a href=\"tel:5551212\"[^>]*>5551212</a></h1>", html)
     assert visible(html).count("5551212") == 1
 
 
 def test_a_number_that_is_not_dialled_is_no_link() -> None:
-    assert "tel:" not in rendered(replace(LETTER, telephone=""))
+    assert "tel:" not in rendered(replace(LETTER, caller=Caller("Alice", "101")))
+
+
+def test_words_for_a_number_begin_a_heading() -> None:
+    html = rendered(replace(LETTER, caller=Caller("", "number withheld", is_shown=False)))
+    assert re.search("<h1[^>]*>Number withheld</h1>", html)
+
+
+def test_what_nobody_called_about_has_a_title() -> None:
+    html = rendered(replace(LETTER, caller=None, title="Disk full"))
+    assert re.search("<h1[^>]*>Disk full</h1>", html)
+    assert "5551212" not in html.partition("<main")[2]
 
 
 def test_a_link_is_escaped() -> None:
     assert 'href="https://pbx.example.com/?a=1&amp;b=2"' in rendered()
 
 
-@pytest.mark.parametrize("part", ["subject", "kind", "lead", "title", "number", "link_words"])
-def test_no_part_becomes_markup(part: str) -> None:
-    html = rendered(replace(LETTER, **{part: "<b>&\"'"}))
+HOSTILE = "<b>&\"'"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        *({part: HOSTILE} for part in ("subject", "kind", "lead", "link_words")),
+        {"caller": None, "title": HOSTILE},
+        {"caller": Caller(HOSTILE, "1")},
+        {"caller": Caller("", HOSTILE)},
+    ],
+    ids=str,
+)
+def test_no_part_becomes_markup(parts: dict[str, object]) -> None:
+    html = rendered(replace(LETTER, **parts))  # type: ignore[arg-type]
     assert "<b>" not in html
     assert "&lt;b&gt;&amp;&quot;&#x27;" in html
 
@@ -126,8 +147,9 @@ def test_every_colour_can_be_read(kind: str) -> None:
 
 
 def test_the_admins_text_is_on_a_page_of_ours() -> None:
-    html = page.of_own("a<br>\nb", "subject", "missed", "ru", "too large", "office")
+    html = page.of_own("a<br>\nb", "subject", "missed", "ru", "too large", "office", is_dark=True)
     assert '<html lang="ru">' in html
+    assert "<title>subject</title>" in html
     assert visible(html) == ["a", "b", "too large", "office"]
 
 
@@ -141,8 +163,23 @@ def test_the_admins_text_is_on_a_page_of_ours() -> None:
     ],
 )
 def test_a_whole_page_of_the_admins_stays_as_it_is(own: str, expected: str) -> None:
-    html = page.of_own(own, "subject", "missed", "en", "N", "F")
+    html = page.of_own(own, "subject", "missed", "en", "N", "F", is_dark=False)
     assert re.sub(r"<(p|div)[^>]*>|</(p|div)>|\n", "", html) == expected
+
+
+@pytest.mark.parametrize(("is_dark", "schemes"), [(True, "light dark"), (False, "light")])
+def test_the_admins_own_colours_are_not_put_on_dark(is_dark: bool, schemes: str) -> None:
+    html = page.of_own("<p>x</p>", "s", "missed", "en", "", "", is_dark=is_dark)
+    assert f'<meta name="color-scheme" content="{schemes}">' in html
+    assert f":root{{color-scheme:{schemes}}}" in html
+    assert ("prefers-color-scheme:dark" in html) == is_dark
+
+
+def test_it_fits_narrow_and_wide_screens() -> None:
+    html = rendered()
+    assert "max-width:560px" in html
+    assert "overflow-wrap:anywhere" in html
+    assert "@media (max-width:300px){th,td{display:block}}" in html
 
 
 @pytest.mark.parametrize("letter", [LETTER, Letter("s", "k", "l", "t")], ids=["all parts", "the fewest parts"])

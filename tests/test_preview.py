@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from email import message_from_bytes, policy
@@ -100,6 +102,52 @@ def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
     assert message["To"] == "somebody@example.com"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cause", "declined"], "The call was declined."),
+        (["--cause", "not registered"], "The phone is not registered."),
+        (["--cause", "abandoned"], "The caller left the queue after 23 s."),
+        (["--private"], "From: number withheld"),
+    ],
+)
+def test_what_is_rare(run, arguments: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
+    assert said in run("preview", "missed", "--to", "202", *arguments)[1]
+
+
+def test_what_nobody_would_get_is_said(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("[notifications]", "[notifications]\nenabled = no"))
+    status, said, noted = run("preview", "missed")
+    assert (status, noted) == (0, "NOTE: nobody would be told: notifications are switched off\n")
+    assert "Пропущенный вызов" in said, "the employee's language"
+
+
+def test_without_a_recording(mail, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("[employees]", "[voicemail]\nattach = no\n[employees]"))
+    assert list(mail("voicemail").iter_attachments()) == []
+
+
+def test_the_call_history(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("pbx_name", "history_url = 'https://x/?l=LINKEDID&u=UNIQUEID'\npbx_name"))
+    assert re.search(r"https://x/\?l=\d+\.1&u=\d+\.1", run("preview", "missed")[1])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_any_encoding(encoding: str) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "preview", "missed", "--language", "ru"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent, env=environment, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert b"+7 495 123-45-67" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["missed"], ["missed", "--html", "-"]], ids=str)
+def test_a_full_disk(arguments: list[str]) -> None:
+    command = f"'{sys.executable}' -m pbxnotify.cli preview {' '.join(arguments)} > /dev/full"
+    done = subprocess.run(["sh", "-c", command], cwd=Path(__file__).parent.parent, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (74, b"pbxnotify: standard output: No space left on device\n")
+
+
 def test_the_page_alone(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "mail.html"
     assert run("preview", "missed", "--html", str(file))[1] == f"written: {file}\n"
@@ -135,6 +183,12 @@ def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:  # ty
         pytest.param(["fax"], 64, "invalid choice: 'fax'", id="another kind"),
         pytest.param(["missed", "--language", "xx"], 64, "invalid choice: 'xx'", id="another language"),
         pytest.param(["missed", "--to", "&"], 64, "names no extension", id="nobody"),
+        pytest.param(
+            ["missed", "--subject", "x"], 64, "--subject says nothing in a mail of the kind missed", id="foreign"
+        ),
+        pytest.param(["alert", "--from", "5"], 64, "--from says nothing in a mail of the kind alert", id="foreign too"),
+        pytest.param(["voicemail", "--cause", "busy"], 64, "--cause says nothing", id="foreign as well"),
+        pytest.param(["missed", "--html", ""], 64, ": No such file", id="no name"),
     ],
 )
 def test_bad_input(run, arguments: list[str], status: int, said: str) -> None:  # type: ignore[no-untyped-def]

@@ -26,6 +26,8 @@ def why(status: str, duration: int = 12, phone: str = "", code: str = "en") -> s
         ("CHANUNAVAIL", "The phone could not be reached."),
         ("CONGESTION", "The call could not be put through."),
         ("DONTCALL", "The call could not be put through."),
+        ("TORTURE", "The call could not be put through."),
+        ("INVALIDARGS", "The call could not be put through."),
         ("ABANDONED", "The caller left the queue after 12 s."),
         ("TIMEOUT", "Nobody in the queue answered."),
         ("FULL", "The queue was full."),
@@ -42,7 +44,7 @@ def test_statuses(status: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("phone", "sentence"),
     [
-        ("not registered", "The phone is not registered: it is switched off or has no network."),
+        ("not registered", "The phone is not registered."),
         ("declined", "The call was declined."),
         ("", "The phone could not be reached."),
         ("queue full", "The phone could not be reached."),
@@ -50,6 +52,39 @@ def test_statuses(status: str, sentence: str) -> None:
 )
 def test_what_is_known_of_the_phone(phone: str, sentence: str) -> None:
     assert why("CHANUNAVAIL", phone=phone) == sentence
+
+
+@pytest.mark.parametrize("status", ["BUSY", "CHANUNAVAIL", "CONGESTION", "NOANSWER"])
+def test_what_the_last_of_several_phones_said_is_not_said_of_all(status: str) -> None:
+    call = MissedCall(dial_status=status, extensions=("101", "102"), phone="declined")
+    assert reason.of(call, load("en")) == "Nobody answered."
+
+
+def test_the_caller_hung_up_whoever_was_called() -> None:
+    call = MissedCall(dial_status="CANCEL", extensions=("101", "102"), duration=12)
+    assert reason.of(call, load("en")) == "The caller hung up after 12 s."
+
+
+@pytest.mark.parametrize(
+    ("status", "phone", "duration", "has_rung"),
+    [
+        ("NOANSWER", "", 12, True),
+        ("NOANSWER", "", 0, False),
+        ("BUSY", "", 3, True),
+        ("CHANUNAVAIL", "declined", 3, True),
+        ("CHANUNAVAIL", "not registered", 13, False),
+        ("CHANUNAVAIL", "", 13, False),
+        ("CONGESTION", "", 13, False),
+        ("CANCEL", "", 12, False),
+        ("ABANDONED", "", 12, False),
+        ("TIMEOUT", "", 30, True),
+        ("FULL", "", 30, False),
+        ("JOINEMPTY", "", 30, False),
+    ],
+)
+def test_whether_it_has_rung(status: str, phone: str, duration: int, has_rung: bool) -> None:
+    call = MissedCall(dial_status=status, phone=phone, duration=duration)
+    assert reason.has_rung(call) == has_rung
 
 
 def test_the_phone_does_not_matter_otherwise() -> None:

@@ -19,7 +19,7 @@ ANNA = ("anna@example.com", "Anna")
 """Who a mail is for, and the name on the card."""
 
 
-NOT_REGISTERED = "The phone is not registered: it is switched off or has no network."
+NOT_REGISTERED = "The phone is not registered."
 
 
 def check(
