@@ -91,7 +91,7 @@ def _whole(content: str, subject: str, kind: str, language: str, footer: str, *,
 <title>{escape(subject)}</title>
 <style>
 :root{{color-scheme:{schemes}}}
-@media (max-width:300px){{th,td{{display:block}}}}
+@media (max-width:300px){{th,td{{display:block}}a{{white-space:normal!important}}}}
 {dark}</style>
 </head>
 <body style="margin:0;padding:20px 16px;background:#ffffff;color:#1f1f1f;{FONT}">

@@ -33,6 +33,7 @@ INI = """\
 sender = pbx@example.com
 [notifications]
 pbx_name = Office
+admin_email = admin@example.com
 timezone = Europe/Moscow
 history_url = https://pbx.example.com/calls?id=UNIQUEID
 [employees]

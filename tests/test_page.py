@@ -179,7 +179,7 @@ def test_it_fits_narrow_and_wide_screens() -> None:
     html = rendered()
     assert "max-width:560px" in html
     assert "overflow-wrap:anywhere" in html
-    assert "@media (max-width:300px){th,td{display:block}}" in html
+    assert "@media (max-width:300px){th,td{display:block}a{white-space:normal!important}}" in html
 
 
 @pytest.mark.parametrize("letter", [LETTER, Letter("s", "k", "l", "t")], ids=["all parts", "the fewest parts"])
