@@ -55,6 +55,10 @@ class AsteriskUnavailable(PbxnotifyError):
     exit_status = os.EX_UNAVAILABLE
 
 
+class AsteriskMissing(AsteriskUnavailable):
+    """Asterisk's command line is not on this machine, or not for us."""
+
+
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 

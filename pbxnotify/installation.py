@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pbxnotify.errors import AsteriskUnavailable
+from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,11 @@ def configuration_directory() -> str:
 def spool_directory() -> str:
     """Return Asterisk's own spool: $AST_SPOOL_DIR, else what asterisk.conf says, else /var/spool/asterisk."""
     return os.environ.get("AST_SPOOL_DIR") or setting("directories", "astspooldir") or "/var/spool/asterisk"
+
+
+def log_directory() -> str:
+    """Return Asterisk's logs: what asterisk.conf says, else /var/log/asterisk."""
+    return setting("directories", "astlogdir") or "/var/log/asterisk"
 
 
 def agi_directory() -> str:
@@ -64,7 +69,7 @@ def shipped(name: str) -> Path:
 
 
 def answer(line: str) -> str:
-    """Return what Asterisk's command line answers (``asterisk -rx``). Raises AsteriskUnavailable.
+    """Return what Asterisk's command line answers (``asterisk -rx``). Raises AsteriskUnavailable, AsteriskMissing.
 
     ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
     """
@@ -89,7 +94,7 @@ def answer(line: str) -> str:
     except subprocess.TimeoutExpired:
         raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
     except OSError as error:
-        raise AsteriskUnavailable(f"the command {command[0]} cannot be run: {error.strerror}") from None
+        raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
     said = done.stdout.decode(errors="replace")
     if done.returncode:
         raise AsteriskUnavailable(f"asterisk -rx ended with {done.returncode}: {' '.join(said.split())}")
