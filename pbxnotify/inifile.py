@@ -74,18 +74,30 @@ class IniFile:
         if self.complete and not any((section, name) in self._wrong for name in names):
             self.problem((section, names[0]), what)
 
+    def missing(self, place: tuple[str, ...], name: str, what: str) -> None:
+        """Note that a section lacks an option, unless that is wrong by itself."""
+        if self.complete and (*place, name) not in self._wrong:
+            self.problem((*place, ""), what)
+
     def subsections(self, name: str) -> list[str]:
         """Return the names of the sections below one that has no options of its own."""
         for option in self.config[name].scalars:
             self.problem((name, option), "belongs to no section below this one; write it below one such as [[101]]")
+        return self.sections(name)
+
+    def sections(self, name: str) -> list[str]:
+        """Return the names of the sections below one."""
         return list(self.config[name].sections)
 
-    def fill(self, kind: type[Fields], *place: str, **known: object) -> Fields:
-        """Return a section as the dataclass whose fields are its options; ``known`` are its other fields."""
+    def fill(self, kind: type[Fields], *place: str, with_sections: bool = False, **known: object) -> Fields:
+        """Return a section as the dataclass whose fields are its options; ``known`` are its other fields.
+
+        Sections below it are mistakes, unless ``with_sections``.
+        """
         section, declared, values = self.config, options(kind), dict(known)
         for name in place:
             section = section[name]
-        for name in section.sections:
+        for name in [] if with_sections else section.sections:
             what = (
                 f"is an option; write {name} = ..."
                 if name in declared

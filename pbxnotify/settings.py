@@ -6,7 +6,7 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pbxnotify import values
@@ -14,6 +14,7 @@ from pbxnotify.errors import SettingsError
 from pbxnotify.inifile import IniFile
 from pbxnotify.installation import configuration_directory
 from pbxnotify.language import DEFAULT
+from pbxnotify.system import Check, System
 from pbxnotify.values import option, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
@@ -238,6 +239,7 @@ class Settings:
     notifications: Notifications = Notifications()
     missed_calls: MissedCalls = MissedCalls()
     voicemail: Voicemail = Voicemail()
+    system: System = field(default_factory=System)
     employees: tuple[Employee, ...] = ()
 
 
@@ -246,6 +248,7 @@ SECTIONS = {
     "notifications": Notifications,
     "missed_calls": MissedCalls,
     "voicemail": Voicemail,
+    "system": System,
     "employees": Employee,
 }
 
@@ -272,9 +275,19 @@ def load(path: Path, content: bytes | None = None) -> Settings:
         ini.contradiction("smtp", names, what)
     notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
     voicemail = ini.fill(Voicemail, "voicemail")
+    system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
     ini.raise_problems()
-    return Settings(path, smtp.connection(), notifications, missed_calls, voicemail, employees)
+    return Settings(path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
+
+
+def _checks(ini: IniFile) -> Iterator[Check]:
+    """Yield the checks, and note one without a command."""
+    for name in ini.sections("system"):
+        check = ini.fill(Check, "system", name, name=name)
+        if not check.command:
+            ini.missing(("system", name), "command", "there is no command here; write command = ...")
+        yield check
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:

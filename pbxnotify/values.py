@@ -110,6 +110,21 @@ def seconds(value: str) -> int:
     return number(value, 600)
 
 
+def minutes(value: str) -> int:
+    """Take how long a mail may wait."""
+    return number(value, 10000)
+
+
+def hours(value: str) -> int:
+    """Take the time between two reminders."""
+    return number(value, 720)
+
+
+def days(value: str) -> int:
+    """Take how long before its end something is told."""
+    return number(value, 365)
+
+
 def megabytes(value: str) -> int:
     """Take a size that a mail may have."""
     return number(value, 100)

@@ -193,6 +193,33 @@ WRONG = {
     ),
     ("voicemail", "body"): ("Hello, you", COMMA),
     ("voicemail", "footer"): ("Yours, the PBX", COMMA),
+    ("system", "disks"): (
+        "/var, log 5 %",
+        "'log 5 %' does not begin with /; write paths, each with its own disk_free if need be, as in /var/log 2 GB;"
+        " empty: Asterisk's spool and log, and ours",
+    ),
+    ("system", "disk_free"): (
+        "ten",
+        "'ten' is neither a percentage nor a number of bytes; write the room that must be free: 10 % or 500 MB",
+    ),
+    ("system", "asterisk"): ("perhaps", f"{YES_OR_NO}yes to tell when Asterisk does not run or was restarted, or no"),
+    ("system", "trunks"): (
+        "perhaps",
+        f"{YES_OR_NO}yes to tell of registrations and fixed contacts (PJSIP) that are lost, or no",
+    ),
+    ("system", "stuck_minutes"): (
+        "1 h",
+        "'1 h' is no number from 1 to 10000; write minutes that a mail may wait before it is told, 1 to 10000",
+    ),
+    ("system", "certificate_days"): (
+        "400",
+        "'400' is no number from 1 to 365; write days before the end of the relay's certificate that it is told, 1 to"
+        " 365",
+    ),
+    ("system", "remind_hours"): (
+        "0",
+        "'0' is no number from 1 to 720; write hours after which a problem that is still there is told again, 1 to 720",
+    ),
     ("employees", "name"): (TWO_LINES, f"{SPANS}the name shown in mails"),
     ("employees", "email"): (
         "ivan@",

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
+from pbxnotify.disk import Least
 from pbxnotify.errors import SettingsError
 from pbxnotify.settings import SECTIONS, Employee, Settings, Smtp, fingerprint, load, location
+from pbxnotify.system import Check
 from pbxnotify.values import Option, options
 
 SAMPLE = Path(__file__).parent.parent / "etc" / "pbxnotify.ini"
@@ -47,8 +49,10 @@ def problems(ini: Path, text: str) -> list[str]:
 def sample_lines() -> list[str]:
     """Return the sample's lines, the commented example of an employee included."""
     general, employees = SAMPLE.read_text(encoding="utf-8").split("\n[employees]\n")
+    general, _, checks = general.partition("# [[web certificate]]")
+    check = [line[2:] for line in checks.partition("# [[load]]")[0].splitlines()]
     example = employees.partition("# [[101]]")[2].partition("# [[102]]")[0]
-    return [*general.splitlines(), "[employees]", *(line[2:] for line in example.splitlines())]
+    return [*general.splitlines(), "[checks]", *check, "[employees]", *(line[2:] for line in example.splitlines())]
 
 
 def test_the_sample_file_equals_the_defaults(ini: Path) -> None:
@@ -100,8 +104,50 @@ def test_the_sample_file_shows_nothing_else() -> None:
         elif line and not line.startswith("#"):
             section.append(line.partition(" =")[0])
     assert {name: sorted(written) for name, written in shown.items()} == {
-        name: sorted(options(kind)) for name, kind in SECTIONS.items()
+        name: sorted(options(kind)) for name, kind in {**SECTIONS, "checks": Check}.items()
     }
+
+
+def test_the_example_of_a_check_equals_the_defaults(ini: Path) -> None:
+    lines = sample_lines()
+    text = "\n".join(["[system]", "[[web]]", *lines[lines.index("[checks]") + 1 : lines.index("[employees]")]])
+    (check,) = loaded(ini, text).system.checks
+    assert (check.name, check.timeout) == ("web", Check("").timeout)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("[[a]]\n", "2: [system] [[a]]: there is no command here; write command = ...", id="no command"),
+        pytest.param(
+            "[[a]]\ncommand = x\nwarn = 5\n",
+            "4: [system] [[a]] warn: there is no such option here; correct its name or remove the line",
+            id="another option",
+        ),
+        pytest.param("[[a]]\ncommand = 'x\n", "3: [system] [[a]] command: the value's quotes", id="a quote"),
+        pytest.param(
+            "[[disks]]\n",
+            "2: [system] [[disks]]: there is no command here; write command = ...",
+            id="named as an option",
+        ),
+    ],
+)
+def test_mistakes_in_a_check(ini: Path, text: str, problem: str) -> None:
+    assert problems(ini, f"[system]\n{text}")[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "disks"),
+    [
+        ("", ()),
+        ("/", (("/", None),)),
+        ("/var/log 2 GB, /", (("/var/log", Least(bytes=2 * 1024**3)), ("/", None))),
+        ('"/my disk 5 %"', (("/my disk", Least(share=0.05)),)),
+        ("/disk 5", (("/disk 5", None),)),
+    ],
+)
+def test_disks(ini: Path, text: str, disks: object) -> None:
+    assert loaded(ini, f"[system]\ndisks = {text}\n").system.disks == disks
 
 
 # Where the file is, and whether it changed
