@@ -25,7 +25,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc check_dummy
 	"$(BIN)/python" tests/run.py $(TESTS)
 
 lint: $(VENV)/tools

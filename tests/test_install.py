@@ -10,6 +10,7 @@ import hashlib
 import marshal
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,10 @@ astagidir => /srv/agi-bin ; here
 astspooldir = /srv/spool
 """
 SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
-UNITS = ("pbxnotify.service", "pbxnotify.timer", "pbxnotify.path")
+UNITS = (
+    *("pbxnotify.service", "pbxnotify.timer", "pbxnotify.path"),
+    *("pbxnotify-monitor.service", "pbxnotify-monitor.timer", "pbxnotify-alert@.service"),
+)
 
 
 def make(target: str, *variables: str, checkout: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -215,7 +219,7 @@ def test_what_is_next(package: Path, installed: Installation) -> None:
         *("  1. ", "  2. ", "  3. ")
     ]
     assert re.search(r"  1\. (/usr/local/bin/)?pbxnotify setup\n", said)
-    assert "  2. systemctl enable --now pbxnotify.timer pbxnotify.path\n" in said
+    assert "  2. systemctl enable --now pbxnotify.timer pbxnotify.path pbxnotify-monitor.timer\n" in said
     assert 'asterisk -rx "dialplan reload"' in said
     again = installed.make("install", "SCHEDULER=cron").stdout
     assert f"  1. {installed.command} setup\n  2. {installed.command} check\n" in again
@@ -351,7 +355,7 @@ def test_the_cron_line_sends_what_waits(office: Installation, catcher: Catcher) 
     office.call(number="2.1")
     catcher.start()
     (office.etc / "pbxnotify.ini").touch()  # which ends the waiting
-    line = (office.directory / "cron" / "pbxnotify").read_text().splitlines()[-1]
+    line = (office.directory / "cron" / "pbxnotify").read_text().splitlines()[-2]
     *times, user, command = line.split(maxsplit=6)
     assert (times, user) == (["*"] * 5, "root")
     done = ran(["/bin/sh", "-c", command], {"PATH": "/usr/bin:/bin"})
@@ -396,6 +400,32 @@ def test_systemd_takes_the_units(installed: Installation) -> None:
     units = [str(installed.directory / "units" / unit) for unit in UNITS]
     done = ran([analyze, "verify", "--man=no", *units])
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_command_of_a_unit_that_failed(office: Installation, catcher: Catcher) -> None:
+    """As systemd would run it: %i is the failed unit, $$ a dollar sign."""
+    assert office.make("install", "SCHEDULER=systemd").returncode == 0
+    unit = (office.directory / "units" / "pbxnotify-alert@.service").read_text()
+    (line,) = re.findall("(?m)^ExecStart=(.*)$", unit)
+    command = shlex.split(line.replace("$$", "$").replace("%i", "asterisk.service"))
+    for _ in range(2):
+        assert ran(command, {"PATH": "/usr/bin:/bin"}).returncode == 0
+    (mail,) = catcher.mails
+    assert mail.recipients == ("admin@example.com",)
+    assert mail.message["Subject"].endswith("asterisk.service: failed")
+    assert mail.message["Importance"] == "high"
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    assert len(str(body.get_content()).splitlines()) > 5
+
+
+def test_the_cron_line_looks_at_the_machine(office: Installation) -> None:
+    line = (office.directory / "cron" / "pbxnotify").read_text().splitlines()[-1]
+    *times, user, command = line.split(maxsplit=6)
+    assert (times, user) == (["*/5", *"****"], "root")
+    done = ran(["/bin/sh", "-c", command], {"PATH": "/usr/bin:/bin"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (office.spool / "pbxnotify" / "done" / "last-monitor").exists()
 
 
 def test_the_manual_page_is_written_well() -> None:
