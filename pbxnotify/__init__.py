@@ -5,7 +5,7 @@ It loses none of it when the mail relay is down.
 The way of one event:
 
     Asterisk                                            a shell, cron or systemd
-      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed | voicemail
+      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed | voicemail | alert | monitor
       AGI(pbxnotify-voicemail.agi,101)                       |
         |                                                    |
       agi          the channel, read once                    |
@@ -25,7 +25,8 @@ A message is composed of facts (caller, phone_book, language), which become a le
 values (parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).
 
 The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
-lacks, preview how a mail looks, status how the mail is doing, queue what waits.
+lacks, preview how a mail looks, status how the mail is doing, queue what waits. monitor tells what is wrong on this
+machine (finding: disk, plugin, pbx, our own mail) once, and so remembers it (memory).
 
 Imports point downwards only. What is heavy (configobj, email, smtplib, ssl) is imported on the far side of spool.add.
 """

@@ -194,6 +194,7 @@ class Attempt:
         """Return the state of an item nobody is to be told of: what was once to be told is kept."""
         if not self.entry.item.decided:
             self.entry.end("skipped", told.reason)
+            self._forget_alert()
             return "skipped"
         if told.switched_off:
             return self._defer(f"{told.reason}; kept until they are switched on", attempts=rest.LONGEST)
@@ -259,11 +260,17 @@ class Attempt:
 
     def _fail(self, reason: str) -> str:
         self.entry.fail(reason)
+        self._forget_alert()
         item, words = self.entry.item, language.load(self.language)
         what = words.failed_voicemail if isinstance(item.event, Voicemail) else words.failed_missed_call
         text = words.failed_text.format(reason=reason, item=item.id)
         self._tell_admin(what, text, f"failed-{'-'.join(sorted(self._refused)) or 'unsent'}")
         return "failed"
+
+    def _forget_alert(self) -> None:
+        """Let an alert that nobody was told of be raised again."""
+        if self._spool and isinstance(self.entry.item.event, Alert):
+            self._spool.forget(self.entry.item.event)
 
     def _tell_admin(self, subject: str, body: str, key: str) -> None:
         """Queue an alert, once a day for one key. An alert that fails raises none."""

@@ -1,9 +1,10 @@
-"""Telling of a call by hand: ``pbxnotify missed`` and ``pbxnotify voicemail``."""
+"""Telling of something by hand: ``pbxnotify missed``, ``pbxnotify voicemail`` and ``pbxnotify alert``."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from email import message_from_bytes, policy
 
@@ -14,6 +15,8 @@ from pbxnotify.message_left import by_hand
 from pbxnotify.recipients import told_of
 from pbxnotify.voicemail import Unreadable
 
+LONGEST_BODY = 100_000
+"""Bytes of the end of what standard input says; some mail programs show no more."""
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
 
 
@@ -44,6 +47,24 @@ def voicemail(options: argparse.Namespace) -> int:
     except Unreadable as error:
         raise UsageError(str(error)) from None
     return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
+
+
+def alert(options: argparse.Namespace) -> int:
+    """Tell the administrator of anything, the same way as of a call."""
+    body = _end_of_input() if options.body == "-" else options.body
+    return _tell(events.alert(options.subject, body, options.key, options.level))
+
+
+def _end_of_input() -> str:
+    """Return the end of what standard input says, where errors stand in a log; nothing if it is closed."""
+    if sys.stdin is None:
+        return ""
+    text, is_cut = b"", False
+    while piece := sys.stdin.buffer.read(LONGEST_BODY):
+        text += piece
+        is_cut = is_cut or len(text) > LONGEST_BODY
+        text = text[-LONGEST_BODY:]
+    return ("[...]\n" if is_cut else "") + text.decode(errors="replace")
 
 
 def _tell(event: events.Event, recording: int = -1) -> int:

@@ -23,7 +23,7 @@ LARGE = 100_000
 def of_settings(configured: Settings) -> Iterator[str]:
     """Yield the notes, the most important ones first."""
     if not configured.notifications.enabled:
-        yield "notifications are switched off: [notifications] enabled = no"
+        yield "notifications are switched off, those about this machine too: [notifications] enabled = no"
     yield from _of_addresses(configured)
     yield from _of_relay(configured.smtp)
     yield from _of_texts("missed_calls", configured.missed_calls)
@@ -41,7 +41,7 @@ def _of_addresses(configured: Settings) -> Iterator[str]:
     if voicemail.enabled and not voicemail.email and not missed.email and configured.employees:
         yield "[voicemail] email is empty: nobody gets a message left for somebody without an e-mail"
     if not configured.notifications.admin_email:
-        yield "[notifications] admin_email is empty: nobody is told when mail is held up"
+        yield "[notifications] admin_email is empty: nobody is told when mail is held up, or of this machine"
 
 
 def _of_relay(relay: Smtp) -> Iterator[str]:

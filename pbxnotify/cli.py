@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pbxnotify import __version__, by_hand, edit, events, log, preview, queue, settings, setup, terminal, trial
+from pbxnotify import __version__, by_hand, edit, events, log, monitor, preview, queue, settings, setup, terminal, trial
 from pbxnotify import check as checking
 from pbxnotify import status as mail_status
 from pbxnotify.errors import PbxnotifyError, UsageError
@@ -65,6 +65,12 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _subject(text: str) -> str:
+    if not events.clean(text):
+        raise argparse.ArgumentTypeError("is blank")
+    return text
+
+
 def _extensions(text: str) -> str:
     if not events.extensions_in(text):
         raise argparse.ArgumentTypeError("names no extension")
@@ -95,6 +101,7 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _settings_commands(commands)
     _mail_commands(commands)
+    _system_commands(commands)
     text = "list, show, send, retry or remove what waits"
     _queue_commands(_command(commands, "queue", None, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits")))
     return parser
@@ -165,6 +172,20 @@ def _call_command(commands: Commands[_Parser], name: str, command: object, text:
     sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
     sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
     return sub
+
+
+def _system_commands(commands: Commands[_Parser]) -> None:
+    text = "tell the administrator of anything"
+    example = "alert 'backup failed' --key backup --body - < backup.log"
+    statuses = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
+    sub = _command(commands, "alert", by_hand.alert, text, example, statuses)
+    sub.add_argument("subject", type=_subject, metavar="SUBJECT")
+    sub.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
+    sub.add_argument("--key", default="", help="what it is about: the same is told once a day")
+    sub.add_argument("--level", choices=events.LEVELS, default="warning")
+    text = "look at disks, checks, Asterisk and the mail; tell what is wrong, and when it is over"
+    endings = (DONE, SPOOL, "75 another one is at work", MISTAKES)
+    _command(commands, "monitor", monitor.monitor, text, "monitor", endings)
 
 
 def _queue_commands(parser: _Parser) -> None:

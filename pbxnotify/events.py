@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 UNKNOWN_LENGTH = -1
+LEVELS = ("info", "warning", "critical")
 LONGEST_LINE = 2000
 """Characters of a line in an alert."""
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
@@ -139,7 +140,11 @@ class Alert(NamedTuple):
     subject: str = ""
     body: str = ""
     key: str = ""
-    """What it is about: an alert with the same key within a day is told already."""
+    """What it tells: an alert with the same key within a day is told already."""
+    level: str = "warning"
+    """One of ``LEVELS``."""
+    about: tuple[str, ...] = ()
+    """The problems it is about, each a conversation in mail programs; none: the key names it."""
 
     @property
     def kind(self) -> str:
@@ -168,10 +173,10 @@ def _caller_in_log(call: MissedCall | Voicemail) -> str:
     return "private" if call.private else call.caller_number or "unknown"
 
 
-def alert(subject: str, body: str, **more: str) -> Alert:
+def alert(subject: str, body: str, key: str = "", level: str = "warning") -> Alert:
     """Return an alert of an admin's words, cleaned; the lines of the body stay."""
     lines = "\n".join(clean(line, LONGEST_LINE) for line in body.splitlines())
-    return Alert(time.time(), clean(subject), lines, **more)
+    return Alert(time.time(), clean(subject), lines, clean(key), level)
 
 
 Event = Union[MissedCall, Voicemail, Alert]

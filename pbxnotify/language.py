@@ -41,6 +41,8 @@ class Language:
     short_units: tuple[str, str, str]
     """Hours, minutes and seconds where there is little room: ``1 min 5 s``."""
     decimal_mark: str
+    bytes: tuple[str, ...]
+    """The unit, and its multiples by 1024."""
 
     missed_call: str
     missed_call_subject: str
@@ -87,6 +89,51 @@ class Language:
     failed_voicemail: str
     failed_text: str
     """With {reason} and {item}."""
+    stuck: str
+    stuck_text: str
+    """With {count} and {moment}."""
+    certificate: str
+    certificate_text: str
+    """With {host} and {moment}."""
+    disk_full: str
+    """With {path}."""
+    disk_line: str
+    """With {path}, {share} and {inodes} (numbers of per cent), {free} and {size}."""
+    disk_advice: str
+    disk_gone: str
+    disk_gone_text: str
+    """With {path} and {error}."""
+    check_text: str
+    """With {command}."""
+    fault: str
+    """The subject of an alert about ourselves, with {name} of what could not be looked at."""
+    no_spool: str
+    no_spool_text: str
+    """With {reason}."""
+    asterisk_down: str
+    asterisk_down_text: str
+    """With {reason}."""
+    asterisk_restarted: str
+    asterisk_restarted_text: str
+    """With {now} and {before}, moments."""
+    trunk_down: str
+    """With {name}."""
+    trunk_text: str
+    """With {address} and {said}, Asterisk's own word."""
+
+    levels: Mapping[str, str]
+    """What an alert is: info, warning, critical."""
+    still: str
+    """The subject of a reminder, with {subject}."""
+    over: str
+    """The subject when a problem is over, with {subject}."""
+    since: str
+    """With {moment}."""
+    lasted: str
+    """With {length}."""
+    several: str
+    """The subject about several problems, with {subject} of the first and the {count} of the others."""
+
     test: str
     test_text: str
     sample_caller: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pbxnotify import reason
 from pbxnotify.attachment import Attachment
 from pbxnotify.caller import Caller
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
 from pbxnotify.facts import Facts, length
 from pbxnotify.language import Language
 
@@ -19,6 +19,8 @@ class Letter:
     subject: str
     kind: str
     """What it is about, in a word or two."""
+    accent: str
+    """The name of its colour."""
     lead: str
     """What happened, in a sentence; what phones show below the subject begins with it."""
     title: str = ""
@@ -46,6 +48,7 @@ def _of_missed_call(call: MissedCall, facts: Facts) -> Letter:
     return Letter(
         subject=words.missed_call_subject.format(caller=facts.caller.in_one_line),
         kind=words.missed_call,
+        accent=call.kind,
         lead=reason.of(call, words),
         caller=facts.caller,
         paragraphs=(words.left_message,) if call.voicemail else (),
@@ -68,6 +71,7 @@ def _of_voicemail(voicemail: Voicemail, facts: Facts, attachment: Attachment | N
     return Letter(
         subject=f"{subject} ({length(seconds)})" if seconds > 0 else subject,
         kind=words.voicemail,
+        accent=voicemail.kind,
         lead=lead,
         caller=facts.caller,
         paragraphs=(note,) if note else (),
@@ -87,11 +91,12 @@ def _for_whom(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 
 def _of_alert(alert: Alert, facts: Facts) -> Letter:
-    words = facts.language
+    words, level = facts.language, alert.level if alert.level in LEVELS else "warning"
     first, _, rest = alert.body.partition("\n\n")
     return Letter(
         subject=f"{facts.pbx_name}: {alert.subject}",
-        kind=facts.pbx_name,
+        kind=words.levels[level],
+        accent=level,
         lead=first,
         title=_capitalised(alert.subject),
         paragraphs=tuple(paragraph for paragraph in rest.split("\n\n") if paragraph.strip()),

@@ -36,6 +36,8 @@ LONGEST_ENCODED_LINE = 76
 """Characters of an encoded line, in a body (RFC 2045 section 6.7; EmailMessage makes it 78) or header (RFC 2047)."""
 LONGEST_QUOTED = 60
 """Characters of a name between quotes, where no line can be folded."""
+MOST_THREADS = 20
+"""Conversations that an alert belongs to: a header has its limits."""
 PIECE = 57 * 1000
 """Bytes encoded at a time, 1000 lines of base64."""
 
@@ -64,9 +66,10 @@ def compose(
         "Subject": _text(subject, "Subject"),
         "Date": format_datetime(facts.moment(time.time(), settings)),
         "Message-ID": f"<{identifier}.{zlib.crc32(recipient.address.encode()):08x}@{domain}>",
-        "References": _thread(event, told, domain),
+        "References": _threads(event, told, domain),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
+        "Importance": "high" if isinstance(event, Alert) and event.level == "critical" else "",
     }
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value).encode() + content
 
@@ -84,21 +87,27 @@ def _texts(
         note = letter.recording_note(event, attachment, told.language) if isinstance(event, Voicemail) else ""
         text = f"{text.rstrip()}\n\n{note}" if note else text
         is_dark = not markup.is_html(own.body)  # the admin's HTML has colours of its own
-        whole = page.of_own(content, subject, event.kind, recipient.language, note, footer, is_dark=is_dark)
+        whole = page.of_own(content, subject, designed.accent, recipient.language, note, footer, is_dark=is_dark)
     else:
         text = letter.text(designed, told.language)
-        whole = page.of_letter(replace(designed, subject=subject), event.kind, recipient.language, footer)
+        whole = page.of_letter(replace(designed, subject=subject), recipient.language, footer)
     return subject, f"{text}\n\n-- \n{footer_text}", whole
 
 
-def _thread(event: Event, told: Facts, domain: str) -> str:
-    """Return what groups the mails about one caller, or one alert, in mail programs (RFC 5322 section 3.6.4)."""
+def _threads(event: Event, told: Facts, domain: str) -> str:
+    """Return what groups the mails about one caller, or one problem, in mail programs (RFC 5322 section 3.6.4)."""
+    caller = told.caller
     if isinstance(event, Alert):
-        topic = event.key
+        about = event.about or ((event.key,) if event.key else ())
+        topics = tuple(
+            f"{told.pbx_name} {topic}" for topic in about[:MOST_THREADS]
+        )  # other boxes have the same problems
+    elif caller.is_shown:
+        topics = (national(caller.number) or caller.number,)
     else:
-        caller = told.caller
-        topic = national(caller.number) or caller.number if caller.is_shown else caller.name
-    return f"<thread-{hashlib.sha256(topic.encode()).hexdigest()[:20]}@{domain}>" if topic else ""
+        topics = (caller.name,)
+    digests = (hashlib.sha256(topic.encode()).hexdigest()[:20] for topic in topics if topic)
+    return "\r\n ".join(f"<thread-{digest}@{domain}>" for digest in digests)
 
 
 def _with_attachment(body: bytes, attachment: Attachment, name: str, boundary: str) -> bytes:

@@ -14,8 +14,14 @@ from pbxnotify.letter import Letter
 from pbxnotify.markup import of_text
 
 FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-ACCENTS = {"missed": ("#b3261e", "#f2b8b5"), "voicemail": ("#1a56a8", "#a8c7fa"), "alert": ("#8a5300", "#ffcc80")}
-"""The colour of a kind of mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
+ACCENTS = {
+    "missed": ("#b3261e", "#f2b8b5"),
+    "voicemail": ("#1a56a8", "#a8c7fa"),
+    "info": ("#1b6b2f", "#a5d6a7"),
+    "warning": ("#8a5300", "#ffcc80"),
+    "critical": ("#b3261e", "#f2b8b5"),
+}
+"""The colour of a mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
 END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
@@ -31,9 +37,9 @@ main{border-color:ACCENT!important}
 MAIN = "display:block;max-width:560px;padding:2px 0 2px 16px;overflow-wrap:anywhere"
 
 
-def of_letter(letter: Letter, kind: str, language: str, footer: str) -> str:
-    """Return the page of a letter about an event of a kind; the footer is HTML."""
-    accent, _ = ACCENTS[kind]
+def of_letter(letter: Letter, language: str, footer: str) -> str:
+    """Return the page of a letter; the footer is HTML."""
+    accent, _ = ACCENTS[letter.accent]
     preview = " ".join([letter.lead, *(f"{label}: {value}." for label, value in letter.rows)])
     parts = [
         f'<div style="{HIDDEN}">{escape(preview)}</div>',
@@ -43,7 +49,7 @@ def of_letter(letter: Letter, kind: str, language: str, footer: str) -> str:
         _table(letter.rows) if letter.rows else "",
         f'<p style="margin:20px 0 0">{_link(letter.link, letter.link_words, accent)}</p>' if letter.link else "",
     ]
-    return _whole("\n".join(filter(None, parts)), letter.subject, kind, language, footer)
+    return _whole("\n".join(filter(None, parts)), letter.subject, letter.accent, language, footer)
 
 
 def _heading(letter: Letter, accent: str) -> Iterator[str]:
@@ -63,22 +69,22 @@ def _heading(letter: Letter, accent: str) -> Iterator[str]:
         yield heading.format(number)
 
 
-def of_own(page: str, subject: str, kind: str, language: str, notes: str, footer: str, *, is_dark: bool) -> str:
+def of_own(page: str, subject: str, colour: str, language: str, notes: str, footer: str, *, is_dark: bool) -> str:
     """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is.
 
     It may be shown in dark colours if it has none of its own.
     """
     note = f'<p style="margin:16px 0 0">{of_text(notes)}</p>\n' if notes else ""
     if "<html" not in page.lower():
-        return _whole(f"<div>{page}</div>\n{note}", subject, kind, language, footer, is_dark=is_dark)
+        return _whole(f"<div>{page}</div>\n{note}", subject, colour, language, footer, is_dark=is_dark)
     added = f"{note}<div>{footer}</div>\n" if footer else note
     end = END.search(page)
     place = end.start() if end else len(page)
     return page[:place] + added + page[place:]
 
 
-def _whole(content: str, subject: str, kind: str, language: str, footer: str, *, is_dark: bool = True) -> str:
-    accent, dark_accent = ACCENTS[kind]
+def _whole(content: str, subject: str, colour: str, language: str, footer: str, *, is_dark: bool = True) -> str:
+    accent, dark_accent = ACCENTS[colour]
     schemes, dark = ("light dark", DARK.replace("ACCENT", dark_accent)) if is_dark else ("light", "")
     end = f'<p class="grey" style="margin:24px 0 0;{GREY};font-size:14px">{footer}</p>\n' if footer else ""
     return f"""\

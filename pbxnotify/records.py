@@ -1,4 +1,4 @@
-"""What a spool remembers of itself: the last mail, the last queue run, the settings last looked at.
+"""What a spool remembers of itself: the last mail, queue run and settings, the problems of this machine.
 
 They lie in done/ beside the keys. None of it is needed to deliver anything, so none of it is fsynced, and a lost or
 damaged record is as good as none.
@@ -13,10 +13,12 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-SENT, RUN, SETTINGS = "last-sent", "last-run", "last-settings"
-FILES = (SENT, RUN, SETTINGS)
+SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
+FILES = (SENT, RUN, SETTINGS, MONITOR)
 LONGEST = 65536
 """Bytes of a record."""
+ROOM = 8192
+"""Bytes that a record which grows and shrinks has from the beginning: on a full disk it can grow no more."""
 
 
 class Seen(NamedTuple):

@@ -59,6 +59,12 @@ class Spool:
         entry.say("queued")
         return entry
 
+    def forget(self, event: Event) -> None:
+        """Give the keys of an event back: it may be told again."""
+        for key in event.keys().values():
+            with suppress(OSError):
+                os.unlink(self._key(key))
+
     def identifiers(self, folder: str = "queue") -> list[str]:
         """Return the items of a folder, oldest first. Raises SpoolError."""
         try:
@@ -91,9 +97,9 @@ class Spool:
             log.write(syslog.LOG_ERR, f'deferred id={identifier} reason="{reason}"')
 
     @contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Yield whether this process is the only one here: some relays take one connection at a time."""
-        descriptor = os.open(os.path.join(self.directory, "queue"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def alone(self, folder: str = "queue") -> Iterator[bool]:
+        """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
+        descriptor = os.open(os.path.join(self.directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         deadline = time.monotonic() + PATIENCE
         try:
             while not _is_ours(descriptor) and time.monotonic() < deadline:

@@ -11,7 +11,9 @@ from pathlib import Path
 from pbxnotify import records, rest, settings, terminal
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, SettingsError
+from pbxnotify.events import Alert
 from pbxnotify.item import Item
+from pbxnotify.memory import Memory
 from pbxnotify.spool import Spool, open_spool
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
@@ -20,8 +22,8 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 COLOURS = ("green", "yellow", "red", "yellow")
 LATE, VERY_LATE = 600.0, 3600.0
 """Seconds that a mail may wait before it is worth a warning, and before it is serious."""
-RUNNER = 300.0
-"""Seconds after which a queue that nobody has run is one that nobody runs."""
+RUNNER, MONITOR = 300.0, 3600.0
+"""Seconds after which a queue that nobody has run is one that nobody runs, and a machine nobody has looked at."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Status:
     last_sent_event: str
     waiting: int
     oldest: float
+    stuck_since: float
+    """When the oldest was queued that is no alert, and does not wait because it is switched off."""
     next_retry: float
     failed: int
     damaged: int
@@ -41,10 +45,17 @@ class Status:
     needs_mending: bool
     """The relay takes nothing until the admin changes something."""
     queue_run: float
+    monitor_run: float
+    machine: tuple[tuple[int, str], ...]
+    """What the monitor has found wrong, and how bad it is."""
     enabled: bool
     settings: str
     broken: bool
     """The ini file has mistakes."""
+
+    def lacks_monitor(self) -> bool:
+        """Return whether nothing looks at this machine."""
+        return time.time() - self.monitor_run > MONITOR
 
     def lacks_runner(self) -> bool:
         """Return whether nothing runs the queue each minute."""
@@ -82,6 +93,7 @@ def look(spool: Spool) -> Status:
         last_sent_event=event,
         waiting=len(names),
         oldest=min((item.queued for item in waiting), default=0.0),
+        stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=0.0),
         next_retry=max(min(due), time.time()) if due else 0.0,
         failed=len(spool.identifiers("failed")),
         damaged=len(spool.damaged()),
@@ -90,10 +102,21 @@ def look(spool: Spool) -> Status:
         relay_reason=noted.reason if rests else "",
         needs_mending=rests and noted.told,
         queue_run=records.read(spool.directory, records.RUN)[0],
+        monitor_run=records.read(spool.directory, records.MONITOR)[0],
+        machine=tuple(
+            (CRITICAL if problem.is_critical else WARNING, problem.subject)
+            for problem in Memory.read(spool.directory).problems.values()
+            if problem.told
+        ),
         enabled=enabled,
         settings=mistakes or f"{path}: no mistakes found",
         broken=bool(mistakes),
     )
+
+
+def _is_stuck(item: Item) -> bool:
+    """Return whether an item should have left: an alert about alerts would never end."""
+    return not isinstance(item.event, Alert) and "until they are switched on" not in item.reason
 
 
 def _read(spool: Spool, identifier: str) -> Item | None:
@@ -127,8 +150,10 @@ def _problems(found: Status) -> list[tuple[int, str]]:
             (WARNING, f"the relay takes no mail: {found.relay_reason}", found.relay_reason and not found.needs_mending),
             (WARNING, f"failed: {found.failed}, see  pbxnotify queue list", found.failed > 0),
             (WARNING, f"damaged items: {found.damaged}, see  pbxnotify queue list", found.damaged > 0),
+            *((level, subject, True) for level, subject in found.machine),
+            (WARNING, "nothing looks at this machine any more", found.monitor_run and found.lacks_monitor()),
             (WARNING, "nothing runs the queue each minute", found.lacks_runner()),
-            (WARNING, "notifications are switched off", not found.enabled),
+            (WARNING, "notifications are switched off, system notifications too", not found.enabled),
         )
         if holds
     ]
@@ -136,7 +161,7 @@ def _problems(found: Status) -> list[tuple[int, str]]:
 
 def _lines(found: Status) -> list[tuple[str, str]]:
     """Return the lines of the screen."""
-    until = found.relay_rests_until
+    until, problems = found.relay_rests_until, "; ".join(subject for _, subject in found.machine)
     state = f"left alone until {moment(until)}: {found.relay_reason}" if until else "may be tried"
     return [
         ("last mail sent", f"{moment(found.last_sent)}  {found.last_sent_event}".rstrip()),
@@ -146,6 +171,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("failed", str(found.failed + found.damaged)),
         ("relay", f"{found.relay}: {state}"),
         ("queue run", f"{duration(time.time() - found.queue_run)} ago" if found.queue_run else "never"),
+        ("this machine", f"{problems or 'no problem'}, as of {moment(found.monitor_run)}"),
         ("notifications", "on" if found.enabled else "switched off"),
         ("settings", found.settings),
     ]

@@ -103,6 +103,8 @@ def _of_queue(spool: Spool) -> Iterator[str]:
     if found.lacks_runner():
         when = f"for {status.duration(time.time() - found.queue_run)}" if found.queue_run else "so far"
         yield f"nothing has run the queue {when}: systemctl enable --now pbxnotify.timer, or cron each minute"
+    if found.lacks_monitor():
+        yield "nothing looks at this machine: systemctl enable --now pbxnotify-monitor.timer, or cron"
     if found.waiting:
         yield f"mail waits: {found.waiting}, the oldest since {status.moment(found.oldest)}: see  pbxnotify queue list"
     if found.failed or found.damaged:

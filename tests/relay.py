@@ -18,7 +18,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -482,6 +482,8 @@ class Certificates:
     server_file: str = field(init=False)
     """What ``server`` has, as a file: the key, then the certificate."""
     expired: ssl.SSLContext = field(init=False)
+    ends_soon: ssl.SSLContext = field(init=False)
+    """Within five days."""
     elsewhere: ssl.SSLContext = field(init=False)
     """For another name."""
     self_signed: ssl.SSLContext = field(init=False)
@@ -494,13 +496,15 @@ class Certificates:
         authority.cert_pem.write_to_path(self.ca_file)
         unknown.cert_pem.write_to_path(self.unknown_ca_file)
         past = datetime(2020, 1, 1, tzinfo=timezone.utc)
-        self.server, self.expired, self.elsewhere, self.self_signed = (
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(4)
+        self.server, self.expired, self.ends_soon, self.elsewhere, self.self_signed = (
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(5)
         )
         issued, self.server_file = authority.issue_cert("localhost", "127.0.0.1"), str(self.directory / "server.pem")
         issued.configure_cert(self.server)
         issued.private_key_and_cert_chain_pem.write_to_path(self.server_file)
         authority.issue_cert("localhost", "127.0.0.1", not_before=past, not_after=past).configure_cert(self.expired)
+        soon = datetime.now(timezone.utc) + timedelta(days=5)
+        authority.issue_cert("localhost", not_after=soon).configure_cert(self.ends_soon)
         authority.issue_cert("elsewhere.test").configure_cert(self.elsewhere)
         with unknown.private_key_pem.tempfile() as key:
             self.self_signed.load_cert_chain(self.unknown_ca_file, key)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from mailboxes import sound
 from relay import Catcher
 
+from pbxnotify import settings
 from pbxnotify.spool import Spool
 
 MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
@@ -111,3 +114,102 @@ def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, wh
     (tmp_path / "passwd.wav").write_text("root:x:0:0:root:/root:/bin/sh\n")
     status, _, said = run(*VOICEMAIL, "--recording", str(tmp_path / name))
     assert (status, why in said) == (os.EX_USAGE, True)
+
+
+# ---- alert
+
+
+def test_an_alert(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", "backup failed", "--body", "disk full\n\nsee the log")[0] == 0
+    (mail,) = relay.mails
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    assert mail.message["Subject"].endswith(": backup failed")
+    assert str(body.get_content()).startswith("disk full\r\n\r\nsee the log\r\n\r\nWhen: ")
+
+
+@pytest.mark.parametrize(("level", "importance"), [("info", None), ("warning", None), ("critical", "high")])
+def test_the_level_of_an_alert(run, relay: Catcher, level: str, importance: str | None) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", "x", "--level", level)[0] == 0
+    assert relay.mails[0].message["Importance"] == importance
+    page = relay.mails[0].message.get_body(("html",))
+    assert page is not None
+    assert f">{level.replace('info', 'notice').capitalize()}</p>" in str(page.get_content())
+
+
+def test_an_alert_with_a_key_is_told_once_a_day(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(3):
+        assert run("alert", "backup failed", "--key", "backup")[0] == 0
+    run("alert", "backup failed", "--key", "other")
+    assert len(relay.mails) == 2
+    first, second = (mail.message["References"] for mail in relay.mails)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        pytest.param(b"one\ntwo\n", "one", id="lines"),
+        pytest.param(b"\xff\xfe bad \x00 bytes \033[31m", "\ufffd\ufffd bad bytes [31m", id="not UTF-8"),
+        pytest.param(b"x" * 1_000_000, "[...]", id="a megabyte"),
+        pytest.param(b"old\n" * 100_000 + b"the error\n", "[...]", id="a long log"),
+        pytest.param(b"", "", id="nothing"),
+    ],
+)
+def test_the_text_from_standard_input(relay: Catcher, written: bytes, line: str) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "alert", "subject", "--body", "-"]
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent, input=written, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    body = relay.wait(1)[0].message.get_body(("plain",))
+    assert body is not None
+    lines = str(body.get_content()).splitlines()
+    assert lines[0].startswith(line or "When: ")
+    assert "the error" in lines or not written.endswith(b"error\n")
+
+
+def test_a_closed_standard_input(relay: Catcher) -> None:
+    command = f"'{sys.executable}' -m pbxnotify.cli alert subject --body - <&-"
+    done = subprocess.run(["sh", "-c", command], cwd=Path(__file__).parent.parent, capture_output=True, check=False)
+    assert (done.returncode, len(relay.wait(1))) == (0, 1), done.stderr
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n"], ids=repr)
+def test_a_blank_subject(run, relay: Catcher, blank: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", blank)[0] == 64
+    assert relay.mails == []
+
+
+def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    relay.answers["admin@example.com"] = "550 5.1.1 no such user"
+    assert run("alert", "backup failed", "--key", "backup")[0] == 69
+    relay.answers.clear()
+    assert run("alert", "backup failed", "--key", "backup")[0] == 0
+    assert len(relay.mails) == 1
+
+
+def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    path = settings.location()
+    text = path.read_text()
+    path.write_text(text.replace("[notifications]", "[notifications]\nenabled = no"))
+    run("alert", "backup failed", "--key", "backup")
+    path.write_text(text)
+    run("alert", "backup failed", "--key", "backup")
+    assert len(relay.mails) == 1
+
+
+def test_a_hostile_subject(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    run("alert", "a\nBcc: evil@example.com\n\n<script>")
+    (mail,) = relay.mails
+    assert mail.recipients == ("admin@example.com",)
+    assert mail.message["Bcc"] is None
+    assert mail.message["Subject"].endswith(": a Bcc: evil@example.com <script>")
+
+
+def test_an_alert_while_the_relay_is_down(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    assert run("alert", "x")[0] == 75
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "--level", "loud"], ["x", "y"]], ids=str)
+def test_mistakes_in_an_alert(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", *arguments)[0] == 64

@@ -121,6 +121,8 @@ COMMANDS = {
     "preview": ("missed",),
     "missed": ("--from", "5551212", "--to", "101"),
     "voicemail": ("--from", "5551212", "--to", "101", "--recording", "/nowhere/msg0000.wav"),
+    "alert": ("backup failed",),
+    "monitor": (),
     "queue list": (),
     "queue run": ("--all",),
     "queue show": ("20260101-000000-00000000",),

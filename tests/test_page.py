@@ -15,6 +15,7 @@ from pbxnotify.letter import Letter
 LETTER = Letter(
     subject="Missed call: Alice, 5551212",
     kind="Missed call",
+    accent="missed",
     lead="Nobody answered.",
     caller=Caller("Alice", "5551212"),
     paragraphs=("The caller left a message.",),
@@ -26,7 +27,7 @@ LETTER = Letter(
 
 def rendered(letter: Letter = LETTER, footer: str = "office") -> str:
     """Return the page of a letter."""
-    return page.of_letter(letter, "missed", "en", footer)
+    return page.of_letter(letter, "en", footer)
 
 
 def visible(html: str) -> list[str]:
@@ -110,10 +111,10 @@ def test_each_row_is_named_for_screen_readers() -> None:
     assert re.findall(r'<th scope="row"[^>]*>(\w+)</th>', rendered()) == ["For", "When"]
 
 
-@pytest.mark.parametrize("kind", page.ACCENTS)
-def test_both_modes_have_their_colours(kind: str) -> None:
-    light, dark = page.ACCENTS[kind]
-    html = page.of_letter(LETTER, kind, "en", "")
+@pytest.mark.parametrize("accent", page.ACCENTS)
+def test_both_modes_have_their_colours(accent: str) -> None:
+    light, dark = page.ACCENTS[accent]
+    html = page.of_letter(replace(LETTER, accent=accent), "en", "")
     head, _, body = html.partition("<body")
     assert light in body
     assert dark in head.partition("prefers-color-scheme:dark")[2]
@@ -133,9 +134,9 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("kind", page.ACCENTS)
-def test_every_colour_can_be_read(kind: str) -> None:
-    head, _, body = page.of_letter(LETTER, kind, "en", "office").partition("<body")
+@pytest.mark.parametrize("accent", page.ACCENTS)
+def test_every_colour_can_be_read(accent: str) -> None:
+    head, _, body = page.of_letter(replace(LETTER, accent=accent), "en", "office").partition("<body")
     background = re.search("background:(#[0-9a-f]{6})", body)
     dark_background = re.search("background:(#[0-9a-f]{6})", head)
     assert background
@@ -182,6 +183,6 @@ def test_it_fits_narrow_and_wide_screens() -> None:
     assert "@media (max-width:300px){th,td{display:block}a{white-space:normal!important}}" in html
 
 
-@pytest.mark.parametrize("letter", [LETTER, Letter("s", "k", "l", "t")], ids=["all parts", "the fewest parts"])
+@pytest.mark.parametrize("letter", [LETTER, Letter("s", "k", "info", "l", "t")], ids=["all parts", "the fewest parts"])
 def test_the_page_is_html(letter: Letter) -> None:
     html5lib.HTMLParser(strict=True).parse(rendered(letter))

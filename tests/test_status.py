@@ -12,6 +12,7 @@ from calls import CALL
 from relay import Catcher
 
 from pbxnotify import records
+from pbxnotify.memory import Memory, Problem
 from pbxnotify.spool import Spool
 
 MISSED = ("missed", "--from", "5551212", "--to", "101")
@@ -96,6 +97,27 @@ def something_failed(spool: Spool, box: Path) -> None:
     entry.release()
 
 
+def machine(spool: Spool, told: float, is_critical: bool) -> None:
+    Memory(problems={"x": Problem("Asterisk does not run", 1.0, told, is_critical)}).write(spool.directory)
+
+
+def the_machine_is_ill(spool: Spool, box: Path) -> None:
+    machine(spool, 2.0, is_critical=True)
+
+
+def the_machine_has_a_problem(spool: Spool, box: Path) -> None:
+    machine(spool, 2.0, is_critical=False)
+
+
+def the_machine_may_have_a_problem(spool: Spool, box: Path) -> None:
+    machine(spool, 0.0, is_critical=True)
+
+
+def nobody_looks_any_more(spool: Spool, box: Path) -> None:
+    Memory().write(spool.directory)
+    os.utime(Path(spool.directory, "done", records.MONITOR), (time.time() - 4000,) * 2)
+
+
 def something_is_damaged(spool: Spool, box: Path) -> None:
     Path(spool.directory, "failed", "x.json.damaged").touch()
 
@@ -104,9 +126,15 @@ def something_is_damaged(spool: Spool, box: Path) -> None:
     ("trouble", "first_line", "status"),
     [
         pytest.param(broken_ini, "CRITICAL: the ini file has mistakes, all mail waits", 2, id="ini"),
-        pytest.param(switched_off, "WARNING: notifications are switched off", 1, id="switched off"),
+        pytest.param(
+            switched_off, "WARNING: notifications are switched off, system notifications too", 1, id="switched off"
+        ),
         pytest.param(nobody_runs_the_queue, "WARNING: nothing runs the queue each minute", 1, id="no runner"),
         pytest.param(something_failed, "WARNING: failed: 1, see  pbxnotify queue list", 1, id="failed"),
+        pytest.param(the_machine_is_ill, "CRITICAL: Asterisk does not run", 2, id="machine"),
+        pytest.param(the_machine_has_a_problem, "WARNING: Asterisk does not run", 1, id="a little"),
+        pytest.param(the_machine_may_have_a_problem, "OK: no mail is held up", 0, id="perhaps"),
+        pytest.param(nobody_looks_any_more, "WARNING: nothing looks at this machine any more", 1, id="no monitor"),
         pytest.param(something_is_damaged, "WARNING: damaged items: 1, see  pbxnotify queue list", 1, id="damaged"),
     ],
 )

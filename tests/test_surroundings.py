@@ -76,6 +76,7 @@ def notes(
     monkeypatch.setenv("AST_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere")
     records.write(spool.directory, records.RUN)
+    records.write(spool.directory, records.MONITOR)
 
     def notes(ini: str = ALL_IS_WELL, voicemail_conf: str = "") -> list[str]:
         (tmp_path / "voicemail.conf").write_text(voicemail_conf)
@@ -177,6 +178,12 @@ def test_a_queue_that_nobody_runs_any_more(notes, spool: Spool) -> None:  # type
     os.utime(Path(spool.directory, "done", records.RUN), (long_ago, long_ago))
     (said,) = notes()
     assert said.startswith("nothing has run the queue for 2 h")
+
+
+def test_a_machine_that_nobody_looks_at(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    an_hour_ago = time.time() - 3700
+    os.utime(f"{spool.directory}/done/{records.MONITOR}", (an_hour_ago, an_hour_ago))
+    assert notes() == ["nothing looks at this machine: systemctl enable --now pbxnotify-monitor.timer, or cron"]
 
 
 def test_mail_that_waits_and_has_failed(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]

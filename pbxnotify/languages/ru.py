@@ -23,6 +23,7 @@ LANGUAGE = Language(
     seconds=("секунда", "секунды", "секунд"),
     short_units=("ч", "мин", "с"),
     decimal_mark=",",
+    bytes=("Б", "КБ", "МБ", "ГБ", "ТБ"),
     missed_call="Пропущенный вызов",
     missed_call_subject="Пропущенный вызов: {caller}",
     why={
@@ -67,6 +68,36 @@ LANGUAGE = Language(
     failed_voicemail="письмо о голосовом сообщении не доставлено",
     failed_text="{reason}\n\nОно хранится: pbxnotify queue show {item}\n"
     "Отправить ещё раз: pbxnotify queue retry {item}\nДругие, если они есть: pbxnotify queue list",
+    stuck="письма ждут слишком долго",
+    stuck_text="В очереди писем: {count}, самое старое от: {moment}.\n"
+    "Почему и когда следующая попытка: pbxnotify queue list",
+    certificate="скоро истекает сертификат почтового сервера",
+    certificate_text="Сертификат {host} действует до: {moment}.\n"
+    "Если владелец сервера его не обновит, письма перестанут уходить.",
+    disk_full="диск почти заполнен: {path}",
+    disk_line="{path}: свободно {share} % ({free} из {size}), свободно inode: {inodes} %",
+    disk_advice="Без свободного места не сохранятся записи, голосовая почта и письма в очереди.\n"
+    "Удалите старые файлы или увеличьте диск.",
+    disk_gone="путь недоступен: {path}",
+    disk_gone_text="{path}: {error}. Подключён ли он? Иначе исправьте [system] disks в pbxnotify.ini.",
+    check_text="Запустите вручную от имени пользователя Asterisk: {command}",
+    fault="ошибка pbxnotify, сообщите о ней: не удаётся посмотреть на {name}",
+    no_spool="очередь pbxnotify недоступна",
+    no_spool_text="{reason}\nЧто не удаётся отправить сразу, теряется; за машиной никто не следит.",
+    asterisk_down="Asterisk не работает",
+    asterisk_down_text="{reason}\nЗвонки не проходят. Проверьте: systemctl status asterisk",
+    asterisk_restarted="Asterisk перезапущен",
+    asterisk_restarted_text="Запущен: {now}; предыдущий запуск: {before}.\n"
+    "Если его никто не перезапускал, он упал: проверьте его журнал и journalctl -u asterisk",
+    trunk_down="транк недоступен: {name}",
+    trunk_text="{address}: {said}\nЗвонки через него могут не проходить. Проверьте: asterisk -rx 'pjsip show"
+    " registrations', asterisk -rx 'pjsip show contacts'",
+    levels={"info": "Сообщение", "warning": "Предупреждение", "critical": "Авария"},
+    still="по-прежнему: {subject}",
+    over="устранено: {subject}",
+    since="Началось: {moment}",
+    lasted="Длилось: {length}",
+    several="{subject} и ещё {count}",
     test="Тестовое письмо",
     test_text="Это тестовое письмо. Так будут приходить письма о пропущенных вызовах и голосовых сообщениях.",
     sample_caller="Алексей Портнов",

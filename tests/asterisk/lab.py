@@ -357,6 +357,8 @@ def _poll(probe: Callable[[], T], timeout: float, failure: Callable[[], str]) ->
 # ---- addresses -------------------------------------------------------------------------------------------------------
 
 SERVER, CALLERS, PHONES = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+PROVIDERS = (110, 111)
+"""Numbers for those who answer where no phone of ours is: the providers of trunks."""
 FIXED_PHONES = (101, 102, 104, 105, 106, 107, 108, 109)  # 103 would have to register
 RTP = range(200, 1000)
 # Below the ports the kernel hands out. Each instance has a thousand: 0 for SIP, N for phone N, from 200 on for RTP.
@@ -621,6 +623,10 @@ class Asterisk:
             self._process = None
         self._reservation.close()
 
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._process is not None and self._process.poll() is None
+
     @property
     def pid(self) -> int:
         """The process, which is also its process group."""
@@ -681,10 +687,10 @@ class Asterisk:
     def phone(self, number: int, scenario: str, delay_ms: int = 1000) -> Phone:
         """A phone for a with statement: it listens from its beginning to its end.
 
-        Scenarios: uas_ring, uas_answer (after the delay), uas_answer_bye (hangs up after the delay), and uas_STATUS,
-        which refuses with that SIP status.
+        Scenarios: uas_ring, uas_answer (after the delay), uas_answer_bye (hangs up after the delay), uas_STATUS, which
+        refuses with that SIP status; uas_registrar and uas_options for providers.
         """
-        if number not in FIXED_PHONES:
+        if number not in (*FIXED_PHONES, *PROVIDERS):
             raise ValueError(f"{number} has no fixed address; {FIXED_PHONES} have")
         media_port = self._free_ports(PHONES) + 1
         return Phone(self.directory / "sipp", number, self.port + number, media_port, scenario, delay_ms)

@@ -1,0 +1,153 @@
+"""What the monitor sees of a real Asterisk: that it runs, that it was restarted, and the trunks that it loses."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from lab import SUITES, Asterisk, require
+from office import Office, install
+from relay import Catcher
+
+REGISTRAR, FIXED = 110, 111
+"""Where the provider of each trunk listens, as a phone would."""
+TRUNKS = """
+[system]
+type=system
+timer_t1=100
+timer_b=6400
+[registered]
+type=registration
+transport=transport-udp
+server_uri=sip:127.0.0.3:{registrar}
+client_uri=sip:me@127.0.0.3:{registrar}
+retry_interval=2
+forbidden_retry_interval=2
+expiration=60
+[fixed]
+type=aor
+contact=sip:127.0.0.3:{fixed}
+qualify_frequency=1
+qualify_timeout=1
+[fixed]
+type=endpoint
+transport=transport-udp
+context=from-trunk
+aors=fixed
+disallow=all
+allow=ulaw
+"""
+INI = """\
+[smtp]
+host = 127.0.0.1:{port}
+sender = pbx@example.com
+[notifications]
+admin_email = admin@example.com
+pbx_name = office
+[system]
+disks = / 1 B
+"""
+
+
+@pytest.fixture(scope="module", params=SUITES, ids=lambda version: f"Asterisk {version}")
+def own_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Return an office whose Asterisk may be killed."""
+    require(request.param)
+    directory = tmp_path_factory.mktemp(f"machine-{request.param}")
+    asterisk = Asterisk(request.param, directory / "lab", dialplan="[from-trunk]\nexten => 1,1,NoOp()\n")
+    install(asterisk, directory)
+    with Catcher() as catcher, asterisk:
+        yield Office(asterisk, catcher, directory)
+
+
+@pytest.fixture
+def office(own_office: Office) -> Office:
+    """Return the office with nothing known of it, and its Asterisk running."""
+    if not own_office.asterisk.is_running():
+        own_office.asterisk.start()
+    own_office.reset()
+    own_office.write_ini(INI.format(port=own_office.catcher.port))
+    look(own_office)
+    return own_office
+
+
+def look(office: Office) -> dict[str, str]:
+    """Look once; returns how each thing was found."""
+    done = office.pbxnotify("monitor")
+    assert done.returncode == 0, done.stderr
+    return {key: state for state, key in re.findall(r"(?m)^(\w+) +(\S+(?: \w+)?)", done.stdout)}
+
+
+def told(office: Office) -> list[str]:
+    """Return the subjects of the mails so far, and forget them."""
+    subjects = [str(mail.message["Subject"]).replace("office: ", "") for mail in office.catcher.mails]
+    office.catcher.clear()
+    return subjects
+
+
+def look_until(office: Office, key: str, state: str) -> None:
+    """Look until something is found so."""
+    office.wait_until(lambda: look(office).get(key) == state, timeout=40)
+
+
+def test_an_asterisk_that_runs(office: Office) -> None:
+    assert look(office)["asterisk"] == "well"
+    assert told(office) == []
+
+
+def test_an_asterisk_that_is_killed_and_started_again(office: Office) -> None:
+    office.asterisk.kill()
+    assert look(office)["asterisk"] == "ILL"
+    look(office)
+    assert told(office) == ["Asterisk does not run"]
+    office.asterisk.start()
+    look(office)
+    look(office)
+    assert told(office) == ["solved: Asterisk does not run"]
+
+
+def test_an_asterisk_that_was_restarted_between_two_looks(office: Office) -> None:
+    office.asterisk.kill()
+    time.sleep(4)  # its start is told in whole seconds
+    office.asterisk.start()
+    look(office)
+    look(office)
+    assert told(office) == ["Asterisk was restarted"]
+
+
+@pytest.fixture
+def trunks(office: Office) -> Office:
+    """Return the office with two trunks in its configuration."""
+    asterisk = office.asterisk
+    path = asterisk.etc / "pjsip.conf"
+    before = path.read_text()
+    text = TRUNKS.format(registrar=asterisk.port + REGISTRAR, fixed=asterisk.port + FIXED)
+    path.write_text(before + text)
+    asterisk.command("module load res_pjsip_outbound_registration.so")
+    asterisk.command("module reload res_pjsip.so")
+    return office
+
+
+def test_a_trunk_that_stops_and_returns(trunks: Office) -> None:
+    registered, fixed = "trunk:registration registered", "trunk:contact fixed"
+    with trunks.phone(REGISTRAR, "uas_registrar"), trunks.phone(FIXED, "uas_options"):
+        look_until(trunks, registered, "well")
+        look_until(trunks, fixed, "well")
+        look(trunks)
+    trunks.catcher.clear()
+    look_until(trunks, registered, "ILL")
+    look_until(trunks, fixed, "ILL")
+    look(trunks)
+    assert sorted(told(trunks)) == ["trunk is down: fixed", "trunk is down: registered"]
+    with trunks.phone(REGISTRAR, "uas_registrar"), trunks.phone(FIXED, "uas_options"):
+        look_until(trunks, registered, "well")
+        look_until(trunks, fixed, "well")
+        look(trunks)
+    assert sorted(told(trunks)) == ["solved: trunk is down: fixed", "solved: trunk is down: registered"]
+
+
+def test_an_asterisk_that_is_not_watched(office: Office) -> None:
+    office.write_ini(INI.format(port=office.catcher.port) + "asterisk = no\ntrunks = no\n")
+    assert not [key for key in look(office) if key.startswith(("asterisk", "trunk"))]
