@@ -46,11 +46,12 @@ def run(command: str, timeout: float) -> Result:
     except OSError as error:
         return Result(UNKNOWN, f"cannot be started: {error.strerror}")
     assert process.stdout
-    with process.stdout:
-        output, is_finished = _output(process, time.monotonic() + timeout)
-    # What a command runs through sudo is not ours to kill: it is left alone then.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        with process.stdout:
+            output, is_finished = _output(process, time.monotonic() + timeout)
+    finally:  # after Ctrl-C too; but what a command runs through sudo is not ours to kill
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     status = UNKNOWN
     with suppress(subprocess.TimeoutExpired):
         status = process.wait(PATIENCE)

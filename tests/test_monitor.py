@@ -15,6 +15,7 @@ from statistics import median
 
 import pytest
 from relay import Catcher
+from shell import Shell
 from skipping import unavailable
 
 from pbxnotify import records, settings
@@ -365,6 +366,22 @@ def test_what_cannot_be_remembered_is_told_once_an_hour(run, relay: Catcher, che
         run("monitor")
         told.append(len(mails(relay)))
     assert told == ([1] + [0] * 11) * 2
+
+
+def test_ctrl_c_ends_a_check_that_hangs(relay: Catcher, check, tmp_path: Path, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    group = tmp_path / "group"
+    check(f"echo $$ > '{group}.new'; mv '{group}.new' '{group}'; sleep 60")
+    with Shell("monitor") as shell:
+        while not group.exists():
+            time.sleep(0.05)
+        shell.interrupt()
+        status, said = shell.end()
+    assert (status, "interrupted" in said) == (130, True)
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):  # until init has taken what was killed
+            os.killpg(int(group.read_text()), 0)
+            time.sleep(0.05)
+    assert relay.mails == []
 
 
 def test_a_broken_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
