@@ -56,6 +56,8 @@ date: VM_DATE
 for: VM_NAME
 mailbox: VM_MAILBOX@VM_CONTEXT
 '''
+[system]
+disks = / 1 B
 [employees]
 [[101]]
 name = Ivan Petrov

@@ -20,8 +20,10 @@ VOICEMAIL_CONF = [
 
 @pytest.fixture
 def running(office: Office) -> Office:
-    """Return an office whose queue is run."""
+    """Return an office whose queue is run, and that is looked at."""
     office.pbxnotify("queue", "run")
+    office.pbxnotify("monitor")
+    office.catcher.clear()
     return office
 
 
@@ -57,10 +59,11 @@ def test_another_configuration_than_the_running_asterisk_has(running: Office, tm
     shutil.copy(running.asterisk.etc / "voicemail.conf", tmp_path)
     (tmp_path / "spool").mkdir()
     directories = {"AST_CONFIG_DIR": str(tmp_path), "AST_SPOOL_DIR": str(tmp_path / "spool")}
-    configuration, spool, queue = noted(running, **directories)
+    configuration, spool, queue, machine = noted(running, **directories)
     assert f"has its configuration directory in {running.asterisk.etc}, not {tmp_path}" in configuration
     assert f"has its spool directory in {running.asterisk.spool}, not {tmp_path}/spool" in spool
     assert queue.startswith("nothing has run the queue so far")
+    assert machine.startswith("nothing looks at this machine")
 
 
 def test_a_script_that_asterisk_cannot_find(running: Office) -> None:
