@@ -22,7 +22,16 @@ from pbxnotify.errors import (
     SpoolError,
 )
 from pbxnotify.events import Alert, Voicemail
-from pbxnotify.item import REFUSED, SENDING, SENDING_AGAIN, SENT, SENT_WITHOUT, UNKNOWN, UNKNOWN_TWICE
+from pbxnotify.item import (
+    REFUSED,
+    SENDING,
+    SENDING_AGAIN,
+    SENT,
+    SENT_WITHOUT,
+    SWITCHED_OFF,
+    UNKNOWN,
+    UNKNOWN_TWICE,
+)
 from pbxnotify.message import compose
 from pbxnotify.rest import Rest
 from pbxnotify.spool import Spool
@@ -197,7 +206,7 @@ class Attempt:
             self._forget_alert()
             return "skipped"
         if told.switched_off:
-            return self._defer(f"{told.reason}; kept until they are switched on", attempts=rest.LONGEST)
+            return self._defer(f"{told.reason}; {SWITCHED_OFF}", attempts=rest.LONGEST)
         return self._fail(f"nobody is left to be told: {told.reason}")
 
     def relay_failed(self, error: PbxnotifyError) -> str:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Union
 
 UNKNOWN_LENGTH = -1
 LEVELS = ("info", "warning", "critical")
+SHORTEST_MOBILE = 5
+"""Digits; a shorter number is an extension."""
 LONGEST_LINE = 2000
 """Characters of a line in an alert."""
 LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer

@@ -16,6 +16,8 @@ VERSION = 2
 LONGEST_PAUSE = 4080.0
 """Seconds between two attempts at most: what is due later was noted before the clock was set back."""
 
+SWITCHED_OFF = "kept until they are switched on"
+"""The end of the reason of an item that waits because somebody has switched such mails off, not for the relay."""
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
 """What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
 SENT_WITHOUT = "sent without the recording"

@@ -99,9 +99,8 @@ def _threads(event: Event, told: Facts, domain: str) -> str:
     caller = told.caller
     if isinstance(event, Alert):
         about = event.about or ((event.key,) if event.key else ())
-        topics = tuple(
-            f"{told.pbx_name} {topic}" for topic in about[:MOST_THREADS]
-        )  # other boxes have the same problems
+        # Other boxes have the same problems, perhaps with the same sender.
+        topics = tuple(f"{told.pbx_name} {topic}" for topic in about[:MOST_THREADS])
     elif caller.is_shown:
         topics = (national(caller.number) or caller.number,)
     else:

@@ -6,13 +6,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from pbxnotify.events import MissedCall, caller_of, clean, extensions_in
+from pbxnotify.events import SHORTEST_MOBILE, MissedCall, caller_of, clean, extensions_in
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
 
 CALL_REJECTED = "Call Rejected"  # cause 21, as HANGUPCAUSE(channel,ast) words it
-SHORTEST_OUTSIDE = 5
-"""Characters of a number outside, as of a mobile phone: if that is not available, a trunk may be the reason."""
 MOST_CHANNELS = 20
 """Channels that are asked about while a call waits."""
 
@@ -69,8 +67,8 @@ def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
     dialled = channel.get("HANGUPCAUSE_KEYS()")
     if dialled is None or len(extensions) != 1:
         return ""
-    if not dialled:
-        return "not registered" if len(extensions[0]) < SHORTEST_OUTSIDE else ""
+    if not dialled:  # of a number outside a trunk may be the reason
+        return "not registered" if len(extensions[0]) < SHORTEST_MOBILE else ""
     channels = dialled.split(",")
     if not all(re.fullmatch(r"[\w/@.:;-]+", name) for name in channels):
         return ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pbxnotify.events import Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import SHORTEST_MOBILE, Alert, Event, MissedCall, Voicemail
 from pbxnotify.settings import Employee, Settings
-from pbxnotify.values import DIAL_STATUSES, SHORTEST_MOBILE, national
+from pbxnotify.values import DIAL_STATUSES, national
 
 
 @dataclass(frozen=True)

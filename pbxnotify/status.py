@@ -12,7 +12,7 @@ from pbxnotify import records, rest, settings, terminal
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, SettingsError
 from pbxnotify.events import Alert
-from pbxnotify.item import Item
+from pbxnotify.item import SWITCHED_OFF, Item
 from pbxnotify.memory import Memory
 from pbxnotify.spool import Spool, open_spool
 
@@ -116,7 +116,7 @@ def look(spool: Spool) -> Status:
 
 def _is_stuck(item: Item) -> bool:
     """Return whether an item should have left: an alert about alerts would never end."""
-    return not isinstance(item.event, Alert) and "until they are switched on" not in item.reason
+    return not isinstance(item.event, Alert) and SWITCHED_OFF not in item.reason
 
 
 def _read(spool: Spool, identifier: str) -> Item | None:

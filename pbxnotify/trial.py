@@ -28,7 +28,7 @@ def way_to(relay: Smtp) -> str:
 def event(code: str) -> events.Alert:
     """Return what a test mail tells, in a language."""
     words = language.load(code)
-    return events.Alert(time=time.time(), subject=words.test, body=words.test_text, level="info")
+    return events.alert(words.test, words.test_text, level="info")
 
 
 def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:

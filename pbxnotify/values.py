@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from pbxnotify.events import SHORTEST_MOBILE
 from pbxnotify.language import CODES
 
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
@@ -22,8 +23,6 @@ AUDIO = ("as-is", "mp3", "wav")
 AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
-SHORTEST_MOBILE = 5
-"""Digits; a shorter number is an extension."""
 NATIONAL_DIGITS = 10
 PERHAPS_SECRET = re.compile(r"[=\n]|:.*@|.{60}")
 """Other options that got into the value by a lost quote or line end, or ``user:password@host``: not shown."""

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "entry": {"errors", "events", "item", "log", "recording"},
     "spool": {"errors", "events", "entry", "installation", "log", "records", "rest"},
     "language": {"errors", "log"},
-    "values": {"language"},
+    "values": {"events", "language"},
     "inifile": {"errors", "values"},
     "disk": set(),
     "system": {"disk", "values"},
