@@ -709,7 +709,8 @@ class Asterisk:
         """Place a SIP call. Number and name go out as they are given, byte for byte: quotes, %0a, bad UTF-8.
 
         Scenarios: uac_noanswer (wait for the end), uac_cancel (give up, the duration after the first ringing tone),
-        uac_bye (hang up, the duration after the answer), uac_vm_bye and uac_vm_pound (speak, then hang up or press #).
+        uac_bye (hang up, the duration after the answer), uac_vm_bye, uac_vm_pound and uac_vm_pounds (speak, then hang
+        up, press # once, or again and again).
         What is spoken is a tone of so many hertz.
         """
         extra = "".join(f"\r\n{header}" for header in headers)

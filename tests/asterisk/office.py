@@ -131,7 +131,7 @@ class Office:
 
     def mails(self, count: int) -> list[Mail]:
         """Wait for that many mails and for an empty queue; there must not be one more. Sorted by recipient."""
-        self.catcher.wait(count, timeout=20)
+        self.wait_until(lambda: len(self.catcher.mails) >= count)
         self.wait_until(lambda: not self.queue())
         caught = [
             Mail(one.recipients[0], str(one.message["Subject"]), _fields(one.message), one.message)
@@ -182,7 +182,7 @@ class Office:
         """Wait for another process."""
         deadline = time.monotonic() + timeout
         while not condition():
-            assert time.monotonic() < deadline, self.log()
+            assert time.monotonic() < deadline, f"{self.log()}\n{self.asterisk.log_since_mark()}"
             time.sleep(0.02)
 
     def pbxnotify(self, *arguments: str, **other: str) -> subprocess.CompletedProcess[str]:

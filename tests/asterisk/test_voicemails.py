@@ -259,7 +259,7 @@ def test_two_callers_of_one_mailbox_at_once_do_not_mix(office: Office) -> None:
 
 
 def test_two_messages_in_one_call(office: Office) -> None:
-    office.call("vm-two", "uac_vm_pound", duration_ms=2000)
+    office.call("vm-two", "uac_vm_pounds", duration_ms=2000)
     mails = office.mails(4)
     assert sorted((mail.to, mail.fields["mailbox"]) for mail in mails) == [
         ("anna@example.com", "102@default"),
@@ -272,7 +272,7 @@ def test_two_messages_in_one_call(office: Office) -> None:
 
 
 def test_two_messages_in_one_call_to_a_mailbox_that_deletes_them(office: Office) -> None:
-    office.call("vm-two-deleted", "uac_vm_pound", duration_ms=2000)
+    office.call("vm-two-deleted", "uac_vm_pounds", duration_ms=2000)
     assert [mail.fields["mailbox"] for mail in office.mails(2)] == ["107@default"] * 2
 
 
