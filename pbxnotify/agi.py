@@ -18,7 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from pbxnotify import log
-from pbxnotify.events import Deliver, Way, clean
+from pbxnotify.events import clean
+from pbxnotify.frozen import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pbxnotify.events import Deliver, Way
 
 # pyst2 needs pprint only for the diary it writes to stderr, which is silent here; importing it would be a third of the
 # time until the call is let go (before Python 3.14).

@@ -11,11 +11,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pbxnotify.events import clean
 from pbxnotify.formats import FORMATS, PLAYS_EVERYWHERE, is_wave, length_of
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pbxnotify.events import Voicemail
@@ -30,8 +29,7 @@ NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}
 """The tools that make a format."""
 
 
-@dataclass(frozen=True)
-class Attachment:
+class Attachment(NamedTuple):
     """The recording as it is attached; without content it is not, because it is missing or ``too_large``."""
 
     content: bytes = b""
@@ -73,8 +71,7 @@ def prepare(
         return Attachment(remark=f"the recording cannot be read: {error.strerror}")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What a recording is to become."""
 
     audio: str

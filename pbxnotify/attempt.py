@@ -6,7 +6,6 @@ import errno
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from pbxnotify import language, mailbox, records, rest
 from pbxnotify.attachment import Attachment, prepare
@@ -22,6 +21,7 @@ from pbxnotify.errors import (
     SpoolError,
 )
 from pbxnotify.events import Alert, Voicemail
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.item import (
     REFUSED,
     SENDING,
@@ -37,6 +37,8 @@ from pbxnotify.rest import Rest
 from pbxnotify.spool import Spool
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from pbxnotify.recipients import Recipient, Told
     from pbxnotify.settings import Settings
     from pbxnotify.smtp import Relay

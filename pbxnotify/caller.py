@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import syslog
-from dataclasses import dataclass
 from functools import lru_cache
 
 from pbxnotify import log, phone_book
 from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.language import Language
 from pbxnotify.recipients import find_employee
 from pbxnotify.settings import Settings
@@ -29,8 +29,7 @@ SHORTEST_DIALABLE = 7
 """Digits. To dial a colleague's 101, 112 or 911 from a mobile phone is to call the fire brigade."""
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Who called; ``name`` is empty if it says no more than the number."""
 
     name: str

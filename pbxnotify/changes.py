@@ -10,7 +10,6 @@ import os
 import syslog
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 
 from pbxnotify import log, records, settings, trial
@@ -86,7 +85,7 @@ def _is_being_saved(path: Path) -> bool:
 
 def _mail_settings(configured: Settings) -> tuple[object, ...]:
     """Return what decides how a test mail leaves, and for whom: a change in it is worth one."""
-    return (*astuple(configured.smtp), configured.notifications.admin_email, configured.notifications.enabled)
+    return (*configured.smtp, configured.notifications.admin_email, configured.notifications.enabled)
 
 
 def _look(configured: Settings, seen: Seen) -> Seen:

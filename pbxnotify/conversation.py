@@ -15,12 +15,15 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+
+from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
     from _typeshed import ReadableBuffer
 
-Result = TypeVar("Result")
+    Result = TypeVar("Result")
 
 LONGEST_LINE = 8192
 """Bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512."""

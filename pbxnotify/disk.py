@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from pbxnotify.frozen import NamedTuple
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FEW_INODES = 0.05
 """The share of free inodes that is too small where the least room is given in bytes."""
 
 
-@dataclass(frozen=True)
-class Least:
+class Least(NamedTuple):
     """The room that must be free: a share of the whole, or so many bytes."""
 
     share: float = 0.0
@@ -25,8 +25,7 @@ class Least:
         return self.share or FEW_INODES
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """A filesystem, by one path on it. Bytes and inodes that are free for others than root."""
 
     path: str

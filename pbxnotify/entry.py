@@ -16,12 +16,15 @@ import os
 import syslog
 import time
 from contextlib import suppress
-from typing import Any
 
 from pbxnotify import log, recording
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, to_json
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.item import SENT, SENT_WITHOUT, Item, new_item, without_recording
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Entry:

@@ -1,15 +1,15 @@
-"""What happened: a missed call, a voicemail or an alert, to and from JSON.
-
-These are NamedTuples and not dataclasses because a call waits while this module is imported: ``dataclasses`` is 8 ms of
-that, ``typing.NamedTuple`` 2 ms (Python 3.11).
-"""
+"""What happened: a missed call, a voicemail or an alert, to and from JSON."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Union
+
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any, Union
 
 UNKNOWN_LENGTH = -1
 LEVELS = ("info", "warning", "critical")
@@ -181,11 +181,14 @@ def alert(subject: str, body: str, key: str = "", level: str = "warning") -> Ale
     return Alert(time.time(), clean(subject), lines, clean(key), level)
 
 
-Event = Union[MissedCall, Voicemail, Alert]
-Deliver = Callable[[Callable[[str], None]], object]
-"""Delivers an event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
-Way = tuple[str, str, "Deliver | None"]
-"""How far an event has come: PBXNOTIFYSTATUS, a line for the console, and what is left once the call is let go."""
+if TYPE_CHECKING:
+    Event = Union[MissedCall, Voicemail, Alert]
+    Deliver = Callable[[Callable[[str], None]], object]
+    """Delivers an event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
+    Way = tuple[str, str, Union[Deliver, None]]
+    """How far an event has come: PBXNOTIFYSTATUS, a line for the console, and what is left once the call is let go."""
+else:
+    Event = (MissedCall, Voicemail, Alert)
 KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
     "missed": MissedCall,
     "voicemail": Voicemail,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from urllib.parse import quote
 
 from pbxnotify import caller, language, templates
 from pbxnotify.caller import Caller, grouped
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.language import Language
 from pbxnotify.recipients import Recipient
 from pbxnotify.settings import Settings
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """The facts of an event, in the language of a recipient."""
 
     language: Language

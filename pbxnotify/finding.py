@@ -228,7 +228,7 @@ def certificate_end(configured: Settings) -> float:
             certificate = conversation.sock.getpeercert() or {}
             ends[0] = min(ssl.cert_time_to_seconds(str(certificate.get("notAfter"))), FAR)
 
-    stranger = replace(configured.smtp, login="", password="", password_command="")
+    stranger = configured.smtp._replace(login="", password="", password_command="")
     try:
         with smtp.Relay(stranger, passed=passed):
             pass

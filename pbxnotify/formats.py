@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pbxnotify.events import UNKNOWN_LENGTH
+from pbxnotify.frozen import NamedTuple
 
 
 class Format(NamedTuple):

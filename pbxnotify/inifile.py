@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import Field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.values import Option, did_you_mean, options
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from configobj import ConfigObj, ConfigObjError, Section
 
-Fields = TypeVar("Fields")
+    Fields = TypeVar("Fields")
+
 
 HEADER = re.compile(r"""\s*(\[[\[\s]*)(['"]?)(.*?)\2\s*\]""")
 OPTION = re.compile(r"""\s*(['"]?)([^'"=\s].*?|)\1\s*=\s*(.*)""")
@@ -37,7 +39,7 @@ class IniFile:
     """
 
     def __init__(self, path: Path, kinds: Mapping[str, type], content: bytes | None = None) -> None:
-        """Read a file whose sections hold the options of these dataclasses; raises SettingsError when it is no text.
+        """Read a file whose sections hold these options; raises SettingsError when it is no text.
 
         ``content`` is what the file is to hold, where that is not what it holds now.
         """
@@ -90,7 +92,7 @@ class IniFile:
         return list(self.config[name].sections)
 
     def fill(self, kind: type[Fields], *place: str, with_sections: bool = False, **known: object) -> Fields:
-        """Return a section as the dataclass whose fields are its options; ``known`` are its other fields.
+        """Return a section as the record whose fields are its options; ``known`` are its other fields.
 
         Sections below it are mistakes, unless ``with_sections``.
         """
@@ -109,7 +111,7 @@ class IniFile:
                 self._unknown_option(place, name, list(declared))
                 continue
             try:
-                values[declared[name].name] = self._value(section, (*place, name), declared[name])
+                values[declared[name].field] = self._value(section, (*place, name), declared[name])
             except ValueError as error:
                 self.problem((*place, name), str(error))
         return kind(**values)
@@ -142,17 +144,17 @@ class IniFile:
         for name in self.kinds:
             self.config.setdefault(name, {})
 
-    def _value(self, section: Section, place: tuple[str, ...], declared: Field[Any]) -> object:
+    def _value(self, section: Section, place: tuple[str, ...], option: Option) -> object:
         """Return the value of an option; raises ValueError with a whole sentence."""
-        written, option = section[place[-1]], declared.metadata["option"]
+        written = section[place[-1]]
         if self._is_cut(section.inline_comments[place[-1]], place, option):
             raise ValueError("the value is cut off at its #; put it in quotes")
-        if isinstance(declared.default, tuple):
+        if type(option.default) is tuple:
             texts = [written] if isinstance(written, str) else written
             return tuple(option.value(text) for text in texts if text)
         if not isinstance(written, str):
             raise ValueError("the value holds a comma; put it in quotes")
-        return "" if written == declared.default == "" else option.value(written)
+        return "" if written == option.default == "" else option.value(written)
 
     def _is_cut(self, comment: str | None, place: tuple[str, ...], option: Option) -> bool:
         """Return whether the end of a value was taken for a comment; in a secret any # is suspect, in a text any #1."""

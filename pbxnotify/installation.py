@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
+from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from pbxnotify.errors import NewerItem
 from pbxnotify.events import Event, Voicemail, clean, from_json, to_json
+from pbxnotify.frozen import NamedTuple
 
 VERSION = 2
 """The version of the file's format. The first one did not name it; what it lacks has its default."""

@@ -6,13 +6,13 @@ import os
 import re
 import syslog
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 
 from pbxnotify import log
 from pbxnotify.errors import LanguageError
+from pbxnotify.frozen import NamedTuple
 
 DIRECTORY = os.path.join(os.path.dirname(__file__), "languages")
 CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if re.fullmatch(r"[a-z]{2,3}\.py", name)))
@@ -23,8 +23,7 @@ Forms = tuple[str, ...]
 """A noun as it stands behind a number, in the order in which ``plural`` counts."""
 
 
-@dataclass(frozen=True)
-class Language:
+class Language(NamedTuple):
     """One language. Whatever it lacks is an error when its file is read."""
 
     weekdays: tuple[str, ...]

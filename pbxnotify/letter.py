@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pbxnotify import reason
 from pbxnotify.attachment import Attachment
 from pbxnotify.caller import Caller
 from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
 from pbxnotify.facts import Facts, length
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.language import Language
 
 
-@dataclass(frozen=True)
-class Letter:
+class Letter(NamedTuple):
     """The parts of a mail, in the order in which they are read."""
 
     subject: str

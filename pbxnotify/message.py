@@ -12,17 +12,16 @@ import re
 import time
 import zlib
 from base64 import encodebytes
-from dataclasses import replace
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
 from pbxnotify import facts, letter, markup, page, parameters, templates
 from pbxnotify.events import Alert, Event, Voicemail, clean
 from pbxnotify.facts import Facts
 from pbxnotify.formats import FORMATS
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.recipients import Recipient
 from pbxnotify.values import national
 
@@ -90,7 +89,7 @@ def _texts(
         whole = page.of_own(content, subject, designed.accent, recipient.language, note, footer, is_dark=is_dark)
     else:
         text = letter.text(designed, told.language)
-        whole = page.of_letter(replace(designed, subject=subject), recipient.language, footer)
+        whole = page.of_letter(designed._replace(subject=subject), recipient.language, footer)
     return subject, f"{text}\n\n-- \n{footer_text}", whole
 
 

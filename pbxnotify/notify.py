@@ -8,7 +8,6 @@ from __future__ import annotations
 import syslog
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from pbxnotify import events, log, rest
 from pbxnotify.entry import Entry, Unkept
@@ -20,6 +19,7 @@ from pbxnotify.errors import (
     SettingsError,
     SpoolError,
 )
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.item import identifier_of
 from pbxnotify.spool import Spool, open_spool
 

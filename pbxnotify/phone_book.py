@@ -12,9 +12,9 @@ import re
 import stat
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pbxnotify.events import clean
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.values import national
 
 LARGEST = 20 * 1024 * 1024
@@ -33,8 +33,7 @@ class Unreadable(Exception):
         super().__init__(f"the phone book {path} {why}; mend that, or empty phone_book in [notifications]")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line that is neither blank nor a comment."""
 
     line: int

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 import wave
-from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -109,7 +108,7 @@ def _recipient(event: events.Event, configured: Settings, code: str | None) -> R
     """Return the first who would be told; where nobody would be, that is said, and it is whose card it is."""
     told = told_of(event, configured)
     if told.recipients:
-        return replace(told.recipients[0], language=code or told.recipients[0].language)
+        return told.recipients[0]._replace(language=code or told.recipients[0].language)
     print(f"NOTE: nobody would be told: {told.reason}", file=sys.stderr)
     extensions = () if isinstance(event, events.Alert) else event.extensions
     card = find_employee(extensions[0], configured.employees) if extensions else None

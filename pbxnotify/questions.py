@@ -125,5 +125,5 @@ def value(place: Place, answer: str) -> str | tuple[str, ...]:
 
 def declared(place: Place) -> Option:
     """Return what the ini file may say there."""
-    option: Option = options(SECTIONS[place[0]])[place[1]].metadata["option"]
+    option: Option = options(SECTIONS[place[0]])[place[1]]
     return option

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from pbxnotify.events import SHORTEST_MOBILE, Alert, Event, MissedCall, Voicemail
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.settings import Employee, Settings
 from pbxnotify.values import DIAL_STATUSES, national
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One address, which gets one mail of its own."""
 
     address: str
@@ -20,8 +19,7 @@ class Recipient:
     """The extensions this recipient is told about."""
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """Who is to be told, or why nobody is."""
 
     recipients: tuple[Recipient, ...] = ()
@@ -131,5 +129,5 @@ def _each_once(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
         key = recipient.address.lower()
         first = merged.setdefault(key, recipient)
         extensions = dict.fromkeys(first.extensions + recipient.extensions)
-        merged[key] = replace(first, extensions=tuple(extensions))
+        merged[key] = first._replace(extensions=tuple(extensions))
     return tuple(merged.values())

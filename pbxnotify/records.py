@@ -11,7 +11,8 @@ import os
 import stat
 import time
 from contextlib import suppress
-from typing import NamedTuple
+
+from pbxnotify.frozen import NamedTuple
 
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
 FILES = (SENT, RUN, SETTINGS, MONITOR)

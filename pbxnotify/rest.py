@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from typing import NamedTuple
+
+from pbxnotify.frozen import NamedTuple
 
 BACKOFF = (60, 120, 300, 900, 1800, 3600)
 """Seconds until the next attempt, by the number of failures."""

@@ -7,7 +7,8 @@ import os
 import ssl
 from base64 import b64decode
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pbxnotify.settings import Smtp

@@ -6,11 +6,11 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.inifile import IniFile
 from pbxnotify.installation import configuration_directory
 from pbxnotify.language import DEFAULT
@@ -27,8 +27,7 @@ HOW_TO_DATE = "a date as strftime takes it, for NOTIFICATION_DATE and VM_DATE"
 HOW_TO_TEXT = "a text or HTML between three quotes; empty: the built-in text"
 
 
-@dataclass(frozen=True)
-class Smtp:
+class Smtp(NamedTuple):
     """The mail relay. ``load`` replaces ``host`` and ``port`` by the real ones, and works out ``security``."""
 
     host: str = option(
@@ -76,6 +75,10 @@ class Smtp:
     security: str = "none"
     """``none``, ``starttls`` or ``tls``."""
 
+    def __repr__(self) -> str:
+        """Show no secret, whoever prints it."""
+        return f"Smtp({self.login!r} at {self.host}:{self.port}, {self.security})"
+
     @property
     def sender_address(self) -> str:
         """The sender, else the login if it is an address, else asterisk@ this host's name (without asking DNS)."""
@@ -119,7 +122,7 @@ class Smtp:
             security = "tls"
         else:
             security = "starttls" if protocol or self.use_tls else "none"
-        return replace(self, host=host, port=port or PORTS[security], security=security)
+        return self._replace(host=host, port=port or PORTS[security], security=security)
 
     def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the options that do not go together as they are written, and what to do."""
@@ -140,8 +143,7 @@ class Smtp:
             yield ("login", "host", "port", "use_tls", "allow_plaintext_login"), what
 
 
-@dataclass(frozen=True)
-class Notifications:
+class Notifications(NamedTuple):
     """What concerns all mails."""
 
     enabled: bool = option(
@@ -170,8 +172,7 @@ class Notifications:
     show_private_numbers: bool = option(yes_or_no, False, "yes to show numbers that callers withhold, or no")
 
 
-@dataclass(frozen=True)
-class MissedCalls:
+class MissedCalls(NamedTuple):
     """The mails about missed calls; an empty template is the built-in text of the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about missed calls")
@@ -191,8 +192,7 @@ class MissedCalls:
     footer: str = option(values.lines, "", HOW_TO_TEXT, "Footer / Подвал")
 
 
-@dataclass(frozen=True)
-class Voicemail:
+class Voicemail(NamedTuple):
     """The mails about voicemail; an empty template is the built-in text of the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send a mail about the missed call instead")
@@ -215,8 +215,7 @@ class Voicemail:
     footer: str = option(values.lines, "", HOW_TO_TEXT, "Footer / Подвал")
 
 
-@dataclass(frozen=True)
-class Employee:
+class Employee(NamedTuple):
     """Whom an extension or mobile number belongs to; ``language`` is empty for the installation's."""
 
     extension: str
@@ -230,8 +229,7 @@ class Employee:
     voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no voicemail")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The whole ini file."""
 
     path: Path
@@ -239,7 +237,7 @@ class Settings:
     notifications: Notifications = Notifications()
     missed_calls: MissedCalls = MissedCalls()
     voicemail: Voicemail = Voicemail()
-    system: System = field(default_factory=System)
+    system: System = System()
     employees: tuple[Employee, ...] = ()
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from pbxnotify import security
 from pbxnotify.conversation import Conversation, printable
@@ -21,6 +20,7 @@ from pbxnotify.errors import (
     RelayMisconfigured,
     RelayUnavailable,
 )
+from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.hints import hint, trouble
 
 if TYPE_CHECKING:

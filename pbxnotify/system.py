@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from pbxnotify import values
 from pbxnotify.disk import Least, least
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.values import option, yes_or_no
 
 A_TENTH = Least(share=0.1)
@@ -14,8 +14,7 @@ DISK = re.compile(r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?", re.IGNORECASE)
 """A path, and perhaps the room that must be free there."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """A command with the convention of monitoring plugins."""
 
     name: str
@@ -32,8 +31,7 @@ def path_and_least(value: str) -> tuple[str, Least | None]:
     return values.path(path), least(room) if room else None
 
 
-@dataclass(frozen=True)
-class System:
+class System(NamedTuple):
     """What the administrator is told of this machine."""
 
     disks: tuple[tuple[str, Least | None], ...] = option(
@@ -41,7 +39,7 @@ class System:
         (),
         "paths, each with its own disk_free if need be, as in /var/log 2 GB; empty: Asterisk's spool and log, and ours",
     )
-    disk_free: Least = option(least, A_TENTH, "the room that must be free: 10 % or 500 MB")  # noqa: RUF009  a field
+    disk_free: Least = option(least, A_TENTH, "the room that must be free: 10 % or 500 MB")
     asterisk: bool = option(yes_or_no, True, "yes to tell when Asterisk does not run or was restarted, or no")
     trunks: bool = option(
         yes_or_no, True, "yes to tell of registrations and fixed contacts (PJSIP) that are lost, or no"

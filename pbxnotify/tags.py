@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from pbxnotify.frozen import NamedTuple
 
 RAW = ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
 """Elements in which a tag is no tag."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pbxnotify import markup
 from pbxnotify.events import Alert, Event, Voicemail
 from pbxnotify.filling import Filling
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pbxnotify.settings import Settings
@@ -23,8 +22,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What no template should hold; mail programs show it in any way, or not at all."""
 
 
-@dataclass(frozen=True)
-class Texts:
+class Texts(NamedTuple):
     """The admin's subject, body and footer for one kind of mail; what is empty is designed by us."""
 
     subject: str = ""

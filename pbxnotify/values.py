@@ -10,12 +10,14 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
-from typing import Any
 
 from pbxnotify.events import SHORTEST_MOBILE
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 from pbxnotify.language import CODES
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
@@ -28,17 +30,19 @@ PERHAPS_SECRET = re.compile(r"[=\n]|:.*@|.{60}")
 """Other options that got into the value by a lost quote or line end, or ``user:password@host``: not shown."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """What the ini file may say about one field."""
+class Option(NamedTuple):
+    """What the ini file may say about one field, and the field's default."""
 
     check: Callable[[str], object]
+    default: object
+    """A tuple where several values may be written."""
     write: str
     """What may be written: the comment in the ini file, and the advice after a mistake."""
     label: str
     secret: bool
     name: str
     """The option's name where it is not the field's."""
+    field: str = ""
 
     def value(self, text: str) -> object:
         """Return what a text means; raises ValueError with a whole sentence, which shows the text unless secret."""
@@ -60,15 +64,18 @@ def option(
     secret: bool = False,
     name: str = "",
 ) -> Any:
-    """Declare a dataclass field that is an option of the ini file; a tuple as default makes it a list."""
-    declared = Option(check, write, label, secret, name)
-    return field(default=default, repr=not secret, metadata={"option": declared})
+    """Declare a field that is an option of the ini file; a tuple as default makes it a list."""
+    return Option(check, default, write, label, secret, name)
 
 
-def options(kind: type) -> dict[str, Field[Any]]:
-    """Return the fields of a dataclass that are options, by their names in the ini file."""
-    declared = [one for one in fields(kind) if "option" in one.metadata]
-    return {one.metadata["option"].name or one.name: one for one in declared}
+def options(kind: type) -> dict[str, Option]:
+    """Return the options that the fields of a section are, by their names in the ini file."""
+    declared: dict[str, object] = getattr(kind, "declared", {})
+    return {
+        option.name or field: option._replace(field=field)
+        for field, option in declared.items()
+        if isinstance(option, Option)
+    }
 
 
 def lines(value: str) -> str:

@@ -11,10 +11,10 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from pbxnotify.events import UNKNOWN_LENGTH, clean
 from pbxnotify.formats import FORMATS, is_silent
+from pbxnotify.frozen import NamedTuple
 from pbxnotify.installation import spool_directory
 
 LONGEST_INFORMATION = 65536

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,7 @@ USUAL = Disk("/", 1, 1000 * MB, 100 * MB, 1000, 500)
         pytest.param(USUAL, Least(share=0.1), 1.2, True, id="not enough to be over"),
         pytest.param(USUAL, Least(share=0.11), 1.0, True, id="a share"),
         pytest.param(
-            replace(USUAL, free=999 * MB, free_inodes=999),
+            USUAL._replace(free=999 * MB, free_inodes=999),
             Least(share=0.95),
             1.2,
             False,
@@ -79,8 +78,8 @@ USUAL = Disk("/", 1, 1000 * MB, 100 * MB, 1000, 500)
         ),
         pytest.param(USUAL, Least(bytes=100 * MB), 1.0, False, id="enough bytes"),
         pytest.param(USUAL, Least(bytes=101 * MB), 1.0, True, id="bytes"),
-        pytest.param(replace(USUAL, free_inodes=40), Least(bytes=1), 1.0, True, id="inodes, of a limit in bytes"),
-        pytest.param(replace(USUAL, inodes=0, free_inodes=0), Least(share=0.05), 1.0, False, id="btrfs counts none"),
+        pytest.param(USUAL._replace(free_inodes=40), Least(bytes=1), 1.0, True, id="inodes, of a limit in bytes"),
+        pytest.param(USUAL._replace(inodes=0, free_inodes=0), Least(share=0.05), 1.0, False, id="btrfs counts none"),
     ],
 )
 def test_is_full(found: Disk, least: Least, factor: float, is_full: bool) -> None:

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ import pytest
 from pbxnotify.language import CODES, DEFAULT, Language, load
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pbxnotify"
-TEXTS = [field.name for field in fields(Language)]
+TEXTS = Language._fields
 WHOLE_TEXTS = [name for name in TEXTS if isinstance(getattr(load(DEFAULT), name), str)]
 
 

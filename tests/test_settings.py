@@ -80,7 +80,7 @@ def test_the_smallest_file_of_the_sample_works(ini: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "name", "declared"),
     [
-        pytest.param(section, name, field.metadata["option"], id=f"{section}-{name}")
+        pytest.param(section, name, field, id=f"{section}-{name}")
         for section, kind in SECTIONS.items()
         for name, field in options(kind).items()
     ],

@@ -8,7 +8,6 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -166,7 +165,7 @@ def test_a_caller_is_never_more_than_text(
 def test_whatever_the_texts_are(configured: Settings, subject: str, body: str, footer: str, name: str) -> None:
     encodable = [value.encode("utf-8", "replace").decode() for value in (subject, body, footer)]
     texts = dict(zip(("subject", "body", "footer"), encodable))
-    own = replace(configured, missed_calls=replace(configured.missed_calls, **texts))
+    own = configured._replace(missed_calls=configured.missed_calls._replace(**texts))
     message = parsed(MissedCall(time=1.0, **caller_of({"CALLERID(name)": name})), own)
     assert set(message.keys()) - {"References"} == HEADERS
     assert message["To"] == ADDRESS
