@@ -7,9 +7,6 @@ or takes too long, the recording goes as it is.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 
 from pbxnotify.events import clean
@@ -85,13 +82,15 @@ def _converted(path: str, format_: str, size: int, target: Target) -> Attachment
     audio = target.audio
     if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
         return Attachment()
+    from shutil import which
+
     seconds = max(length_of(format_, size), 0)
     if seconds * BYTES_OF_A_SECOND[audio] > target.limit:
         return Attachment()
     troubles, tools = [], []
     for tool, command in _commands(path, format_, audio):
         tools.append(tool)
-        if shutil.which(tool):
+        if which(tool):
             content, trouble = _output_of(command, target)
             if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
@@ -116,6 +115,9 @@ def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[s
 
 def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
     """Return what a tool made, or what went wrong. It runs behind everything else: this host carries calls."""
+    import subprocess
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile(dir=target.scratch, suffix=f".{target.audio}") as output:
             done = subprocess.run(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pbxnotify import language, mailbox, records, rest
+from pbxnotify import language, records, rest
 from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import (
@@ -168,6 +168,8 @@ class Attempt:
             yield self._remark
         if settings.voicemail.after_mailing == "delete":
             if set(self.entry.item.recipients.values()) == {SENT}:
+                from pbxnotify import mailbox
+
                 yield mailbox.remove(event)
             else:
                 yield "kept in the mailbox, because not everybody has the recording"

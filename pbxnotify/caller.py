@@ -6,7 +6,7 @@ import re
 import syslog
 from functools import lru_cache
 
-from pbxnotify import log, phone_book
+from pbxnotify import log
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.frozen import NamedTuple
 from pbxnotify.language import Language
@@ -92,6 +92,10 @@ def _own_name(call: MissedCall | Voicemail) -> str:
 @lru_cache(maxsize=1)  # one call has several recipients
 def _in_phone_book(path: str, number: str) -> str:
     """Return the name in the phone book; one that cannot be read costs the name, not the mail."""
+    if not path:
+        return ""
+    from pbxnotify import phone_book
+
     try:
         return phone_book.name_of(path, number)
     except phone_book.Unreadable as error:

@@ -10,7 +10,6 @@ import os
 import syslog
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pbxnotify import log, records, settings, trial
 from pbxnotify.errors import PbxnotifyError, SettingsError, SpoolError
@@ -75,10 +74,10 @@ def unnoticed() -> Iterator[None]:
         yield
 
 
-def _is_being_saved(path: Path) -> bool:
+def _is_being_saved(path: str) -> bool:
     """Return whether the file is empty: an editor that writes it over has just begun."""
     try:
-        return path.stat().st_size == 0
+        return os.stat(path).st_size == 0
     except OSError:
         return False
 

@@ -85,7 +85,7 @@ class Conversation(smtplib.SMTP):
         if self._received:
             raise ConnectionError("sent plain text where TLS was to begin")
         # wrap_socket alone would skip the handshake when the relay has gone meanwhile; done by hand, that is an error.
-        encrypted = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
+        encrypted = context.wrap_socket(self.sock, server_hostname=host.encode(), do_handshake_on_connect=False)
         self.sock = encrypted
         self._limited(self.timeout, encrypted.do_handshake)
 
@@ -180,7 +180,8 @@ class Conversation(smtplib.SMTP):
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     """Return the addresses of a relay, as ``getaddrinfo`` does. Raises OSError."""
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
-    return list(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+    # Settings hold the name as DNS knows it; of a str, Python would make that once more, with 2 ms of tables.
+    return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
 
 
 def printable(text: str) -> str:

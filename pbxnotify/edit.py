@@ -23,7 +23,7 @@ EDITORS = ("sensible-editor", "editor", "nano", "vi")
 
 def edit(options: argparse.Namespace) -> int:
     """Edit the ini file: a copy first, which takes its place when it can be used; then a test mail."""
-    path = settings.location()
+    path = Path(settings.location())
     revision.refuse_unwritable(path)
     with revision.alone(path), terminal.hangup_interrupts(), ExitStack() as stack:
         text, before = revision.read(path), _usable(path)

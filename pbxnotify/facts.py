@@ -6,7 +6,7 @@ import socket
 from datetime import datetime, timezone, tzinfo
 from urllib.parse import quote
 
-from pbxnotify import caller, language, templates
+from pbxnotify import caller, language
 from pbxnotify.caller import Caller, grouped
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
 from pbxnotify.frozen import NamedTuple
@@ -85,8 +85,12 @@ def _zone(settings: Settings) -> tzinfo | None:
 
 
 def _history_url(event: Event, settings: Settings) -> str:
-    ids = {} if isinstance(event, Alert) else {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
     url = settings.notifications.history_url
-    if not ids or any(name in url and not value for name, value in ids.items()):
+    if not url or isinstance(event, Alert):
+        return ""
+    from pbxnotify.filling import Filling
+
+    ids = {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
+    if any(name in url and not value for name, value in ids.items()):
         return ""  # an address without the call's id leads nowhere
-    return templates.fill(url, {name: quote(value, safe="") for name, value in ids.items()})
+    return Filling({name: quote(value, safe="") for name, value in ids.items()}).into(url)

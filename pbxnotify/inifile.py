@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
@@ -38,7 +37,7 @@ class IniFile:
     A place is ``("smtp", "host")`` or ``("employees", "101", "email")``; that of a section ends in an empty word.
     """
 
-    def __init__(self, path: Path, kinds: Mapping[str, type], content: bytes | None = None) -> None:
+    def __init__(self, path: str, kinds: Mapping[str, type], content: bytes | None = None) -> None:
         """Read a file whose sections hold these options; raises SettingsError when it is no text.
 
         ``content`` is what the file is to hold, where that is not what it holds now.
@@ -205,10 +204,11 @@ class IniFile:
         self.problem(place, what, number)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     """Return what is in a file; raises SettingsError when there is none."""
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; put pbxnotify.ini there, or name yours") from None
     except IsADirectoryError:
@@ -219,7 +219,7 @@ def _read(path: Path) -> bytes:
         raise SettingsError(f"{path}: it cannot be read: {error}; put a readable file there") from None
 
 
-def _text(path: Path, content: bytes) -> str:
+def _text(path: str, content: bytes) -> str:
     """Return the text of a file, with ``\\n`` for its line ends; raises SettingsError when it is none."""
     text = content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     is_wide = text.count("\0") > len(text) / 8  # UTF-16 without a mark; a stray NUL is for the option it is in

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pbxnotify import reason
-from pbxnotify.attachment import Attachment
-from pbxnotify.caller import Caller
 from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
 from pbxnotify.facts import Facts, length
-from pbxnotify.frozen import NamedTuple
-from pbxnotify.language import Language
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pbxnotify.attachment import Attachment
+    from pbxnotify.caller import Caller
+    from pbxnotify.language import Language
 
 
 class Letter(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from pbxnotify.filling import Filling
+from pbxnotify.page import of_text
 from pbxnotify.tags import Token, Value, tokens
 
 ELEMENT = re.compile(
@@ -39,11 +40,6 @@ NEW_LINE, NEW_PARAGRAPH, HARD_BLANK = "\v", "\f", "\x1f"
 def is_html(template: str) -> bool:
     """Return whether a template is HTML, not plain text."""
     return any(ELEMENT.fullmatch(token.name.lstrip("/")) for token in tokens(template) if token.kind != "stray")
-
-
-def of_text(text: str) -> str:
-    """Return plain text as HTML, its lines and tabs kept."""
-    return html.escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
 
 
 def fill(template: str, parameters: Mapping[str, str]) -> str:

@@ -24,8 +24,6 @@ from pbxnotify.item import identifier_of
 from pbxnotify.spool import Spool, open_spool
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pbxnotify.attempt import Attempt
 
 TAKEN_ALONG = 3
@@ -134,7 +132,7 @@ def deliver(entry: Entry, spool: Spool | None = None) -> str:
     return state
 
 
-def _try(attempt: Attempt, path: Path) -> str:
+def _try(attempt: Attempt, path: str) -> str:
     """Do what an attempt takes, in the order of the diagram; returns the state of its item. Raises SpoolError."""
     from pbxnotify import settings, smtp
     from pbxnotify.recipients import told_of

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import escape
 
 from pbxnotify.letter import Letter
-from pbxnotify.markup import of_text
 
 FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 ACCENTS = {
@@ -23,6 +21,7 @@ ACCENTS = {
 }
 """The colour of a mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
 END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
 LABEL = f"padding:2px 16px 2px 0;{GREY};font-weight:400;text-align:left;white-space:nowrap"
@@ -35,6 +34,16 @@ main{border-color:ACCENT!important}
 }
 """
 MAIN = "display:block;max-width:560px;padding:2px 0 2px 16px;overflow-wrap:anywhere"
+
+
+def escape(text: str) -> str:
+    """Return text as HTML, within attributes too. As ``html.escape``, without importing 2231 entities (2 ms)."""
+    return text.translate(ENTITIES)
+
+
+def of_text(text: str) -> str:
+    """Return plain text as HTML, its lines and tabs kept."""
+    return escape(text).replace("\n", "<br>\n").replace("\t", "&nbsp;" * 4)
 
 
 def of_letter(letter: Letter, language: str, footer: str) -> str:

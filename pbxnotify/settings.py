@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
@@ -95,6 +93,7 @@ class Smtp(NamedTuple):
         """Return the password; raises SettingsError when ``password_command`` gives none within 10 seconds."""
         if not self.password_command:
             return self.password
+        import shlex
         import subprocess
 
         arguments = shlex.split(self.password_command)
@@ -232,7 +231,7 @@ class Employee(NamedTuple):
 class Settings(NamedTuple):
     """The whole ini file."""
 
-    path: Path
+    path: str
     smtp: Smtp = Smtp()
     notifications: Notifications = Notifications()
     missed_calls: MissedCalls = MissedCalls()
@@ -251,23 +250,23 @@ SECTIONS = {
 }
 
 
-def location(option: str | None = None) -> Path:
+def location(option: str | None = None) -> str:
     """Return where the ini file is: ``--config``, $PBXNOTIFY_CONFIG, or in Asterisk's configuration directory."""
-    return Path(option or os.environ.get("PBXNOTIFY_CONFIG") or f"{configuration_directory()}/pbxnotify.ini")
+    return option or os.environ.get("PBXNOTIFY_CONFIG") or f"{configuration_directory()}/pbxnotify.ini"
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: str | os.PathLike[str]) -> str:
     """Return a text that differs whenever the file was changed, or its owner or rights."""
     try:
-        status = path.stat()
+        status = os.stat(path)
     except (OSError, ValueError):
         return "missing"
     return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}-{status.st_ino}"
 
 
-def load(path: Path, content: bytes | None = None) -> Settings:
+def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings:
     """Return the settings in a file, or in what it is to hold; raises SettingsError with everything that is wrong."""
-    ini = IniFile(path, SECTIONS, content)
+    ini = IniFile(os.fspath(path), SECTIONS, content)
     smtp = ini.fill(Smtp, "smtp")
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)
@@ -276,7 +275,7 @@ def load(path: Path, content: bytes | None = None) -> Settings:
     system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
     ini.raise_problems()
-    return Settings(path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
+    return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
 
 
 def _checks(ini: IniFile) -> Iterator[Check]:

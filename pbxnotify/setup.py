@@ -54,7 +54,7 @@ FLAGS = {
 
 def setup(chosen: argparse.Namespace) -> int:
     """Ask, try, write; with options nothing is asked."""
-    path = settings.location()
+    path = Path(settings.location())
     revision.refuse_unwritable(path)
     given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, _attribute(flag))) is not None}
     with revision.alone(path), terminal.hangup_interrupts():

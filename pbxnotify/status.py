@@ -6,7 +6,6 @@ import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pbxnotify import records, rest, settings, terminal
 from pbxnotify.entry import Entry
@@ -126,7 +125,7 @@ def _read(spool: Spool, identifier: str) -> Item | None:
         return None
 
 
-def _of_settings(path: Path) -> tuple[str, bool, str]:
+def _of_settings(path: str) -> tuple[str, bool, str]:
     """Return the relay, whether mail is switched on, and what is wrong with the ini file."""
     try:
         configured = settings.load(path)

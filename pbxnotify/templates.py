@@ -6,7 +6,6 @@ works too. It is filled in one pass, so a caller named ``NOTIFICATION_TO`` stays
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 
@@ -14,6 +13,7 @@ from pbxnotify import markup
 from pbxnotify.events import Alert, Event, Voicemail
 from pbxnotify.filling import Filling
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
+from pbxnotify.page import escape, of_text
 
 if TYPE_CHECKING:
     from pbxnotify.settings import Settings
@@ -45,7 +45,7 @@ def as_text_and_html(template: str, parameters: Mapping[str, str]) -> tuple[str,
     if markup.is_html(template):
         return markup.as_text(template, parameters), markup.fill(template, parameters)
     text = fill(template, parameters)
-    page, url = markup.of_text(text), html.escape(parameters.get("HISTORY_URL", ""))
+    page, url = of_text(text), escape(parameters.get("HISTORY_URL", ""))
     return text, page.replace(url, f'<a href="{url}">{url}</a>') if url else page
 
 

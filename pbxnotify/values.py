@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -204,6 +203,8 @@ def _ip_version_6(value: str) -> str:
 
 def command(value: str) -> str:
     """Take a command line whose quotes are closed."""
+    import shlex
+
     try:
         if shlex.split(line(value)):
             return value

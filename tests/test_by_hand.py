@@ -188,7 +188,7 @@ def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None
 
 
 def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     text = path.read_text()
     path.write_text(text.replace("[notifications]", "[notifications]\nenabled = no"))
     run("alert", "backup failed", "--key", "backup")

@@ -251,7 +251,7 @@ def test_mail_that_waits_for_the_relay_is_for_syslog(look: Callable[..., Watch],
 
 
 def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     look()
     path.write_text(path.read_text().replace("[notifications]", "[notifications]\nadmin_email = a@example.com"))
     tell(Alert(time.time(), "x"))
@@ -265,7 +265,7 @@ def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: S
 def test_mail_that_is_switched_off_waits_on_purpose(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     look()
     tell(CALL.only(["101"]))
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("[notifications]", "[missed_calls]\nenabled = no\n[notifications]"))
     notify.run_queue(spool, everything=True)
     now = time.time()

@@ -67,7 +67,7 @@ def text_of(mail: EmailMessage, kind: str = "plain") -> str:
     """Return one of the bodies."""
     body = mail.get_body((kind,))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def test_headers_of_an_automatic_mail(mail) -> None:  # type: ignore[no-untyped-def]
@@ -199,7 +199,7 @@ def test_an_html_body(mail) -> None:  # type: ignore[no-untyped-def]
 
 def test_a_whole_html_page_gets_the_footer(mail) -> None:  # type: ignore[no-untyped-def]
     ini = f"{INI}[missed_calls]\nbody = '<html><body>call</body></html>'\nfooter = PBX_NAME\n"
-    assert text_of(mail(ini=ini), "html").strip() == "<html><body>call<div>office</div>\r\n</body></html>"
+    assert text_of(mail(ini=ini), "html").strip() == "<html><body>call<div>office</div>\n</body></html>"
 
 
 def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]

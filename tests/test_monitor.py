@@ -108,7 +108,7 @@ def test_the_mails_of_one_problem_are_one_conversation(run, relay: Catcher, chec
 
 
 def test_several_problems_are_one_mail(run, relay: Catcher, write_ini, check, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("1 B", "99.9 %"))
     check("echo degraded; exit 1")
     run("monitor")
@@ -128,7 +128,7 @@ def test_a_critical_alert_is_important(run, relay: Catcher, check) -> None:  # t
 
 
 def test_the_administrators_language(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("[system]", "language = ru\n[system]"))
     check("exit 1")
     run("monitor")
@@ -137,7 +137,7 @@ def test_the_administrators_language(run, relay: Catcher, check) -> None:  # typ
 
 
 def test_switched_off(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("[system]", "enabled = no\n[system]"))
     check("exit 2")
     status, said, _ = run("monitor")
@@ -215,7 +215,7 @@ def fill(place: Path) -> None:
 
 def watch_the_disk(port: int, place: Path) -> None:
     """Write an ini file by which this filesystem must have some room."""
-    settings.location().write_text(INI.format(port=port, spool=place, check="true").replace("1 B", "10 %"))
+    Path(settings.location()).write_text(INI.format(port=port, spool=place, check="true").replace("1 B", "10 %"))
 
 
 def test_a_full_disk_does_not_silence_the_alert_about_it(run, catcher: Catcher, small: Path) -> None:  # type: ignore[no-untyped-def]
@@ -269,7 +269,7 @@ def asterisk(relay: Catcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         command.chmod(0o755)
 
     monkeypatch.setenv("PBXNOTIFY_ASTERISK", str(tmp_path / "asterisk"))
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("asterisk = no\ntrunks = no\n", ""))
     return says
 
@@ -320,7 +320,7 @@ def test_five_hundred_trunks(run, relay: Catcher, asterisk, spool: Spool, logged
 def test_a_check_that_is_taken_out_is_forgotten(run, relay: Catcher, check, logged) -> None:  # type: ignore[no-untyped-def]
     check("exit 2")
     assert looks(run, relay) == ["raid: said nothing"]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().partition("[[raid]]")[0])
     assert looks(run, relay, 3) == []
     assert "monitor: no longer watched: raid: said nothing" in logged()
@@ -340,7 +340,7 @@ def test_a_fault_of_ours_in_one_thing_silences_no_other(run, relay: Catcher, che
 
 
 def test_the_monitor_counts_as_run_while_it_is_switched_off(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("[system]", "enabled = no\n[system]"))
     run("monitor")
     assert time.time() - records.read(spool.directory, records.MONITOR)[0] < 10
@@ -348,7 +348,7 @@ def test_the_monitor_counts_as_run_while_it_is_switched_off(run, relay: Catcher,
 
 def test_what_only_syslog_hears_of_is_there_with_its_reason(run, catcher: Catcher, relay: Catcher, logged) -> None:  # type: ignore[no-untyped-def]
     with Catcher(login=("me", "right")) as strict:
-        path = settings.location()
+        path = Path(settings.location())
         text = path.read_text().replace(f"port = {catcher.port}", f"port = {strict.port}\nlogin = me\npassword = wrong")
         path.write_text(text)
         run("missed", "--from", "5551212", "--to", "101")
@@ -385,7 +385,7 @@ def test_ctrl_c_ends_a_check_that_hangs(relay: Catcher, check, tmp_path: Path, s
 
 
 def test_a_broken_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
-    path = settings.location()
+    path = Path(settings.location())
     path.write_text(path.read_text().replace("[system]", "[sistem]"))
     status, _, said = run("monitor")
     assert (status, "did you mean system?" in said) == (78, True)

@@ -167,7 +167,7 @@ def test_location(
 ) -> None:
     monkeypatch.setenv("PBXNOTIFY_CONFIG", variable)
     monkeypatch.setenv("AST_CONFIG_DIR", directory)
-    assert location(option) == Path(expected)
+    assert location(option) == expected
 
 
 def write_the_same_size(ini: Path) -> None:
