@@ -15,9 +15,9 @@ from pbxnotify.settings import Settings
 from pbxnotify.values import national
 
 GROUPED = (
-    (re.compile(r"\+?7(\d{3})(\d{3})(\d\d)(\d\d)"), r"+7 \1 \2-\3-\4"),
-    (re.compile(r"8(\d{3})(\d{3})(\d\d)(\d\d)"), r"8 \1 \2-\3-\4"),
-    (re.compile(r"\+1([2-9]\d\d)(\d{3})(\d{4})"), r"+1 \1 \2-\3"),
+    (r"\+?7(\d{3})(\d{3})(\d\d)(\d\d)", r"+7 \1 \2-\3-\4"),
+    (r"8(\d{3})(\d{3})(\d\d)(\d\d)", r"8 \1 \2-\3-\4"),
+    (r"\+1([2-9]\d\d)(\d{3})(\d{4})", r"+1 \1 \2-\3"),
 )
 """Numbering plans whose groups follow from the number of digits alone: Russia and Kazakhstan, North America."""
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
@@ -70,8 +70,9 @@ def of(call: MissedCall | Voicemail, language: Language, settings: Settings) -> 
 def grouped(number: str) -> str:
     """Return a number in groups, where it is clear how they are formed."""
     for pattern, groups in GROUPED:
-        if pattern.fullmatch(number):
-            return pattern.sub(groups, number)
+        found = re.fullmatch(pattern, number)
+        if found:
+            return found.expand(groups)
     return number
 
 

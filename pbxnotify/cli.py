@@ -7,19 +7,17 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from pbxnotify import __version__, by_hand, edit, events, log, monitor, preview, queue, settings, setup, terminal, trial
-from pbxnotify import check as checking
-from pbxnotify import status as mail_status
-from pbxnotify.errors import PbxnotifyError, UsageError
+from pbxnotify import __version__, events, log, terminal
+from pbxnotify.errors import PbxnotifyError
 from pbxnotify.language import CODES
-from pbxnotify.values import DIAL_STATUSES
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
 REFUSED = "69 refused for good"
 SPOOL = "74 the spool cannot be used"
+BY_HAND = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,16 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def test(options: argparse.Namespace) -> int:
-    """Send a test mail at once, and show what the relay says."""
-    configured = settings.load(settings.location())
-    addresses = [options.address] if options.address else list(configured.notifications.admin_email)
-    if not addresses:
-        raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
-    trial.send(configured, addresses, print if options.verbose else None)
-    return os.EX_OK
-
-
 def _seconds(text: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to 99999")
@@ -78,7 +66,20 @@ def _extensions(text: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose mistakes have the exit status that sysexits has for them."""
+    """A parser whose mistakes have the exit status that sysexits has for them.
+
+    What a command takes is declared when that one is given: `queue run` and `monitor` begin in half the time if the
+    modules of all the others are not imported.
+    """
+
+    declare: Callable[[_Parser], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, once it is declared what may be there."""
+        declare, self.declare = self.declare, None
+        if declare:
+            declare(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
@@ -103,111 +104,203 @@ def _parser() -> _Parser:
     _mail_commands(commands)
     _system_commands(commands)
     text = "list, show, send, retry or remove what waits"
-    _queue_commands(_command(commands, "queue", None, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits")))
+    _command(commands, "queue", _queue, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits"))
     return parser
 
 
 def _settings_commands(commands: Commands[_Parser]) -> None:
     text = "ask for the settings, send a test mail, write the ini file"
     example = "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password"
-    sub = _command(commands, "setup", setup.setup, text, example, (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    setup.add_options(sub)
-    sub.set_defaults(interrupted="the ini file is as it was")
+    _command(commands, "setup", _setup, text, example, (DONE, USAGE, REFUSED, WAITS, MISTAKES))
     text = "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent"
-    sub = _command(commands, "edit", edit.edit, text, "edit", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    sub.set_defaults(interrupted="see  pbxnotify check  for the ini file as it is")
+    _command(commands, "edit", _edit, text, "edit", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
     text = "say what is wrong with the ini file, what follows from it, and what this machine lacks"
-    sub = _command(commands, "check", checking.check, text, "check --connect", (DONE, SPOOL, WAITS, MISTAKES))
-    sub.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")
+    _command(commands, "check", _check, text, "check --connect", (DONE, SPOOL, WAITS, MISTAKES))
     text = "say how the mail is doing, for people and for monitoring"
     statuses = ("0 all is well", "1 warning", "2 mail is held up", "3 unknown")
-    sub = _command(commands, "status", mail_status.status, text, "status --json", statuses)
-    sub.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")
+    _command(commands, "status", _status, text, "status --json", statuses)
 
 
 def _mail_commands(commands: Commands[_Parser]) -> None:
     text = "send a test mail at once, to the administrator if no address is named"
-    sub = _command(commands, "test", test, text, "test -v you@example.com", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    sub.add_argument("address", nargs="?", metavar="ADDRESS")
-    sub.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
-    _preview_command(commands)
-    example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
-    sub = _call_command(commands, "missed", by_hand.missed, "tell of a missed call by hand", example)
-    sub.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
-    sub.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
-    example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
-    sub = _call_command(commands, "voicemail", by_hand.voicemail, "tell of a recording by hand", example)
-    sub.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    sub.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    length, text = events.UNKNOWN_LENGTH, "its length (default: measured)"
-    sub.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
-
-
-def _preview_command(commands: Commands[_Parser]) -> None:
+    _command(commands, "test", _test, text, "test -v you@example.com", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
     text = "show a mail as it would be, of samples or of what is given; nothing is sent"
     example = "preview missed --language ru --html missed.html"
-    sub = _command(commands, "preview", preview.preview, text, example, (DONE, USAGE, MISTAKES))
-    sub.add_argument("kind", choices=preview.KINDS, metavar="|".join(preview.KINDS))
-    sub.add_argument("--language", choices=CODES, help="of the mail (default: the recipient's)")
-    files = sub.add_mutually_exclusive_group()
-    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
-    files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
-    sub.add_argument("--from", dest="caller", metavar="NUMBER")
-    sub.add_argument("--name", help="the caller's name")
-    sub.add_argument("--to", type=_extensions, metavar="EXT[&EXT]", help="the extensions that were called")
-    sub.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
-    sub.add_argument("--duration", type=_seconds, metavar="SECONDS", help="how long it rang, or the message is")
-    causes = ", ".join(preview.CAUSES)
-    sub.add_argument("--cause", type=str.lower, choices=preview.CAUSES, metavar="CAUSE", help=f"why: {causes}")
-    sub.add_argument("--subject", help="of an alert")
-    sub.add_argument("--body", help="of an alert")
-
-
-def _call_command(commands: Commands[_Parser], name: str, command: object, text: str, example: str) -> _Parser:
-    """Add a command that tells of a call by hand."""
-    statuses = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
-    sub = _command(commands, name, command, text, example, statuses)
-    sub.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
-    sub.add_argument("--name", default="", help="the caller's name")
-    sub.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help="the extensions that missed it")
-    sub.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
-    return sub
+    _command(commands, "preview", _preview, text, example, (DONE, USAGE, MISTAKES))
+    example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
+    _command(commands, "missed", _missed, "tell of a missed call by hand", example, BY_HAND)
+    example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
+    _command(commands, "voicemail", _voicemail, "tell of a recording by hand", example, BY_HAND)
 
 
 def _system_commands(commands: Commands[_Parser]) -> None:
     text = "tell the administrator of anything"
     example = "alert 'backup failed' --key backup --body - < backup.log"
-    statuses = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
-    sub = _command(commands, "alert", by_hand.alert, text, example, statuses)
-    sub.add_argument("subject", type=_subject, metavar="SUBJECT")
-    sub.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
-    sub.add_argument("--key", default="", help="what it is about: the same is told once a day")
-    sub.add_argument("--level", choices=events.LEVELS, default="warning")
+    _command(commands, "alert", _alert, text, example, BY_HAND)
     text = "look at disks, checks, Asterisk and the mail; tell what is wrong, and when it is over"
     endings = (DONE, SPOOL, "75 another one is at work", MISTAKES)
-    _command(commands, "monitor", monitor.monitor, text, "monitor", endings)
+    _command(commands, "monitor", _monitor, text, "monitor", endings)
 
 
-def _queue_commands(parser: _Parser) -> None:
+def _setup(parser: _Parser) -> None:
+    from pbxnotify import setup
+
+    setup.add_options(parser)
+    parser.set_defaults(command=setup.setup, interrupted="the ini file is as it was")
+
+
+def _edit(parser: _Parser) -> None:
+    from pbxnotify import edit
+
+    parser.set_defaults(command=edit.edit, interrupted="see  pbxnotify check  for the ini file as it is")
+
+
+def _check(parser: _Parser) -> None:
+    from pbxnotify import check
+
+    parser.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")
+    parser.set_defaults(command=check.check)
+
+
+def _status(parser: _Parser) -> None:
+    from pbxnotify import status
+
+    parser.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")
+    parser.set_defaults(command=status.status)
+
+
+def _test(parser: _Parser) -> None:
+    from pbxnotify import trial
+
+    parser.add_argument("address", nargs="?", metavar="ADDRESS")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
+    parser.set_defaults(command=trial.test)
+
+
+def _preview(parser: _Parser) -> None:
+    from pbxnotify import preview
+
+    parser.add_argument("kind", choices=preview.KINDS, metavar="|".join(preview.KINDS))
+    parser.add_argument("--language", choices=CODES, help="of the mail (default: the recipient's)")
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
+    files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
+    parser.add_argument("--from", dest="caller", metavar="NUMBER")
+    parser.add_argument("--name", help="the caller's name")
+    parser.add_argument("--to", type=_extensions, metavar="EXT[&EXT]", help="the extensions that were called")
+    parser.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
+    parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="how long it rang, or the message is")
+    causes = ", ".join(preview.CAUSES)
+    parser.add_argument("--cause", type=str.lower, choices=preview.CAUSES, metavar="CAUSE", help=f"why: {causes}")
+    parser.add_argument("--subject", help="of an alert")
+    parser.add_argument("--body", help="of an alert")
+    parser.set_defaults(command=preview.preview)
+
+
+def _missed(parser: _Parser) -> None:
+    from pbxnotify import by_hand
+    from pbxnotify.values import DIAL_STATUSES
+
+    _call_options(parser)
+    parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
+    parser.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
+    parser.set_defaults(command=by_hand.missed)
+
+
+def _voicemail(parser: _Parser) -> None:
+    from pbxnotify import by_hand
+
+    _call_options(parser)
+    parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
+    parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
+    length, text = events.UNKNOWN_LENGTH, "its length (default: measured)"
+    parser.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
+    parser.set_defaults(command=by_hand.voicemail)
+
+
+def _call_options(parser: _Parser) -> None:
+    """Declare what tells of a call by hand."""
+    parser.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    parser.add_argument("--name", default="", help="the caller's name")
+    text = "the extensions that missed it"
+    parser.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help=text)
+    parser.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+
+
+def _alert(parser: _Parser) -> None:
+    from pbxnotify import by_hand
+
+    parser.add_argument("subject", type=_subject, metavar="SUBJECT")
+    parser.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
+    parser.add_argument("--key", default="", help="what it is about: the same is told once a day")
+    parser.add_argument("--level", choices=events.LEVELS, default="warning")
+    parser.set_defaults(command=by_hand.alert)
+
+
+def _monitor(parser: _Parser) -> None:
+    from pbxnotify import monitor
+
+    parser.set_defaults(command=monitor.monitor)
+
+
+def _queue(parser: _Parser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
-    _command(commands, "list", queue.list_items, "list what waits and what has failed", "queue list", (DONE, SPOOL))
+    text = "list what waits and what has failed"
+    _command(commands, "list", _queue_list, text, "queue list", (DONE, SPOOL))
     text = "send what is due; for cron or a systemd timer, each minute"
     statuses = ("0 nothing waits any more", SPOOL, "75 something waits")
-    sub = _command(commands, "run", queue.run, text, "queue run --all", statuses)
-    sub.add_argument("--all", action="store_true", help="send everything, due or not")
-    for name, command, text in (
-        ("show", queue.show, "show items whole"),
-        ("retry", queue.retry, "put failed items back into the queue"),
-        ("remove", queue.remove, "remove items unsent"),
+    _command(commands, "run", _queue_run, text, "queue run --all", statuses)
+    for name, declare, text in (
+        ("show", _queue_show, "show items whole"),
+        ("retry", _queue_retry, "put failed items back into the queue"),
+        ("remove", _queue_remove, "remove items unsent"),
     ):
-        sub = _command(commands, name, command, text, f"queue {name} 20261124-101522-9f3a1c00", (DONE, USAGE, SPOOL))
-        sub.add_argument("id", nargs="+", metavar="ID")
+        _command(commands, name, declare, text, f"queue {name} 20261124-101522-9f3a1c00", (DONE, USAGE, SPOOL))
+
+
+def _queue_list(parser: _Parser) -> None:
+    from pbxnotify import queue
+
+    parser.set_defaults(command=queue.list_items)
+
+
+def _queue_run(parser: _Parser) -> None:
+    from pbxnotify import queue
+
+    parser.add_argument("--all", action="store_true", help="send everything, due or not")
+    parser.set_defaults(command=queue.run)
+
+
+def _queue_show(parser: _Parser) -> None:
+    from pbxnotify import queue
+
+    parser.add_argument("id", nargs="+", metavar="ID")
+    parser.set_defaults(command=queue.show)
+
+
+def _queue_retry(parser: _Parser) -> None:
+    from pbxnotify import queue
+
+    parser.add_argument("id", nargs="+", metavar="ID")
+    parser.set_defaults(command=queue.retry)
+
+
+def _queue_remove(parser: _Parser) -> None:
+    from pbxnotify import queue
+
+    parser.add_argument("id", nargs="+", metavar="ID")
+    parser.set_defaults(command=queue.remove)
 
 
 def _command(
-    commands: Commands[_Parser], name: str, command: object, text: str, example: str, statuses: Sequence[str]
-) -> _Parser:
-    """Add a command: what it does, an example, its exit statuses."""
+    commands: Commands[_Parser],
+    name: str,
+    declare: Callable[[_Parser], None],
+    text: str,
+    example: str,
+    statuses: Sequence[str],
+) -> None:
+    """Add a command: what it does, an example, its exit statuses; ``declare`` tells what it takes, and runs it."""
     parser = commands.add_parser(
         name,
         help=text,
@@ -218,9 +311,7 @@ def _command(
     )
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
     parser.set_defaults(interrupted="what is in the queue stays there")
-    if command:
-        parser.set_defaults(command=command)
-    return parser
+    parser.declare = declare
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ACCENTS = {
     "critical": ("#b3261e", "#f2b8b5"),
 }
 """The colour of a mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
-END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+END = r"</(?:body|html)\s*>"
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
@@ -87,7 +87,7 @@ def of_own(page: str, subject: str, colour: str, language: str, notes: str, foot
     if "<html" not in page.lower():
         return _whole(f"<div>{page}</div>\n{note}", subject, colour, language, footer, is_dark=is_dark)
     added = f"{note}<div>{footer}</div>\n" if footer else note
-    end = END.search(page)
+    end = re.search(END, page, re.IGNORECASE)
     place = end.start() if end else len(page)
     return page[:place] + added + page[place:]
 

@@ -10,7 +10,7 @@ from pbxnotify.frozen import NamedTuple
 from pbxnotify.values import option, yes_or_no
 
 A_TENTH = Least(share=0.1)
-DISK = re.compile(r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?", re.IGNORECASE)
+DISK = r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?"
 """A path, and perhaps the room that must be free there."""
 
 
@@ -26,7 +26,7 @@ class Check(NamedTuple):
 
 def path_and_least(value: str) -> tuple[str, Least | None]:
     """Take the path of a disk, and the room that must be free there if it is its own."""
-    found = DISK.fullmatch(values.line(value))
+    found = re.fullmatch(DISK, values.line(value), re.IGNORECASE)
     path, room = found.groups() if found else (value, None)
     return values.path(path), least(room) if room else None
 

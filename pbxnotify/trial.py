@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pbxnotify import events, language, message, smtp, terminal
-from pbxnotify.errors import PbxnotifyError, SpoolError
+from pbxnotify import events, language, message, settings, smtp, terminal
+from pbxnotify.errors import PbxnotifyError, SpoolError, UsageError
 from pbxnotify.recipients import Recipient
 from pbxnotify.settings import Settings, Smtp
 from pbxnotify.spool import open_spool
 
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
+
+
+def test(options: argparse.Namespace) -> int:
+    """Send a test mail at once, and show what the relay says."""
+    configured = settings.load(settings.location())
+    addresses = [options.address] if options.address else list(configured.notifications.admin_email)
+    if not addresses:
+        raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
+    send(configured, addresses, print if options.verbose else None)
+    return os.EX_OK
 
 
 def way_to(relay: Smtp) -> str:

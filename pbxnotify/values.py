@@ -25,7 +25,7 @@ AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
 NATIONAL_DIGITS = 10
-PERHAPS_SECRET = re.compile(r"[=\n]|:.*@|.{60}")
+NOT_SHOWN = r"[=\n]|:.*@|.{60}"
 """Other options that got into the value by a lost quote or line end, or ``user:password@host``: not shown."""
 
 
@@ -48,7 +48,7 @@ class Option(NamedTuple):
         try:
             return self.check(text)
         except ValueError as error:
-            what = "the value" if self.secret or PERHAPS_SECRET.search(text) else repr(text)
+            what = "the value" if self.secret or re.search(NOT_SHOWN, text) else repr(text)
             comment = "; a comment begins with #" if " ;" in text else ""
             sentence = f"{what} {error}; write {self.write}{comment}"
         raise ValueError(sentence)

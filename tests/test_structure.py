@@ -135,7 +135,7 @@ MAY_IMPORT = {
     },
     "cli": {
         *("__init__", "by_hand", "check", "edit", "errors", "events", "language", "log", "monitor", "preview", "queue"),
-        *("settings", "setup", "status", "terminal", "trial", "values"),
+        *("setup", "status", "terminal", "trial", "values"),
     },
 }
 FOR_ALL = {"frozen"}
