@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from pbxnotify import language, records, rest
-from pbxnotify.attachment import Attachment, prepare
 from pbxnotify.entry import Entry, Unkept
 from pbxnotify.errors import (
     MailDeferred,
@@ -39,6 +38,7 @@ from pbxnotify.spool import Spool
 if TYPE_CHECKING:
     from typing import Any
 
+    from pbxnotify.attachment import Attachment
     from pbxnotify.recipients import Recipient, Told
     from pbxnotify.settings import Settings
     from pbxnotify.smtp import Relay
@@ -88,12 +88,15 @@ class Attempt:
             if attachment and attachment.content and refused and refused.is_for_size:
                 del self._refused[recipient.address]
                 self._remark = f"sent without the recording, because {refused}"
-                self._send(relay, recipient, settings, Attachment(too_large=len(attachment.content)))
+                too_large = attachment._replace(content=b"", too_large=len(attachment.content))
+                self._send(relay, recipient, settings, too_large)
 
     def attachment(self, settings: Settings) -> Attachment | None:
         """Return the recording as all recipients get it; None if none is wanted. Worked out once."""
         event = self.entry.item.event
         if isinstance(event, Voicemail) and self._attachment is None:
+            from pbxnotify.attachment import prepare
+
             self._attachment = prepare(self.entry.recording, event, settings.voicemail, self.entry.scratch)
         return self._attachment
 

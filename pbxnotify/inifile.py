@@ -95,7 +95,8 @@ class IniFile:
 
         Sections below it are mistakes, unless ``with_sections``.
         """
-        section, declared, values = self.config, options(kind), dict(known)
+        section, values = self.config, dict(known)
+        declared = options(kind)  # type: ignore[arg-type]  # mypy takes no type[Fields] for hashable
         for name in place:
             section = section[name]
         for name in [] if with_sections else section.sections:

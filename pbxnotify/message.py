@@ -20,7 +20,6 @@ from email.utils import format_datetime
 from pbxnotify import facts, letter, page
 from pbxnotify.events import Alert, Event, Voicemail, clean
 from pbxnotify.facts import Facts
-from pbxnotify.formats import FORMATS
 from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.recipients import Recipient
 from pbxnotify.values import national
@@ -155,6 +154,8 @@ def _part(subtype: str, text: str) -> bytes:
 
 def _recording(attachment: Attachment, name: str) -> bytes:
     """Return a recording, encoded piece by piece: at once it would need nine times its size."""
+    from pbxnotify.formats import FORMATS
+
     format_ = FORMATS[attachment.format]
     head = (
         f"Content-Type: {format_.mime_type}\r\nContent-Transfer-Encoding: base64\r\n"

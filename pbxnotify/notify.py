@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TAKEN_ALONG = 3
 """Due items that a successful delivery takes along."""
+LOOKED_AT = 30
+"""Items that are looked at for that, the oldest: of 20 000 that are not due yet, each costs a twentieth of a ms."""
 STATUS = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
@@ -83,7 +85,8 @@ def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None
     given_up = identifier_of(time.time() - GIVEN_UP)
     if everything:
         rest.note(spool.directory, None)
-    for identifier in spool.identifiers():
+    waiting = spool.identifiers()
+    for identifier in waiting if most is None else waiting[:LOOKED_AT]:
         rests = rest.read(spool.directory).holds(fingerprint)
         if sum(states.values()) == most or (rests and identifier > given_up):
             break

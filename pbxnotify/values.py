@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 
 from pbxnotify.events import SHORTEST_MOBILE
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
@@ -67,6 +68,7 @@ def option(
     return Option(check, default, write, label, secret, name)
 
 
+@cache  # each employee is a section
 def options(kind: type) -> dict[str, Option]:
     """Return the options that the fields of a section are, by their names in the ini file."""
     declared: dict[str, object] = getattr(kind, "declared", {})

@@ -48,6 +48,12 @@ def test_a_missed_call(run) -> None:  # type: ignore[no-untyped-def]
     assert far_end.verbose[0].startswith("pbxnotify: queued id=")
 
 
+def test_what_most_scripts_want_is_asked_for_in_one_question(run) -> None:  # type: ignore[no-untyped-def]
+    far_end = FarEnd()
+    run(far_end)
+    assert [command.split()[0] for command in far_end.commands] == ["GET", "GET", "SET", "VERBOSE"]
+
+
 def test_nothing_on_stderr(run) -> None:  # type: ignore[no-untyped-def]
     far_end = FarEnd()
     run(far_end)
@@ -64,6 +70,8 @@ def test_nothing_on_stderr(run) -> None:  # type: ignore[no-untyped-def]
         pytest.param("555\nHANGUP\n520-Invalid\n", id="hangs up, half a 520"),
         pytest.param("555${SHELL(touch x)}", id="an expression"),
         pytest.param('555"\\', id="quote and backslash"),
+        pytest.param(")\n555", id="begins as an answer ends"),
+        pytest.param("555)\n", id="ends as an answer does"),
     ],
 )
 def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # type: ignore[no-untyped-def]
