@@ -143,7 +143,7 @@ def _try(attempt: Attempt, path: str) -> str:
     try:
         if attempt.rest.holds(attempt.fingerprint):
             return attempt.wait_for_relay(attempt.rest.reason)
-        configured = settings.load(path)
+        configured = settings.load_as_of(path, attempt.fingerprint)
         attempt.language = configured.notifications.language
         told = told_of(attempt.entry.item.event, configured)
         if not told.recipients:

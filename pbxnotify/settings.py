@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pbxnotify import values
 from pbxnotify.errors import SettingsError
@@ -276,6 +277,12 @@ def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings
     employees = tuple(_employees(ini))
     ini.raise_problems()
     return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
+
+
+@lru_cache(maxsize=1)  # a queue of thousands is sent with one reading
+def load_as_of(path: str, fingerprint: str) -> Settings:
+    """Return the settings in a file with this fingerprint; raises SettingsError as ``load`` does."""
+    return load(path)
 
 
 def _checks(ini: IniFile) -> Iterator[Check]:
