@@ -1,23 +1,25 @@
-"""Calls, played to AGI scripts as Asterisk plays them, any number at once; and what each of them cost."""
+"""Calls, played to AGI scripts as Asterisk plays them, any number at once; and what they cost."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import re
+import select
 import selectors
+import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from resource import struct_rusage
 
 PR_SET_CHILD_SUBREAPER = 36
 """prctl(2): what a script leaves behind becomes a child of this process, so that what it costs is told."""
 TIMEOUT = 120.0
 """Seconds until something is wrong."""
-SPARED: set[int] = set()
-"""Child processes that are not of a call: the relay."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,22 @@ class Script:
     environment: Mapping[str, str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cost:
-    """What one call cost; times in seconds, from the start of the script on."""
+    """What calls that were played at once have cost; times in seconds, from the start of the first script on."""
 
-    let_go: float = 0.0
-    """Until Asterisk may go on."""
-    whole: float = 0.0
-    """Until the relay has taken the last mail."""
-    cpu: float = 0.0
-    """User and system time of all its processes."""
-    questions: int = 0
-    """What the script has asked Asterisk."""
+    let_go: float
+    """Until Asterisk may go on with the last of them."""
+    whole: float
+    """Until the relay has taken the last mail; 0 if there is none."""
+    ended: float
+    """Until none of their processes is left."""
+    cpu: float
+    """User and system time of all processes of a call, in the mean."""
+    questions: float
+    """What a script has asked Asterisk, in the mean."""
+    left_memory: int
+    """The peak of the largest process that the scripts have left behind, in KiB; 0 if there is none."""
 
 
 @dataclass
@@ -55,12 +61,15 @@ class Played:
     _received: bytes = b""
     _pipes: list[int] = field(default_factory=list)
 
-    def start(self) -> int:
+    def start(self, stderr: Path) -> int:
         """Start it, and give it the AGI environment; returns where it can be heard."""
         (its_input, writing), (reading, its_output) = os.pipe(), os.pipe()
-        for ours in (writing, reading):
-            os.set_inheritable(ours, False)
-        actions = [(os.POSIX_SPAWN_DUP2, its_input, 0), (os.POSIX_SPAWN_DUP2, its_output, 1)]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, its_input, 0),
+            (os.POSIX_SPAWN_DUP2, its_output, 1),
+            # Asterisk's scripts have its console there. A file for all alike: pyst2 writes its diary into it.
+            (os.POSIX_SPAWN_OPEN, 2, str(stderr), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        ]
         self.began = time.perf_counter()
         self.process = os.posix_spawn(
             self.script.command[0], self.script.command, self.script.environment, file_actions=actions
@@ -68,10 +77,7 @@ class Played:
         os.close(its_input)
         os.close(its_output)
         self._pipes = [reading, writing]
-        environment = {"request": "script", "channel": "PJSIP/trunk-00000001", "extension": "101", "priority": "1"}
-        environment |= {"uniqueid": self.variables["UNIQUEID"], "callerid": self.variables["CALLERID(num)"]}
-        lines = "".join(f"agi_{name}: {value}\n" for name, value in environment.items())
-        os.write(writing, f"{lines}\n".encode())
+        os.write(writing, self._environment().encode())
         return reading
 
     def hear(self) -> bool:
@@ -79,14 +85,24 @@ class Played:
         received = os.read(self._pipes[0], 65536)
         if not received:
             self.let_go = time.perf_counter()
-            for pipe in self._pipes:
-                os.close(pipe)
+            self.close()
             return False
         *lines, self._received = (self._received + received).split(b"\n")
         for line in lines:
             self.questions += 1
-            os.write(self._pipes[1], self._answer(line.decode()))
+            with suppress(BrokenPipeError):  # it has said what it had to, and is gone
+                os.write(self._pipes[1], self._answer(line.decode()))
         return True
+
+    def close(self) -> None:
+        """Hang up."""
+        while self._pipes:
+            os.close(self._pipes.pop())
+
+    def _environment(self) -> str:
+        told = {"request": "script", "channel": "PJSIP/trunk-00000001", "extension": "101", "priority": "1"}
+        told |= {"uniqueid": self.variables["UNIQUEID"], "callerid": self.variables["CALLERID(num)"]}
+        return "".join(f"agi_{name}: {value}\n" for name, value in told.items()) + "\n"
 
     def _answer(self, line: str) -> bytes:
         asked = re.match(r'GET (FULL )?VARIABLE "?(.*?)"?$', line)
@@ -100,40 +116,78 @@ class Played:
 
 
 def play(
-    calls: Sequence[tuple[Script, Mapping[str, str]]], mails: int, stamps: Callable[[int, float], list[float]]
-) -> list[Cost]:
-    """Play calls at once, and wait for their mails and for the end of all their processes.
+    calls: Sequence[tuple[Script, Mapping[str, str]]], stderr: Path, arrived: Callable[[], Sequence[float]]
+) -> Cost:
+    """Play calls at once, and wait for the end of all their processes and for their mails. Raises TimeoutError.
 
-    ``whole`` is that of the last mail for each of them, ``cpu`` what they cost in the mean. ``stamps`` waits for mails.
+    ``stderr`` gets what the scripts say there; ``arrived`` waits for the mails, and returns when each was taken.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     played = [Played(script, variables) for script, variables in calls]
+    with _nothing_left(played) as others:
+        _converse(played, stderr)
+        usages = list(_reap([one.process for one in played], others))
+        ended = time.perf_counter()
+        stamps = arrived()
+    began = min(one.began for one in played)
+    return Cost(
+        let_go=max(one.let_go for one in played) - began,
+        whole=max(stamps) - began if stamps else 0.0,
+        ended=ended - began,
+        cpu=sum(usage.ru_utime + usage.ru_stime for usage in usages) / len(played),
+        questions=sum(one.questions for one in played) / len(played),
+        # Those were forked by the scripts. The scripts themselves began with our memory, so theirs tells nothing.
+        left_memory=max((usage.ru_maxrss for usage in usages[len(played) :]), default=0),
+    )
+
+
+def _converse(played: Sequence[Played], stderr: Path) -> None:
+    """Start the scripts, and answer them until all have let their calls go."""
     with selectors.DefaultSelector() as selector:
         for one in played:
-            selector.register(one.start(), selectors.EVENT_READ, one)
+            selector.register(one.start(stderr), selectors.EVENT_READ, one)
         while selector.get_map():
             events = selector.select(TIMEOUT)
             if not events:
-                raise TimeoutError(f"{played[0].script.command} let no call go for {TIMEOUT:g} s")
+                raise TimeoutError(f"{len(selector.get_map())} calls were not let go within {TIMEOUT:g} s")
             for key, _ in events:
                 if not key.data.hear():
                     selector.unregister(key.fd)
-    last = max(stamps(mails, TIMEOUT), default=0.0)
-    cpu = _reap([one.process for one in played]) / len(played)
-    return [Cost(one.let_go - one.began, last - one.began if mails else 0.0, cpu, one.questions) for one in played]
 
 
-def _reap(processes: Sequence[int]) -> float:
-    """Wait for the scripts, then for what they have left to us; returns their user and system time."""
-    seconds = 0.0
+def _reap(processes: Sequence[int], others: set[int]) -> Iterator[struct_rusage]:
+    """Wait for the scripts, then for what they have left to us; yields what each has used."""
     while processes:
         for process in processes:
-            usage = os.wait4(process, 0)[2]
-            seconds += usage.ru_utime + usage.ru_stime
-        processes = [child for child in _children() if child not in SPARED]
-    return seconds
+            descriptor = os.pidfd_open(process)
+            ended = select.select([descriptor], [], [], TIMEOUT)[0]
+            os.close(descriptor)
+            if not ended:
+                raise TimeoutError(f"a process had not ended {TIMEOUT:g} s after its call was let go")
+            yield os.wait4(process, 0)[2]
+        processes = sorted(_children() - others)
 
 
-def _children() -> list[int]:
-    task = threading.get_native_id()
-    return [int(child) for child in Path(f"/proc/self/task/{task}/children").read_text().split()]
+@contextmanager
+def _nothing_left(played: Sequence[Played]) -> Iterator[set[int]]:
+    """Inherit what the scripts leave behind; yields our other children. What fails or is interrupted leaves nothing."""
+    others = _children()
+    _inherit(True)
+    try:
+        yield others
+    finally:
+        for one in played:
+            one.close()
+        while left := _children() - others:
+            for process in left:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+        _inherit(False)
+
+
+def _inherit(yes: bool) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
+
+
+def _children() -> set[int]:
+    return {int(child) for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()}

@@ -53,7 +53,7 @@ if mode == "starttls":
     relay = secured(relay)
     answers = relay.makefile("rb")
     say(b"EHLO pbx", b"250")
-if "BENCH_LOGIN" in os.environ:
+if os.environ["BENCH_LOGIN"]:
     from base64 import b64encode
 
     login, password = os.environ["BENCH_LOGIN"].split(":")

@@ -8,10 +8,10 @@ import select
 import struct
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -34,14 +34,23 @@ class Stamping(Catcher):
 
 
 @dataclass(frozen=True)
+class Way:
+    """A way to a relay: what each contender has to be told of it."""
+
+    mode: str
+    port: int
+    ca_file: str
+    login: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
 class FarEnd:
     """Three servers in another process, one for each mode, and what they tell."""
 
-    ports: dict[str, int]
-    ca_file: str
-    process: BaseProcess
-    _connection: Connection
-    """The servers end when it does."""
+    ways: dict[str, Way]
+    certificate: str
+    """A file with the key and the certificate of the servers."""
     _stamps: int
 
     def stamps(self, count: int, timeout: float) -> list[float]:
@@ -54,15 +63,16 @@ class FarEnd:
             received += os.read(self._stamps, count * STAMP.size - len(received))
         return [moment for (moment,) in STAMP.iter_unpack(received)]
 
-    def forget(self) -> int:
-        """Drop what nobody has waited for; returns how many mails that were."""
-        dropped = 0
+    def unexpected(self) -> int:
+        """Return how many mails came that nobody has waited for, and forget them."""
+        count = 0
         while select.select([self._stamps], [], [], 0)[0]:
-            dropped += len(os.read(self._stamps, 1 << 16)) // STAMP.size
-        return dropped
+            count += len(os.read(self._stamps, 1 << 16)) // STAMP.size
+        return count
 
 
-def _serve(directory: Path, stamps: int, ready: Connection) -> None:
+def _serve(directory: Path, stamps: int, ready: Connection, other_end: Connection) -> None:
+    other_end.close()  # or there would be no end of it that this process can see
     certificates = Certificates(directory)
     servers = {
         "plain": Stamping(stamps),
@@ -71,19 +81,25 @@ def _serve(directory: Path, stamps: int, ready: Connection) -> None:
     }
     for server in servers.values():
         server.start()
-    ready.send(({mode: server.port for mode, server in servers.items()}, certificates.ca_file))
+    ways = {mode: Way(mode, server.port, certificates.ca_file) for mode, server in servers.items()}
     with suppress(EOFError, KeyboardInterrupt):
-        ready.recv()  # until the other process ends
+        ready.send((ways, certificates.server_file))
+        ready.recv()  # until the other process closes it, or has ended
 
 
-def start(directory: Path) -> FarEnd:
-    """Start the servers; they end with this process."""
+@contextmanager
+def running(directory: Path) -> Iterator[FarEnd]:
+    """Run the servers as long as the context lasts; what they need is written into the directory."""
     reading, writing = os.pipe()
     here, there = multiprocessing.Pipe()
-    fork = multiprocessing.get_context("fork")
-    process = fork.Process(target=_serve, args=(directory, writing, there), daemon=True)
+    # A fork, for it inherits the pipe.
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=(directory, writing, there, here))
     process.start()
     os.close(writing)
     there.close()
-    ports, ca_file = here.recv()
-    return FarEnd(ports, ca_file, process, here, reading)
+    try:
+        yield FarEnd(*here.recv(), reading)
+    finally:
+        here.close()
+        process.join()
+        os.close(reading)
