@@ -1,0 +1,99 @@
+"""What events that wait cost: the calls that come in meanwhile, and the admin who looks at them or sends them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from call import Cost
+from contender import OURS, PYTHON, Box
+from figures import Figure, Rounds, interleave
+from race import MISSED, Lost, Race
+from stamping_relay import FarEnd
+
+LOOKS = 3
+"""Times that the queue is listed."""
+FILL = Path(__file__).resolve().parent / "fill_spool.py"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Seconds that the admin's commands take."""
+
+    listing: Figure
+    """Of `pbxnotify queue list`."""
+    running: float
+    """Of `pbxnotify queue run`, in which all that waits is sent."""
+
+
+class Spool:
+    """A spool of its own, in which events wait for a relay that is left alone."""
+
+    def __init__(self, box: Box, environment: Mapping[str, str], size: int) -> None:
+        self.size = size
+        self._box = box
+        self._directory = box.directory / f"waiting-{size}" / "pbxnotify"
+        self._directory.mkdir(parents=True)
+        self._environment = {**environment, "AST_SPOOL_DIR": str(self._directory.parent)}
+        fill = [PYTHON, "-ES", FILL, box.library, str(size)]
+        subprocess.run(fill, env=self._environment, check=True)
+        self._waiting = set(os.listdir(self._directory / "queue"))
+
+    def call(self, race: Race) -> Cost:
+        """Play a call, which will wait as well; then forget it."""
+        script = self._box.script(OURS, MISSED.kind, MISSED.extensions, self._environment)
+        cost = race.play([script], MISSED, 0)
+        for name in set(os.listdir(self._directory / "queue")) - self._waiting:
+            (self._directory / "queue" / name).unlink()
+        return cost
+
+    def look(self) -> float:
+        """List the queue; returns the seconds it took."""
+        began = time.perf_counter()
+        subprocess.run([self._box.command, "queue", "list"], env=self._environment, check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    def send(self, far_end: FarEnd) -> float:
+        """Run the queue when the relay may be used again; returns the seconds it took. Raises Lost."""
+        (self._directory / "relay.json").unlink()
+        began = time.perf_counter()
+        with self._running() as run:
+            mails = 0
+            while run.poll() is None:
+                mails += far_end.unexpected()  # or the relay would have to wait for us
+                time.sleep(0.002)
+        seconds = time.perf_counter() - began
+        mails += far_end.unexpected()
+        if mails != self.size:
+            raise Lost(f"of {self.size} events {mails} were sent\n{self._box.explain(self._environment)}")
+        return seconds
+
+    @contextmanager
+    def _running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the queue; it ends with the context at the latest."""
+        with open(self._box.stderr, "wb") as said:  # a line for each mail
+            run = subprocess.Popen([self._box.command, "queue", "run"], env=self._environment, stdout=said, stderr=said)
+        try:
+            yield run
+        finally:
+            run.kill()
+            run.wait()
+
+
+def measure(
+    race: Race, environment: Mapping[str, str], sizes: Iterable[int], rounds: int
+) -> tuple[Rounds, dict[int, Commands]]:
+    """Play calls with so many events waiting, or none; then run the commands."""
+    spools = [Spool(race.box, environment, size) for size in (0, *sizes)]
+    calls = interleave({f"{spool.size:,}": partial(spool.call, race) for spool in spools}, rounds)
+    commands = {}
+    for spool in spools[1:]:
+        listing = Figure.of([spool.look() for _ in range(LOOKS)])
+        commands[spool.size] = Commands(listing, spool.send(race.far_end))
+    return calls, commands

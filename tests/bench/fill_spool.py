@@ -1,0 +1,28 @@
+"""Fill a spool with missed calls that wait, and note that the relay is left alone: LIBRARY COUNT.
+
+It runs as an installed pbxnotify does, and writes as that does, but for the fsyncs.
+"""
+
+import sys
+import time
+
+library, count = sys.argv[1:]
+sys.path.insert(0, library)
+
+from pbxnotify import rest, settings  # noqa: E402
+from pbxnotify.entry import item_path  # noqa: E402
+from pbxnotify.events import MissedCall  # noqa: E402
+from pbxnotify.item import new_item  # noqa: E402
+from pbxnotify.spool import open_spool  # noqa: E402
+
+directory = open_spool().directory
+now = time.time()
+for number in range(int(count)):
+    call = MissedCall(
+        now, 20, ("101",), "74951234567", "Alexey Portnov", False, "NOANSWER", f"{number}.0", f"{number}.0"
+    )
+    item = new_item(call)
+    with open(item_path(directory, "queue", item.id), "w", encoding="utf-8") as file:
+        file.write(item.to_json())
+fingerprint = settings.fingerprint(settings.location())
+rest.note(directory, rest.Rest(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))
