@@ -156,7 +156,7 @@ class Office:
             [self.asterisk.wait_for_log(re.compile(f"{word}$"), count=number + 1) for number in range(calls)]
             for word in ("BEFORE", "AFTER status=QUEUED")
         )
-        held = [_logged_at(end) - _logged_at(begin) for begin, end in zip(before, after)]
+        held = [logged_at(end) - logged_at(begin) for begin, end in zip(before, after)]
         return (
             f"the dialplan was held for {median(held):.0f} ms in the median of {calls} calls, {max(held):.0f} at most"
         )
@@ -196,7 +196,7 @@ class Office:
         return subprocess.run([self._command, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
-def _logged_at(line: str) -> float:
+def logged_at(line: str) -> float:
     """Return when a line was logged, in milliseconds."""
     stamp = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", line)
     assert stamp
