@@ -1,117 +1,169 @@
-"""Compare what a mail about a call costs: pbxnotify, the floor, and what people write or use today."""
+"""Compare what a mail about a call costs: pbxnotify, the floor, and what people write or use today.
+
+python tests/bench/bench.py [--quick] [--rounds N] [--only SECTION] [--output FILE] [--picture FILE]
+"""
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
-import random
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
-import far_end as relays
-from call import SPARED, Cost, play
-from contender import CONTENDERS, Box
-from far_end import FarEnd
+import backlog
+import dialplan
+import growth
+import machine
+import provider
+import report
+import stamping_relay
+import usage
+from contender import ROOT, Box
+from lab import LabUnavailable
+from postfix import PostfixError
+from race import SITUATIONS, Lost, Race
+from results import Results
 
-COUNTER = itertools.count(int.from_bytes(os.urandom(3), "big") * 1000)
+BUILD = ROOT / "build" / "bench"
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What is compared: a kind of call, how many are told, and the way to the relay."""
+class Extent:
+    """How much is measured."""
 
-    kind: str
-    recipients: int
-    mode: str
+    rounds: int
+    """Of each situation; the sections that take longer have fewer."""
+    looks: int
+    """Runs in which memory and system calls are looked at."""
+    calls: tuple[int, ...]
+    events: tuple[int, ...]
+    employees: tuple[int, ...]
 
-    def __str__(self) -> str:
-        return f"{self.kind}, {self.recipients} recipient{'s' * (self.recipients > 1)}, {self.mode}"
+
+WHOLE = Extent(rounds=30, looks=5, calls=(1, 10, 50, 200), events=(10, 1_000, 20_000), employees=(10, 1_000, 10_000))
+QUICK = Extent(rounds=4, looks=1, calls=(1, 10, 50), events=(10, 1_000), employees=(10, 10_000))
+
+
+class Bench:
+    """The sections, which measure one after the other."""
+
+    def __init__(self, race: Race, extent: Extent, directory: Path) -> None:
+        self.results = Results()
+        self._race = race
+        self._extent = extent
+        self._directory = directory
+        self._environments = {mode: race.box.configure(way) for mode, way in race.far_end.ways.items()}
 
     @property
-    def extensions(self) -> str:
-        return "&".join(str(101 + number) for number in range(self.recipients))
+    def sections(self) -> dict[str, Callable[[], None]]:
+        """Return what can be measured, in the order of what matters most."""
+        return {
+            "race": self._run_race,
+            "usage": self._look_at_usage,
+            "at-once": self._play_at_once,
+            "employees": self._hire,
+            "dialplan": self._call_asterisk,
+            "provider": self._use_provider,
+            "backlog": self._let_events_wait,
+        }
+
+    def _run_race(self) -> None:
+        for situation in SITUATIONS:
+            _progress(str(situation))
+            rounds = self._race.measure(situation, self._environments[situation.mode], self._extent.rounds)
+            self.results.race[situation] = rounds
+
+    def _look_at_usage(self) -> None:
+        for situation in SITUATIONS:
+            if situation.recipients == 1:
+                environment = self._environments[situation.mode]
+                self.results.usage[situation] = usage.measure(self._race, situation, environment, self._extent.looks)
+
+    def _play_at_once(self) -> None:
+        rounds = max(self._extent.rounds // 6, 2)
+        for calls in self._extent.calls:
+            self.results.at_once[calls] = growth.at_once(self._race, self._environments["plain"], calls, rounds)
+
+    def _hire(self) -> None:
+        way, rounds = self._race.far_end.ways["plain"], self._extent.rounds // 2
+        self.results.employees = growth.employees(self._race, way, self._extent.employees, rounds)
+
+    def _call_asterisk(self) -> None:
+        for mode in ("plain", "starttls"):
+            environment, directory = self._environments[mode], self._directory / f"asterisk-{mode}"
+            held, version = dialplan.measure(self._race, environment, directory, self._extent.rounds // 2)
+            self.results.dialplan[mode], self.results.asterisk = held, version
+
+    def _use_provider(self) -> None:
+        with provider.running(self._race.far_end) as ways:
+            environments = {way.mode: self._race.box.configure(way) for way in ways}
+            for situation in SITUATIONS:
+                if situation.mode in environments:
+                    environment, rounds = environments[situation.mode], self._extent.rounds // 2
+                    self.results.provider[situation] = self._race.measure(situation, environment, rounds)
+
+    def _let_events_wait(self) -> None:
+        environment, rounds = self._environments["plain"], self._extent.rounds
+        self.results.backlog, self.results.commands = backlog.measure(
+            self._race, environment, self._extent.events, rounds
+        )
 
 
-SITUATIONS = [
-    *(Situation("missed", recipients, mode) for recipients in (1, 3) for mode in relays.MODES),
-    *(Situation("voicemail", 1, mode) for mode in relays.MODES),
-]
+def measure(extent: Extent, only: str, directory: Path) -> tuple[Results, str]:
+    """Measure everything, or one section; returns the results and the machine. Raises Lost."""
+    _progress("installing the contenders")
+    with stamping_relay.running(directory) as far_end:
+        race = Race(Box(directory), far_end)
+        bench = Bench(race, extent, directory)
+        for section, run in bench.sections.items():
+            if only not in ("", section):
+                continue
+            _progress(section)
+            try:
+                run()
+            except (LabUnavailable, PostfixError) as error:
+                bench.results.unavailable[section] = str(error)
+        return bench.results, machine.description(race.box.spool)
 
 
-def variables(message: str = "") -> dict[str, str]:
-    """Return what a channel says of a call nobody answered, and of the message that was left."""
-    identifier = f"1764115200.{next(COUNTER)}"
-    known = {
-        "UNIQUEID": identifier,
-        "CHANNEL(linkedid)": identifier,
-        "CHANNEL(name)": "PJSIP/trunk-00000001",
-        "CALLERID(num)": "74951234567",
-        "CALLERID(name)": "Alexey Portnov",
-        "DIALSTATUS": "NOANSWER",
-        "CDR(lastapp)": "Dial",
-    }
-    return {**known, "VM_MESSAGEFILE": message, "VMSTATUS": "SUCCESS"} if message else known
+def _progress(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr, flush=True)
 
 
-class Race:
-    """The contenders in turn, each round in another order."""
-
-    def __init__(self, box: Box, far_end: FarEnd) -> None:
-        self.box = box
-        self.far_end = far_end
-        self._message = box.leave_message(65)
-
-    def run(self, situation: Situation, contender: str, at_once: int = 1) -> list[Cost]:
-        """Play calls of one contender at once."""
-        script = self.box.script(contender, situation.kind, situation.mode, self.far_end, situation.extensions)
-        calls = [(script, self._variables(situation)) for _ in range(at_once)]
-        return play(calls, situation.recipients * at_once, self.far_end.stamps)
-
-    def _variables(self, situation: Situation) -> Mapping[str, str]:
-        if situation.kind == "missed":
-            return variables()
-        told = variables(self._message)
-        self.box.inform(self._message, told["UNIQUEID"])
-        return told
-
-    def rounds(self, situation: Situation, count: int, contenders: tuple[str, ...]) -> Iterator[dict[str, Cost]]:
-        """Yield what each contender costs, round for round; the first two rounds only warm the machine."""
-        for number in range(-2, count):
-            order = random.sample(contenders, len(contenders))
-            costs = {contender: self.run(situation, contender)[0] for contender in order}
-            if number >= 0:
-                yield costs
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--keep", type=Path)
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(description="Compare what a mail about a call costs.")
+    parser.add_argument("--rounds", type=int, help="of each situation; a figure is their median")
+    parser.add_argument("--quick", action="store_true", help="a few minutes, to see that it works")
+    parser.add_argument("--only", default="", choices=list(report.SECTIONS), metavar="SECTION", help="%(choices)s")
+    parser.add_argument("--output", type=Path, default=BUILD / "results.md", help="where the tables go as well")
+    parser.add_argument("--picture", type=Path, default=BUILD / "bench.svg", help="where the picture goes")
     options = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="pbxnotify-bench-"))
-    far_end = relays.start(directory)
-    SPARED.add(far_end.process.pid or 0)
-    box = Box(directory)
-    box.configure(far_end)
-    race = Race(box, far_end)
-    for situation in SITUATIONS:
-        rounds = list(race.rounds(situation, options.rounds, CONTENDERS))
-        print(situation)
-        for contender in CONTENDERS:
-            costs = [one[contender] for one in rounds]
-            print(
-                f"  {contender:18}",
-                *(
-                    f"{name} {median(getattr(c, name) for c in costs) * 1000:7.1f}"
-                    for name in ("let_go", "whole", "cpu")
-                ),
-                costs[0].questions,
-            )
+    extent = QUICK if options.quick else WHOLE
+    extent = replace(extent, rounds=options.rounds or extent.rounds)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends it otherwise than with Ctrl-C is left nothing
+    try:
+        with tempfile.TemporaryDirectory(prefix="pbxnotify-bench-") as directory:
+            results, where = measure(extent, options.only, Path(directory))
+    except Lost as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    about = (machine.today(), f"{extent.rounds} rounds", where, machine.versions(results.asterisk))
+    text = report.render(results, about)
+    print(text)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(text, encoding="utf-8")
+    if results.race and results.at_once:
+        import picture  # what draws is not needed to measure
+
+        options.picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.draw(results, options.picture)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+"""What pbxnotify sets itself, and whether that is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from contender import FLOOR, OURS, STRAIGHTFORWARD
+from figures import Figure, Rounds
+from race import MISSED, MISSED_STARTTLS, MISSED_TLS, VOICEMAIL, Situation
+from results import Results
+
+MANY_CALLS, MANY_EMPLOYEES, MANY_EVENTS = 50, "10,000", "20,000"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that should be at most so large."""
+
+    what: str
+    most: float
+    measured: Callable[[Results], Figure]
+    """Raises LookupError if it was not measured."""
+    unit: str = ""
+
+    def judge(self, results: Results) -> tuple[str, str, str]:
+        """Return what is allowed, what was measured, and what that comes to."""
+        allowed = f"{self.most:g}{self.unit}"
+        try:
+            figure = self.measured(results)
+        except LookupError:
+            return allowed, "", "not measured"
+        verdict = "met" if figure.median <= self.most else "not met"
+        return allowed, f"{figure.median:.2f} ±{figure.spread:.2f}{self.unit}", verdict
+
+
+def _processor_time(situation: Situation) -> Callable[[Results], Figure]:
+    return lambda results: results.race[situation].ratio(OURS, "cpu", STRAIGHTFORWARD)
+
+
+def _memory(situation: Situation) -> Callable[[Results], Figure]:
+    def ratio(results: Results) -> Figure:
+        usage = results.usage[situation]
+        return Figure(usage[OURS].largest / usage[STRAIGHTFORWARD].largest, 0.0)
+
+    return ratio
+
+
+def _grows(rounds: Rounds | None, size: str) -> Figure:
+    """Return how the time until the call is let go grows from the smallest size to this one."""
+    if rounds is None or size not in rounds.names:
+        raise LookupError(size)
+    return rounds.ratio(size, "let_go", rounds.names[0])
+
+
+GOALS = (
+    Goal(
+        "missed call, plain: let go ÷ the floor's time until the relay has its mail",
+        1.6,
+        lambda results: results.race[MISSED].ratio(OURS, "let_go", FLOOR, "whole"),
+    ),
+    Goal(
+        "missed call, plain: let go ÷ the straightforward script from beginning to end",
+        0.45,
+        lambda results: results.race[MISSED].ratio(OURS, "let_go", STRAIGHTFORWARD),
+    ),
+    Goal("missed call, plain: CPU ÷ straightforward", 0.75, _processor_time(MISSED)),
+    Goal("missed call, STARTTLS: CPU ÷ straightforward", 0.65, _processor_time(MISSED_STARTTLS)),
+    Goal("missed call, TLS: CPU ÷ straightforward", 0.65, _processor_time(MISSED_TLS)),
+    Goal("missed call, plain: largest process ÷ straightforward", 1.0, _memory(MISSED)),
+    Goal("missed call, TLS: largest process ÷ straightforward", 1.0, _memory(MISSED_TLS)),
+    Goal("voicemail, plain: largest process ÷ straightforward", 1.0, _memory(VOICEMAIL)),
+    Goal(
+        "missed call, plain: memory of the process that Asterisk waits for",
+        12.0,
+        lambda results: Figure(results.usage[MISSED][OURS].first, 0.0),
+        " MiB",
+    ),
+    Goal(
+        f"{MANY_CALLS} calls at once: all let go ÷ straightforward",
+        0.4,
+        lambda results: results.at_once[MANY_CALLS].ratio(OURS, "let_go", STRAIGHTFORWARD),
+    ),
+    Goal(
+        f"{MANY_EMPLOYEES} employees: let go ÷ with 10",
+        1.05,
+        lambda results: _grows(results.employees, MANY_EMPLOYEES),
+    ),
+    Goal(
+        f"{MANY_EVENTS} events wait: let go ÷ with none",
+        1.05,
+        lambda results: _grows(results.backlog, MANY_EVENTS),
+    ),
+)
+
+
+def judged(results: Results) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each goal: what it is about, what is allowed, what was measured, and what that comes to."""
+    for goal in GOALS:
+        yield goal.what, *goal.judge(results)

@@ -1,0 +1,176 @@
+"""The results in words and tables, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import goals
+from contender import FLOOR, STRAIGHTFORWARD
+from figures import Figure, Rounds
+from race import Situation
+from results import Results
+from usage import Usage
+
+ABOUT = """\
+All talk to the same servers on loopback, and are started as Asterisk starts its scripts. The **floor** is a mail in
+bare Python, without settings, queue or any check. **straightforward** is what most people would write (pyst2,
+configobj, email, smtplib): the call waits, and a relay that is down loses the mail. **sh + msmtp** is what many boxes
+run. **pbxnotify** lets the call go as soon as the event is durable, and delivers behind its back; with **hold** the
+call waits for the outcome.
+
+Figures are medians of rounds in which all have their turn, each round in another order; ± is half the distance between
+the quartiles. ÷ is worked out round by round, of what ran one after the other.
+
+*let go*: until Asterisk may go on. *whole*: until the relay has said 250 to the last mail. *CPU*: user and system time
+of all processes of the call. msmtp sends a mail line by line, and so waits 40 ms for TCP at each (Nagle's algorithm and
+the delayed acknowledgement); its CPU time says what it does itself.
+"""
+SECTIONS = {
+    "race": "A call and its mail",
+    "provider": "The same with a provider: a real Postfix, TLS, a login",
+    "dialplan": "On a real Asterisk: how long the dialplan stands still",
+    "usage": "Memory and system calls",
+    "at-once": "Calls at once",
+    "backlog": "Events that wait",
+    "employees": "Employees",
+}
+ENDED = """\
+*whole* is here until the last process of the call has ended, for all of them: Postfix does not tell when it said 250.
+"""
+LOG = "Between the lines in Asterisk's log before AGI() and after it, which tell milliseconds.\n"
+LARGEST = "*first* is the peak of the process that Asterisk waits for, *largest* that of the largest of all.\n"
+QUEUE = """\
+With a relay that is left alone after a failure, so that what comes in joins those that wait. The commands of the admin,
+*run* when the relay is back and takes them all:
+"""
+
+
+def render(results: Results, about: Sequence[str]) -> str:
+    """Return the report; ``about`` says what it holds for."""
+    parts = {
+        "race": _compared(results.race, "whole"),
+        "provider": [ENDED, *_compared(results.provider, "ended")],
+        "dialplan": [LOG, _dialplan(results.dialplan)] if results.dialplan else [],
+        "usage": [LARGEST, *(_usage(situation, usage) for situation, usage in results.usage.items())],
+        "at-once": [_at_once(results.at_once)] if results.at_once else [],
+        "backlog": _backlog(results),
+        "employees": [_grown(results.employees, "employees")] if results.employees else [],
+    }
+    lines = [ABOUT, "\n".join(f"- {line}" for line in about) + "\n", "## Goals\n", _goals(results)]
+    for section, title in SECTIONS.items():
+        why = results.unavailable.get(section)
+        content = [f"Not measured here: {why}\n"] if why else parts[section]
+        if any(part.startswith("|") or why for part in content):
+            lines += [f"## {title}\n", *content]
+    return "\n".join(lines)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table that can be read as it is, too; numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows)]
+    numbers = [bool(rows) and all(not row[at] or row[at][0].isdigit() for row in rows) for at in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(cells, widths, numbers)
+        )
+        return f"| {' | '.join(padded)} |\n"
+
+    rule = (f"{'-' * (width - 1)}{':' if number else '-'}" for width, number in zip(widths, numbers))
+    return line(header) + f"| {' | '.join(rule)} |\n" + "".join(map(line, rows))
+
+
+def _goals(results: Results) -> str:
+    return table(("goal", "at most", "measured", ""), list(goals.judged(results)))
+
+
+def _compared(compared: Mapping[Situation, Rounds], whole: str) -> list[str]:
+    """Return a table for each situation; ``whole`` is the quantity that stands for it."""
+    quantities = {"let_go": "let go", whole: "whole", "cpu": "CPU"}
+    columns = [cell for title in quantities.values() for cell in (f"{title}, ms", "÷ floor", "÷ straightf.")]
+    return [
+        table(
+            (str(situation), *columns),
+            [
+                (name, *(cell for quantity in quantities for cell in _cells(rounds, name, quantity)))
+                for name in rounds.names
+            ],
+        )
+        for situation, rounds in compared.items()
+    ]
+
+
+def _cells(rounds: Rounds, name: str, quantity: str) -> Iterator[str]:
+    yield _milliseconds(rounds.of(name, quantity))
+    for other in (FLOOR, STRAIGHTFORWARD):
+        yield "" if name == other else _ratio(rounds.ratio(name, quantity, other))
+
+
+def _dialplan(held: Mapping[str, Rounds]) -> str:
+    columns = [cell for mode in held for cell in (f"{mode}, ms", "÷ floor", "÷ straightf.")]
+    names = next(iter(held.values())).names
+    rows = [(name, *(cell for rounds in held.values() for cell in _cells(rounds, name, "let_go"))) for name in names]
+    return table(("missed call", *columns), rows)
+
+
+def _usage(situation: Situation, usage: Mapping[str, Usage]) -> str:
+    rows = [
+        (
+            name,
+            *(f"{size:.1f}" for size in (one.first, one.largest)),
+            *(f"{count:,.0f}" for count in (one.system_calls, one.syncs, one.questions)),
+        )
+        for name, one in usage.items()
+    ]
+    return table((str(situation), "first, MiB", "largest, MiB", "system calls", "fsync", "asks Asterisk"), rows)
+
+
+def _at_once(calls: Mapping[int, Rounds]) -> str:
+    names = next(iter(calls.values())).names
+    header = ["calls", *(f"{name}, ms" for name in names), "pbxnotify ÷", "CPU of one ÷"]
+    rows = []
+    for count, rounds in calls.items():
+        first, ours = names
+        times = (_milliseconds(rounds.of(name, "let_go")) for name in names)
+        ratios = (_ratio(rounds.ratio(ours, quantity, first)) for quantity in ("let_go", "cpu"))
+        rows.append((str(count), *times, *ratios))
+    return "Until all of them are let go.\n\n" + table(header, rows)
+
+
+def _backlog(results: Results) -> list[str]:
+    if not results.backlog:
+        return []
+    rows = [
+        (
+            f"{size:,}",
+            f"{one.listing.median:.2f} ±{one.listing.spread:.2f}",
+            f"{one.running:.1f}",
+            f"{size / one.running:.0f}",
+        )
+        for size, one in results.commands.items()
+    ]
+    commands = table(("events", "queue list, s", "queue run, s", "mails a second"), rows)
+    return [_grown(results.backlog, "events wait"), QUEUE, commands]
+
+
+def _grown(rounds: Rounds, what: str) -> str:
+    """Return a table of calls of ours, by a size; ratios to the smallest."""
+    smallest = rounds.names[0]
+    quantities = {"let_go": "let go", "ended": "last process ends", "cpu": "CPU"}
+    header = [what, *(cell for title in quantities.values() for cell in (f"{title}, ms", f"÷ with {smallest}"))]
+    rows = []
+    for name in rounds.names:
+        cells: list[str] = []
+        for quantity in quantities:
+            ratio = "" if name == smallest else _ratio(rounds.ratio(name, quantity, smallest))
+            cells += [_milliseconds(rounds.of(name, quantity)), ratio]
+        rows.append((name, *cells))
+    return table(header, rows)
+
+
+def _milliseconds(figure: Figure) -> str:
+    return f"{figure.median * 1000:,.1f} ±{figure.spread * 1000:.1f}"
+
+
+def _ratio(figure: Figure) -> str:
+    return f"{figure.median:.2f} ±{figure.spread:.2f}"

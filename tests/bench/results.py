@@ -1,0 +1,32 @@
+"""Everything that was measured; what was not is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backlog import Commands
+from figures import Rounds
+from race import Situation
+from usage import Usage
+
+
+@dataclass
+class Results:
+    """What each section has found."""
+
+    race: dict[Situation, Rounds] = field(default_factory=dict)
+    usage: dict[Situation, dict[str, Usage]] = field(default_factory=dict)
+    provider: dict[Situation, Rounds] = field(default_factory=dict)
+    dialplan: dict[str, Rounds] = field(default_factory=dict)
+    """By mode."""
+    asterisk: str = ""
+    """The version that has run."""
+    at_once: dict[int, Rounds] = field(default_factory=dict)
+    """By the number of calls."""
+    backlog: Rounds | None = None
+    """Of calls, by the number of events that wait."""
+    commands: dict[int, Commands] = field(default_factory=dict)
+    employees: Rounds | None = None
+    """Of calls, by the number of employees."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Why a section could not be measured here."""
