@@ -1,6 +1,8 @@
 # make demo        the main job, shown: a real Asterisk, a call nobody answers, a voicemail, the mails that arrive
 # make test        everything, on real Asterisk 22 and 16
 # make faults      the tests of faults in their whole length, and what they measured
+# make bench       what a mail about a call costs, beside what people write or use today: tables and a picture, 20 minutes;
+#                  BENCH=--quick two, BENCH="--only SECTION" a part of it
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make screenshots every mail as Chromium shows it, and the picture in README
 # make install     with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
@@ -12,7 +14,7 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all test faults test-pythons test-python lint demo screenshots install uninstall clean
+.PHONY: all test faults bench test-pythons test-python lint demo screenshots install uninstall clean
 
 all: test
 
@@ -25,7 +27,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc check_dummy
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc check_dummy msmtp
 	"$(BIN)/python" tests/run.py $(TESTS)
 
 lint: $(VENV)/tools
@@ -37,6 +39,15 @@ lint: $(VENV)/tools
 faults: $(VENV)/tools
 	@tests/need-tools sox strace
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
+
+$(VENV)/bench-tools: $(VENV)/tools
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch "$@"
+
+# It measures, and asserts no time: not a part of `make test`.
+bench: $(VENV)/bench-tools
+	@tests/need-tools msmtp /usr/bin/time strace postfix saslpasswd2
+	"$(BIN)/python" tests/bench/bench.py $(BENCH)
 
 # The tests that need no Asterisk, on every Python from 3.9 on that is to be found.
 test-pythons:
