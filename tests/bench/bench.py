@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ import report
 import stamping_relay
 import usage
 from contender import ROOT, Box
-from lab import LabUnavailable
+from lab import LabError, LabUnavailable
 from postfix import PostfixError
 from race import SITUATIONS, Lost, Race
 from results import Results
@@ -148,7 +149,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="pbxnotify-bench-") as directory:
             results, where = measure(extent, options.only, Path(directory))
-    except Lost as error:
+    except (Lost, LabError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

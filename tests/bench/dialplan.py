@@ -12,7 +12,7 @@ from pathlib import Path
 
 from contender import CONTENDERS, HOLD, OURS, Box
 from figures import WARM_UP, Rounds
-from race import PATIENCE, Race
+from race import PATIENCE, Lost, Race
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "asterisk"))
 from lab import Asterisk
@@ -44,7 +44,7 @@ class Held:
 def measure(race: Race, environment: Mapping[str, str], directory: Path, rounds: int) -> tuple[Rounds, str]:
     """Place calls in which each contender has its turn, each call in another order; returns the version, too.
 
-    Raises LabUnavailable and LabError.
+    Raises LabUnavailable, LabError and Lost.
     """
     orders = [random.sample(CONTENDERS, len(CONTENDERS)) for _ in range(WARM_UP + rounds)]
     # Asterisk hands its environment on to its scripts, so none of them needs a shell to set it.
@@ -56,12 +56,20 @@ def measure(race: Race, environment: Mapping[str, str], directory: Path, rounds:
         for number in range(len(orders)):
             asterisk.originate(f"round-{number}")
             asterisk.wait_for_log(re.compile(r"AFTER \d$"), count=(number + 1) * len(CONTENDERS), timeout=PATIENCE)
-            race.far_end.stamps(len(CONTENDERS), PATIENCE)
+            _wait_for_mails(race, asterisk)
         asterisk.wait_until_idle()
         held = _held(asterisk.log_since_mark().splitlines())
         version = " ".join(asterisk.command("core show version").split()[:2])
     turns = [dict(held[at : at + len(CONTENDERS)]) for at in range(0, len(held), len(CONTENDERS))]
     return Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]]), version
+
+
+def _wait_for_mails(race: Race, asterisk: Asterisk) -> None:
+    """Wait for one of each contender. Raises Lost."""
+    try:
+        race.far_end.stamps(len(CONTENDERS), PATIENCE)
+    except TimeoutError as error:
+        raise Lost(f"{error}\n{asterisk.log_since_mark()}") from None
 
 
 def _dialplan(orders: Iterable[Sequence[str]]) -> Iterator[str]:

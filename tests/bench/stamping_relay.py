@@ -73,16 +73,16 @@ class FarEnd:
 
 def _serve(directory: Path, stamps: int, ready: Connection, other_end: Connection) -> None:
     other_end.close()  # or there would be no end of it that this process can see
-    certificates = Certificates(directory)
-    servers = {
-        "plain": Stamping(stamps),
-        "starttls": Stamping(stamps, tls=certificates.server),
-        "tls": Stamping(stamps, tls=certificates.server, implicit=True),
-    }
-    for server in servers.values():
-        server.start()
-    ways = {mode: Way(mode, server.port, certificates.ca_file) for mode, server in servers.items()}
     with suppress(EOFError, KeyboardInterrupt):
+        certificates = Certificates(directory)
+        servers = {
+            "plain": Stamping(stamps),
+            "starttls": Stamping(stamps, tls=certificates.server),
+            "tls": Stamping(stamps, tls=certificates.server, implicit=True),
+        }
+        for server in servers.values():
+            server.start()
+        ways = {mode: Way(mode, server.port, certificates.ca_file) for mode, server in servers.items()}
         ready.send((ways, certificates.server_file))
         ready.recv()  # until the other process closes it, or has ended
 
