@@ -41,7 +41,7 @@ class Spool:
         self._directory = box.directory / f"waiting-{size}" / "pbxnotify"
         self._directory.mkdir(parents=True)
         self._environment = {**environment, "AST_SPOOL_DIR": str(self._directory.parent)}
-        fill = [PYTHON, "-ES", FILL, box.library, str(size)]
+        fill = [PYTHON, "-ES", str(FILL), str(box.library), str(size)]
         subprocess.run(fill, env=self._environment, check=True)
         self._waiting = set(os.listdir(self._directory / "queue"))
 

@@ -80,7 +80,7 @@ class Box:
     def _make_venv(self) -> None:
         """Make the venv of the straightforward script; pip compiles what it installs, as `make install` does."""
         subprocess.run([PYTHON, "-m", "venv", self.python.parent.parent], check=True)
-        pip = [self.python, "-m", "pip", "-qq", "--disable-pip-version-check"]
+        pip = [str(self.python), "-m", "pip", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "pyst2", "configobj"], check=True)
         # Up to Python 3.11 a venv comes with it, and it takes 1.6 of the 10 ms of each start: nobody needs it.
         subprocess.run([*pip, "uninstall", "--yes", "setuptools"], check=True)
@@ -169,7 +169,7 @@ class Box:
     def explain(self, environment: Mapping[str, str]) -> str:
         """Return what the last scripts have said, and what of pbxnotify waits and why."""
         said = self.stderr.read_text(errors="replace") if self.stderr.exists() else ""
-        look = [self.command, "queue", "list"]
+        look = [str(self.command), "queue", "list"]
         waiting = subprocess.run(look, env=environment, capture_output=True, text=True, check=False)
         return f"{said}{waiting.stdout}{waiting.stderr}"
 

@@ -59,9 +59,11 @@ def measure(race: Race, environment: Mapping[str, str], directory: Path, rounds:
             _wait_for_mails(race, asterisk)
         asterisk.wait_until_idle()
         held = _held(asterisk.log_since_mark().splitlines())
-        version = " ".join(asterisk.command("core show version").split()[:2])
+        version = re.match(r"Asterisk [\d.]+", asterisk.command("core show version"))
     turns = [dict(held[at : at + len(CONTENDERS)]) for at in range(0, len(held), len(CONTENDERS))]
-    return Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]]), version
+    return Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]]), version[
+        0
+    ] if version else ""
 
 
 def _wait_for_mails(race: Race, asterisk: Asterisk) -> None:

@@ -31,7 +31,8 @@ class Goal:
         except LookupError:
             return allowed, "", "not measured"
         verdict = "met" if figure.median <= self.most else "not met"
-        return allowed, f"{figure.median:.2f} ±{figure.spread:.2f}{self.unit}", verdict
+        spread = f" ±{figure.spread:.2f}" if figure.spread else ""
+        return allowed, f"{figure.median:.2f}{spread}{self.unit}", verdict
 
 
 def _processor_time(situation: Situation) -> Callable[[Results], Figure]:

@@ -15,13 +15,14 @@ from results import Results
 
 # To be read on white and on black alike.
 TEXT, WAITS, BEHIND = "#808080", "#d9730d", "#4a90d9"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pbxnotify",
     "font.size": 10,
     "text.color": TEXT,
     "axes.labelcolor": TEXT,
     "axes.edgecolor": TEXT,
+    "figure.constrained_layout.w_pad": 0.08,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.color": TEXT,
@@ -49,15 +50,14 @@ def draw(results: Results, path: Path) -> None:
 def _draw_race(axes: Any, rounds: Rounds, title: str) -> None:
     """Draw how long the call waits for each contender, and what goes on behind its back."""
     names = rounds.names[::-1]
-    waits, whole = ([rounds.of(name, what).median * 1000 for name in names] for what in ("let_go", "whole"))
-    behind = [max(end - held, 0) for held, end in zip(waits, whole)]
-    held_bars = axes.barh(names, waits, height=0.6, color=WAITS, label="the call waits")
-    bars = axes.barh(
-        names, behind, height=0.6, left=waits, color=BEHIND, label="goes on behind its back, until the relay's 250"
-    )
-    axes.bar_label(held_bars, fmt="%.0f", label_type="center", color="white", fontweight="bold")
-    ends = [f"{end:.0f}" if end > held else "" for held, end in zip(waits, whole)]
-    axes.bar_label(bars, ends, padding=3, color=BEHIND, fontweight="bold")
+    waits, whole = ({name: rounds.of(name, what).median * 1000 for name in names} for what in ("let_go", "whole"))
+    behind = {name: end - waits[name] for name, end in whole.items() if end > waits[name]}
+    held = axes.barh(names, waits.values(), height=0.6, color=WAITS, label="the call waits")
+    axes.bar_label(held, fmt="%.0f", label_type="center", color="white", fontweight="bold")
+    begin = [waits[name] for name in behind]
+    what = "goes on behind its back, until the relay's 250"
+    bars = axes.barh(list(behind), behind.values(), height=0.6, left=begin, color=BEHIND, label=what)
+    axes.bar_label(bars, [f"{whole[name]:.0f}" for name in behind], padding=3, color=BEHIND, fontweight="bold")
     axes.set_title(title)
     axes.set_xlabel("ms")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
 
 import goals
 from contender import FLOOR, STRAIGHTFORWARD
@@ -38,6 +39,7 @@ ENDED = """\
 *whole* is here until the last process of the call has ended, for all of them: Postfix does not tell when it said 250.
 """
 LOG = "Between the lines in Asterisk's log before AGI() and after it, which tell milliseconds.\n"
+ALL = "The time until all of them are let go, and the CPU time of each.\n"
 LARGEST = "*first* is the peak of the process that Asterisk waits for, *largest* that of the largest of all.\n"
 QUEUE = """\
 With a relay that is left alone after a failure, so that what comes in joins those that wait. The commands of the admin,
@@ -49,19 +51,18 @@ def render(results: Results, about: Sequence[str]) -> str:
     """Return the report; ``about`` says what it holds for."""
     parts = {
         "race": _compared(results.race, "whole"),
-        "provider": [ENDED, *_compared(results.provider, "ended")],
+        "provider": [ENDED, *_compared(results.provider, "ended")] if results.provider else [],
         "dialplan": [LOG, _dialplan(results.dialplan)] if results.dialplan else [],
-        "usage": [LARGEST, *(_usage(situation, usage) for situation, usage in results.usage.items())],
-        "at-once": [_at_once(results.at_once)] if results.at_once else [],
+        "usage": [LARGEST, *starmap(_usage, results.usage.items())] if results.usage else [],
+        "at-once": [ALL, _at_once(results.at_once)] if results.at_once else [],
         "backlog": _backlog(results),
         "employees": [_grown(results.employees, "employees")] if results.employees else [],
     }
+    parts |= {section: [f"Not measured here: {why}\n"] for section, why in results.unavailable.items()}
     lines = [ABOUT, "\n".join(f"- {line}" for line in about) + "\n", "## Goals\n", _goals(results)]
     for section, title in SECTIONS.items():
-        why = results.unavailable.get(section)
-        content = [f"Not measured here: {why}\n"] if why else parts[section]
-        if any(part.startswith("|") or why for part in content):
-            lines += [f"## {title}\n", *content]
+        if parts[section]:
+            lines += [f"## {title}\n", *parts[section]]
     return "\n".join(lines)
 
 
@@ -87,7 +88,7 @@ def _goals(results: Results) -> str:
 def _compared(compared: Mapping[Situation, Rounds], whole: str) -> list[str]:
     """Return a table for each situation; ``whole`` is the quantity that stands for it."""
     quantities = {"let_go": "let go", whole: "whole", "cpu": "CPU"}
-    columns = [cell for title in quantities.values() for cell in (f"{title}, ms", "÷ floor", "÷ straightf.")]
+    columns = [cell for title in quantities.values() for cell in (f"{title}, ms", "÷ floor", "÷ straightforward")]
     return [
         table(
             (str(situation), *columns),
@@ -107,7 +108,7 @@ def _cells(rounds: Rounds, name: str, quantity: str) -> Iterator[str]:
 
 
 def _dialplan(held: Mapping[str, Rounds]) -> str:
-    columns = [cell for mode in held for cell in (f"{mode}, ms", "÷ floor", "÷ straightf.")]
+    columns = [cell for mode in held for cell in (f"{mode}, ms", "÷ floor", "÷ straightforward")]
     names = next(iter(held.values())).names
     rows = [(name, *(cell for rounds in held.values() for cell in _cells(rounds, name, "let_go"))) for name in names]
     return table(("missed call", *columns), rows)
@@ -127,14 +128,14 @@ def _usage(situation: Situation, usage: Mapping[str, Usage]) -> str:
 
 def _at_once(calls: Mapping[int, Rounds]) -> str:
     names = next(iter(calls.values())).names
-    header = ["calls", *(f"{name}, ms" for name in names), "pbxnotify ÷", "CPU of one ÷"]
+    header = ["calls", *(f"{name}, ms" for name in names), "÷ straightforward", "CPU ÷ straightforward"]
     rows = []
     for count, rounds in calls.items():
         first, ours = names
         times = (_milliseconds(rounds.of(name, "let_go")) for name in names)
         ratios = (_ratio(rounds.ratio(ours, quantity, first)) for quantity in ("let_go", "cpu"))
         rows.append((str(count), *times, *ratios))
-    return "Until all of them are let go.\n\n" + table(header, rows)
+    return table(header, rows)
 
 
 def _backlog(results: Results) -> list[str]:

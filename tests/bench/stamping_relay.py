@@ -98,7 +98,8 @@ def running(directory: Path) -> Iterator[FarEnd]:
     os.close(writing)
     there.close()
     try:
-        yield FarEnd(*here.recv(), reading)
+        ways, certificate = here.recv()
+        yield FarEnd(ways, certificate, reading)
     finally:
         here.close()
         process.join()

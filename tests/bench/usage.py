@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 
 from call import Cost
@@ -33,32 +32,40 @@ class Usage:
     """What it asks Asterisk."""
 
 
+class Look:
+    """A look at one contender in one situation."""
+
+    def __init__(self, race: Race, contender: str, situation: Situation, environment: Mapping[str, str]) -> None:
+        self._race = race
+        self._situation = situation
+        self._script = race.box.script(contender, situation.kind, situation.extensions, environment)
+
+    def memory(self) -> tuple[float, float]:
+        """Return the peaks of the first process and of the largest one, in MiB."""
+        cost, told = self._play(TIME)
+        first = int(told.split()[-1])
+        return first / 1024, max(first, cost.left_memory) / 1024
+
+    def system_calls(self) -> tuple[int, int, float]:
+        """Return how many there are, how many of them wait for the disk, and how many questions to Asterisk."""
+        cost, told = self._play(STRACE)
+        rows = [line.split() for line in told.splitlines()[2:] if not line.startswith("-")]
+        counts = {name: int(count) for count, name in rows}
+        return counts["total"], sum(counts.get(name, 0) for name in SYNCS), cost.questions
+
+    def _play(self, watcher: tuple[str, ...]) -> tuple[Cost, str]:
+        """Play a call to the script while it is watched; returns what the watcher has written, too."""
+        output = self._race.box.directory / "watched"
+        watched = replace(self._script, command=(*watcher, str(output), *self._script.command))
+        return self._race.play([watched], self._situation, self._situation.recipients), output.read_text()
+
+
 def measure(race: Race, situation: Situation, environment: Mapping[str, str], runs: int) -> dict[str, Usage]:
     """Look at each contender in one situation."""
     race.box.clean()
-    return {contender: _usage(race, contender, situation, environment, runs) for contender in CONTENDERS}
-
-
-def _usage(race: Race, contender: str, situation: Situation, environment: Mapping[str, str], runs: int) -> Usage:
-    first, largest, system_calls, syncs = [], [], [], []
-    for _ in range(runs):
-        cost, told = _watched(race, contender, situation, environment, TIME)
-        first.append(int(told.split()[-1]) / 1024)
-        largest.append(max(first[-1], cost.left_memory / 1024))
-        cost, told = _watched(race, contender, situation, environment, STRACE)
-        counts = {
-            name: int(count) for count, name in (line.split() for line in told.splitlines()[2:] if line[:1] != "-")
-        }
-        system_calls.append(counts.pop("total"))
-        syncs.append(sum(counts.get(name, 0) for name in SYNCS))
-    return Usage(median(first), median(largest), median(system_calls), median(syncs), cost.questions)
-
-
-def _watched(
-    race: Race, contender: str, situation: Situation, environment: Mapping[str, str], watcher: tuple[str, ...]
-) -> tuple[Cost, str]:
-    """Play a call to a script that is watched; returns what the watcher has written as well."""
-    output: Path = race.box.directory / "watched"
-    script = race.box.script(contender, situation.kind, situation.extensions, environment)
-    watched = replace(script, command=(*watcher, str(output), *script.command))
-    return race.play([watched], situation, situation.recipients), output.read_text()
+    found = {}
+    for contender in CONTENDERS:
+        look = Look(race, contender, situation, environment)
+        looks = [(*look.memory(), *look.system_calls()) for _ in range(runs)]
+        found[contender] = Usage(*map(median, zip(*looks)))
+    return found
