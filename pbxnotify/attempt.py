@@ -68,8 +68,8 @@ class Attempt:
         self._refused: dict[str, MailRefused] = {}
         self._deferred: dict[str, MailDeferred] = {}
         self._accepted = 0
-        self._told = 0
-        """How many recipients there are."""
+        self._told: set[str] = set()
+        """The addresses of all who are to be told now."""
         self._attachment: Attachment | None = None
         self._remark = ""
         """Why somebody got no recording."""
@@ -79,7 +79,7 @@ class Attempt:
         states = {address: AFTER_DEATH.get(state, state) for address, state in self.entry.item.recipients.items()}
         self.entry.item = self.entry.item._replace(recipients=states, decided=True)
         self._known = states
-        self._told = len(told.recipients)
+        self._told = {recipient.address for recipient in told.recipients}
         return [recipient for recipient in told.recipients if states.get(recipient.address, UNKNOWN) == UNKNOWN]
 
     def send(self, relay: Relay, recipients: list[Recipient], settings: Settings) -> None:
@@ -132,10 +132,10 @@ class Attempt:
         To remove it is one step on the disk, and needs one fsync of the two that a record does.
         """
         item = self.entry.item
-        others = [known for name, known in item.recipients.items() if name != address]
-        ends_now = len(others) + 1 == self._told and set(others) <= {SENT} and not isinstance(item.event, Voicemail)
-        if ends_now:
-            self.entry.item = item._replace(recipients={**item.recipients, address: state})
+        states = {**item.recipients, address: state}
+        is_last = self._told <= set(states) and set(states.values()) == {SENT}
+        if is_last and not isinstance(item.event, Voicemail):
+            self.entry.item = item._replace(recipients=states)
         else:
             self._mark(address, state)
 

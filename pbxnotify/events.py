@@ -33,7 +33,8 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def extensions_in(argument: str) -> tuple[str, ...]:
     """Return the extensions in ``101&102`` or ``101,102``, each once; ``PJSIP/101``, ``Local/101@phones`` mean 101."""
-    parts = (clean(part).partition("@")[0].rpartition("/")[2] for part in re.split(r"[&,\s]+", argument))
+    words = argument.replace("&", " ").replace(",", " ").split()
+    parts = (clean(word).partition("@")[0].rpartition("/")[2] for word in words)
     return tuple(dict.fromkeys(part for part in parts if part))
 
 

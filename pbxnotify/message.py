@@ -145,6 +145,8 @@ def _part(subtype: str, text: str) -> bytes:
         "quoted-printable": quopri.encodestring(raw),
         "base64": encodebytes(raw.replace(b"\n", b"\r\n")),  # RFC 2045 section 6.8
     }
+    if max(map(len, encodings["quoted-printable"].split(b"\n"))) > LONGEST_ENCODED_LINE:
+        del encodings["quoted-printable"]  # binascii.b2a_qp does not count a blank that it encodes at a line's end
     if text.isascii() and max(map(len, raw.split(b"\n"))) <= LONGEST_ENCODED_LINE:
         encodings["7bit"] = raw
     encoding = min(encodings, key=lambda name: len(encodings[name]))

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 TAKEN_ALONG = 3
 """Due items that a successful delivery takes along."""
 LOOKED_AT = 30
-"""Items that are looked at for that, the oldest: of 20 000 that are not due yet, each costs a twentieth of a ms."""
+"""Items that are looked at for that, the oldest; what is due behind them leaves with the next ``queue run``.
+
+Of 20 000 that are not due yet, each costs a twentieth of a ms.
+"""
 STATUS = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
@@ -69,10 +72,11 @@ def _report(report: Callable[[str], None], state: str) -> str:
 
 
 def _deliver_and_take_along(spool: Spool, entry: Entry, report: Callable[[str], None]) -> None:
-    state = _report(report, deliver(entry, spool))
-    entry.release()
-    if state == "sent":
-        run_queue(spool, most=TAKEN_ALONG)
+    with spool.in_turn():
+        state = _report(report, deliver(entry, spool))
+        entry.release()
+        if state == "sent":
+            run_queue(spool, most=TAKEN_ALONG)
 
 
 def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None) -> dict[str, int]:
@@ -155,6 +159,7 @@ def _try(attempt: Attempt, path: str) -> str:
             attempt.attachment(configured)  # may take a minute, for which no relay would wait
             with smtp.Relay(configured.smtp) as relay:
                 attempt.send(relay, untold, configured)
+                return attempt.settle(configured)  # before QUIT, whose answer may take two seconds
         return attempt.settle(configured)
     except (RelayUnavailable, RelayMisconfigured, SettingsError) as error:
         return attempt.relay_failed(error)

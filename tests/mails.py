@@ -106,6 +106,9 @@ MAILS = {
     "own long Russian subject": Mail(CALL, texts("missed_calls", subject=LONG), "ru"),
     "own text": Mail(CALL, texts("missed_calls", body="Call\n\tNOTIFICATION_CALLERID\n.\n", footer="PBX_NAME")),
     "own text of long lines": Mail(CALL, texts("missed_calls", body="long " * 400 + "\n" + LONG)),
+    "own text of blanks at the ends of long lines": Mail(
+        CALL, texts("missed_calls", body="".join("y" * length + " \n" for length in range(70, 80)) + "Перезвоните.")
+    ),
     "own HTML": Mail(CALL, texts("missed_calls", body="<p>From <b>NOTIFICATION_FROM</b></p>"), "ru"),
     "own page": Mail(CALL, texts("missed_calls", body=PAGE.format("NOTIFICATION_FROM"), footer="PBX_NAME")),
     "own page of a voicemail": Mail(MESSAGE, texts("voicemail", body=PAGE.format("VM_FROM")), attachment=TOO_LARGE),

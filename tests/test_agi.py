@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from far_end import BEGAN, ENVIRONMENT, MISSED, RANG_OUT, ROOT, UNIQUE_ID, FarEnd, environment_text
-from relay import Catcher
+from far_end import BEGAN, ENVIRONMENT, MISSED, RANG_OUT, ROOT, UNIQUE_ID, FarEnd, environment_text, processes_named
+from relay import Catcher, ScriptedRelay, silence
 
 
 @pytest.fixture
@@ -207,6 +207,30 @@ def test_a_held_call_is_released_and_sending_goes_on(tmp_path: Path) -> None:
         assert (far_end.status, catcher.mails) == ("QUEUED", [])
         answer.set()
         assert catcher.wait(1)[0].recipients == ("common@example.com",)
+
+
+def _is_of(process: Path, box: Path) -> bool:
+    return str(box).encode() in (process / "environ").read_bytes()
+
+
+@pytest.mark.parametrize(("arguments", "nice"), [(["101"], 10), (["101", "hold"], 0)], ids=["let go", "held"])
+def test_a_delivery_steps_back_behind_calls_unless_one_waits_for_it(
+    tmp_path: Path, arguments: list[str], nice: int
+) -> None:
+    with ScriptedRelay(greeting=silence) as relay:
+        (tmp_path / "pbxnotify.ini").write_text(
+            f"[smtp]\nport = {relay.port}\nsender = pbx@example.com\n[missed_calls]\nemail = common@example.com\n"
+        )
+        environment = {**box(tmp_path), "PBXNOTIFY_CONFIG": str(tmp_path / "pbxnotify.ini")}
+        far_end = FarEnd()
+        calling = threading.Thread(target=far_end.run, args=(arguments,), kwargs={"environment": environment})
+        calling.start()
+        assert relay.connected.wait(10)
+        ours = (int(process.name) for process in processes_named(str(MISSED)) if _is_of(process, tmp_path))
+        (delivering,) = (process for process in ours if process != far_end.pid)
+        assert os.getpriority(os.PRIO_PROCESS, delivering) == nice + os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpgid(delivering) == delivering
+    calling.join()
 
 
 def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:  # type: ignore[no-untyped-def]

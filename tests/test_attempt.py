@@ -29,6 +29,36 @@ def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: 
     assert recipients_of(catcher) == ALL
 
 
+def test_an_item_is_removed_before_the_relay_answers_quit(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    left: list[str] = []
+
+    def look(talk: Talk) -> None:
+        left.extend(spool.identifiers())
+        close(talk)
+
+    with ScriptedRelay(QUIT=look) as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "SENT"]
+        assert (len(relay.messages), left) == (3, [])
+
+
+def test_who_has_it_is_recorded_while_somebody_is_missing(use, write_ini, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(RCPT=["250 2.1.5 Ok", "451 4.7.1 later"]) as relay:
+        use(relay.port)
+        calls.queue(spool, CALL.only(["101", "102"]))
+        notify.run_queue(spool)
+    recorded: list[object] = []
+
+    def look(talk: Talk) -> None:
+        recorded.append(dict(waiting(spool)[0].recipients))
+        talk.say("250 2.1.0 Ok")
+
+    with ScriptedRelay(MAIL=["250 2.1.0 Ok", look]) as relay:
+        write_ini(calls.INI.format(port=relay.port, enabled="yes").replace("a@example.com", "new-a@example.com"))
+        assert notify.run_queue(spool, everything=True) == {"sent": 1}
+    assert recorded == [{"a@example.com": "sent", "new-a@example.com": "sent"}]
+
+
 def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
     use(catcher.port)
     catcher.answers["b@example.com"] = "550 5.1.1 no such user"

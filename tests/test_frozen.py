@@ -72,6 +72,15 @@ def test_a_field_may_declare_more_than_its_default() -> None:
     assert declared["name"].write == "a name"
 
 
+def test_a_field_without_a_default_stands_before_those_with_one() -> None:
+    with pytest.raises(TypeError, match="Wrong: a field without a default"):
+
+        class Wrong(frozen.NamedTuple):  # type: ignore[misc]
+            number: str = ""
+            seconds: int  # type: ignore[misc]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="pyst2's own imports need it there")
 def test_typing_is_not_imported() -> None:
     code = "import sys; from pbxnotify import events; sys.exit('typing' in sys.modules or 'dataclasses' in sys.modules)"
     root = Path(__file__).resolve().parent.parent

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool)
         assert tell(CALL._replace(linked_id="2.2")) == ["QUEUED", "QUEUED"]
         assert relay.connections == 1
     assert len(spool.identifiers()) == 2
+
+
+def test_deliveries_of_calls_at_once_take_turns(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay() as relay:
+        use(relay.port)
+        second = threading.Thread(target=tell)
+        with spool.in_turn():
+            second.start()
+            assert not relay.connected.wait(0.3)
+        second.join()
+        assert len(relay.messages) == 3
+
+
+def test_nobody_waits_long_for_a_turn(use, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("pbxnotify.spool.TURN", 0.1)
+    with ScriptedRelay() as relay, spool.in_turn():
+        use(relay.port)
+        assert tell() == ["QUEUED", "SENT"]
 
 
 def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]

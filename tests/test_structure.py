@@ -146,7 +146,7 @@ SCRIPTS_IMPORT = {
 }
 HEAVY = (
     *("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint"),
-    "typing",
+    *(("typing",) if sys.version_info >= (3, 10) else ()),  # in 3.9 it comes with what pyst2 imports
 )
 
 
