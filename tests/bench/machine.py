@@ -17,9 +17,10 @@ def description(spool: Path) -> str:
     """Return the machine; nothing that names it or its directories."""
     cpu = re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     disk = _said(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(spool)]) or "an unknown filesystem"
+    kernel = ".".join(platform.release().split(".")[:2])
     log = "" if os.path.exists("/dev/log") else "; nobody listens to syslog"
     return (
-        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {kernel}, "
         f"the spool on {disk}{log}"
     )
 
