@@ -19,10 +19,7 @@ def description(spool: Path) -> str:
     disk = _said(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(spool)]) or "an unknown filesystem"
     kernel = ".".join(platform.release().split(".")[:2])
     log = "" if os.path.exists("/dev/log") else "; nobody listens to syslog"
-    return (
-        f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {kernel}, "
-        f"the spool on {disk}{log}"
-    )
+    return f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Linux {kernel}, the spool on {disk}{log}"
 
 
 def versions(asterisk: str) -> str:
