@@ -244,52 +244,28 @@ def _monitor(parser: _Parser) -> None:
 
 
 def _queue(parser: _Parser) -> None:
+    from pbxnotify import queue
+
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     text = "list what waits and what has failed"
-    _command(commands, "list", _queue_list, text, "queue list", (DONE, SPOOL))
+    _command(commands, "list", _runs(queue.list_items), text, "queue list", (DONE, SPOOL))
     text = "send what is due; for cron or a systemd timer, each minute"
     statuses = ("0 nothing waits any more", SPOOL, "75 something waits")
-    _command(commands, "run", _queue_run, text, "queue run --all", statuses)
-    for name, declare, text in (
-        ("show", _queue_show, "show items whole"),
-        ("retry", _queue_retry, "put failed items back into the queue"),
-        ("remove", _queue_remove, "remove items unsent"),
+    run = _command(commands, "run", _runs(queue.run), text, "queue run --all", statuses)
+    run.add_argument("--all", action="store_true", help="send everything, due or not")
+    for name, command, text in (
+        ("show", queue.show, "show items whole"),
+        ("retry", queue.retry, "put failed items back into the queue"),
+        ("remove", queue.remove, "remove items unsent"),
     ):
-        _command(commands, name, declare, text, f"queue {name} 20261124-101522-9f3a1c00", (DONE, USAGE, SPOOL))
+        example = f"queue {name} 20261124-101522-9f3a1c00"
+        sub = _command(commands, name, _runs(command), text, example, (DONE, USAGE, SPOOL))
+        sub.add_argument("id", nargs="+", metavar="ID")
 
 
-def _queue_list(parser: _Parser) -> None:
-    from pbxnotify import queue
-
-    parser.set_defaults(command=queue.list_items)
-
-
-def _queue_run(parser: _Parser) -> None:
-    from pbxnotify import queue
-
-    parser.add_argument("--all", action="store_true", help="send everything, due or not")
-    parser.set_defaults(command=queue.run)
-
-
-def _queue_show(parser: _Parser) -> None:
-    from pbxnotify import queue
-
-    parser.add_argument("id", nargs="+", metavar="ID")
-    parser.set_defaults(command=queue.show)
-
-
-def _queue_retry(parser: _Parser) -> None:
-    from pbxnotify import queue
-
-    parser.add_argument("id", nargs="+", metavar="ID")
-    parser.set_defaults(command=queue.retry)
-
-
-def _queue_remove(parser: _Parser) -> None:
-    from pbxnotify import queue
-
-    parser.add_argument("id", nargs="+", metavar="ID")
-    parser.set_defaults(command=queue.remove)
+def _runs(command: Callable[[argparse.Namespace], int]) -> Callable[[_Parser], None]:
+    """Return the declaration of an action that takes nothing else, or has been told what it takes."""
+    return lambda parser: parser.set_defaults(command=command)
 
 
 def _command(
@@ -299,7 +275,7 @@ def _command(
     text: str,
     example: str,
     statuses: Sequence[str],
-) -> None:
+) -> _Parser:
     """Add a command: what it does, an example, its exit statuses; ``declare`` tells what it takes, and runs it."""
     parser = commands.add_parser(
         name,
@@ -312,6 +288,7 @@ def _command(
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
     parser.set_defaults(interrupted="what is in the queue stays there")
     parser.declare = declare
+    return parser
 
 
 if __name__ == "__main__":
