@@ -37,7 +37,8 @@ def monitor(options: argparse.Namespace) -> int:
         if not alone:
             print("pbxnotify: another  pbxnotify monitor  is at work")
             return os.EX_TEMPFAIL
-        configured = settings.load(settings.location())
+        path = settings.location()
+        configured = settings.load_as_of(path, settings.fingerprint(path))
         if not configured.notifications.enabled:
             print("notifications are switched off ([notifications] enabled = no): nothing is looked at")
             Memory.read(spool.directory).write(spool.directory)  # the monitor itself is run, which check asks for

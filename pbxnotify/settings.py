@@ -279,7 +279,7 @@ def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings
     return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
 
 
-@lru_cache(maxsize=1)  # a queue of thousands is sent with one reading
+@lru_cache(maxsize=1)  # a queue of thousands is sent with one reading, and the monitor needs one
 def load_as_of(path: str, fingerprint: str) -> Settings:
     """Return the settings in a file with this fingerprint; raises SettingsError as ``load`` does."""
     return load(path)

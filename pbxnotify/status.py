@@ -128,7 +128,7 @@ def _read(spool: Spool, identifier: str) -> Item | None:
 def _of_settings(path: str) -> tuple[str, bool, str]:
     """Return the relay, whether mail is switched on, and what is wrong with the ini file."""
     try:
-        configured = settings.load(path)
+        configured = settings.load_as_of(path, settings.fingerprint(path))
     except SettingsError as error:
         others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         return "unknown", True, error.problems[0] + others
