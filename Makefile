@@ -1,7 +1,7 @@
 # make demo        the main job, shown: a real Asterisk, a call nobody answers, a voicemail, the mails that arrive
 # make test        everything, on real Asterisk 22 and 16
 # make faults      the tests of faults in their whole length, and what they measured
-# make bench       what a mail about a call costs, beside what people write or use today: tables and a picture, 20 minutes;
+# make bench       what a mail about a call costs, beside what people write or use today: tables and a picture, ten minutes;
 #                  BENCH=--quick two, BENCH="--only SECTION" a part of it
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make screenshots every mail as Chromium shows it, and the picture in README
