@@ -115,7 +115,7 @@ class Connection(AGI):  # type: ignore[misc]
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
         """Return the next answer; 510, 511 and 520 are answers without a value. HANGUP and blank lines are none."""
         for line in self._lines():
-            if line[:3].isdecimal() and line[3:4] == " ":
+            if _is_answer(line):
                 return {"result": (line[:3], line)}
         raise ChannelGone("it ended the conversation")
 
@@ -137,7 +137,7 @@ class Connection(AGI):  # type: ignore[misc]
                 # A value may begin with ")" and a newline: only the last marker ends the answer.
                 if answer.endswith(closing) and answer.count(marker) > len(expressions):
                     break
-            elif line[:3].isdecimal() and line[0] == "5" and line[3:4] == " ":
+            elif _is_answer(line) and line.startswith("5"):
                 raise ChannelGone(f"it said {line!r}")
         return answer[len(opening) : -len(closing)].split(marker)
 
@@ -225,6 +225,10 @@ class Channel(Mapping[str, str]):
         if self.held:
             outcome = os.read(reading, 64).decode() if select.select([reading], [], [], HOLD)[0] else ""
             self.say(outcome or status, line)
+
+
+def _is_answer(line: str) -> bool:
+    return line[:3].isdecimal() and line[3:4] == " "
 
 
 def _too_slow(signal_number: int, frame: object) -> None:

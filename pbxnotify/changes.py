@@ -29,7 +29,7 @@ def notice(spool: Spool) -> None:
     if fingerprint == seen.fingerprint or _is_being_saved(path):
         return
     try:
-        configured = settings.load(path)
+        configured = settings.load_as_of(path, fingerprint)
     except SettingsError as error:
         if records.note_settings(spool.directory, seen._replace(fingerprint=fingerprint)):
             for problem in error.problems:

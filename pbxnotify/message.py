@@ -26,7 +26,6 @@ from pbxnotify.values import national
 
 if TYPE_CHECKING:
     from pbxnotify.attachment import Attachment
-    from pbxnotify.letter import Letter
     from pbxnotify.settings import Settings
 
 LONGEST_HEADER = 200
@@ -76,40 +75,36 @@ def _texts(
 ) -> tuple[str, str, str]:
     """Return subject, plain text and page: the admin's, where there are none those of the letter."""
     designed = letter.of(event, told, attachment)
-    own = settings.voicemail if isinstance(event, Voicemail) else settings.missed_calls
-    if not isinstance(event, Alert) and (own.subject or own.body or own.footer):
-        return _own_texts(event, recipient, settings, told, attachment, designed)
-    subject = clean(designed.subject, LONGEST_HEADER)
-    text = f"{letter.text(designed, told.language)}\n\n-- \n{told.pbx_name}"
-    whole = page.of_letter(designed._replace(subject=subject), recipient.language, page.of_text(told.pbx_name))
-    return subject, text, whole
-
-
-def _own_texts(
-    event: Event,
-    recipient: Recipient,
-    settings: Settings,
-    told: Facts,
-    attachment: Attachment | None,
-    designed: Letter,
-) -> tuple[str, str, str]:
-    """Return subject, plain text and page, of which some at least are the admin's."""
-    from pbxnotify import markup, parameters, templates
-
-    own = templates.of(event, settings)
-    values = parameters.of(event, told, settings.notifications.date_format)
-    subject = clean(templates.fill(own.subject, values), LONGEST_HEADER) or clean(designed.subject, LONGEST_HEADER)
-    footer_text, footer = templates.as_text_and_html(own.footer or "PBX_NAME", values)
-    if own.body:
-        text, content = templates.as_text_and_html(own.body, values)
+    own_subject, own_body, (footer_text, footer) = _own_texts(event, settings, told)
+    subject = clean(own_subject, LONGEST_HEADER) or clean(designed.subject, LONGEST_HEADER)
+    if own_body:
+        text, content, is_html = own_body
         note = letter.recording_note(event, attachment, told.language) if isinstance(event, Voicemail) else ""
         text = f"{text.rstrip()}\n\n{note}" if note else text
-        is_dark = not markup.is_html(own.body)  # the admin's HTML has colours of its own
+        is_dark = not is_html  # the admin's HTML has colours of its own
         whole = page.of_own(content, subject, designed.accent, recipient.language, note, footer, is_dark=is_dark)
     else:
         text = letter.text(designed, told.language)
         whole = page.of_letter(designed._replace(subject=subject), recipient.language, footer)
     return subject, f"{text}\n\n-- \n{footer_text}", whole
+
+
+def _own_texts(
+    event: Event, settings: Settings, told: Facts
+) -> tuple[str, tuple[str, str, bool] | None, tuple[str, str]]:
+    """Return the admin's subject and body, if there are any, and the footer.
+
+    Body and footer are text and HTML; a body also says whether it was written in HTML.
+    """
+    section = settings.voicemail if isinstance(event, Voicemail) else settings.missed_calls
+    if isinstance(event, Alert) or not (section.subject or section.body or section.footer):
+        return "", None, (told.pbx_name, page.of_text(told.pbx_name))
+    from pbxnotify import markup, parameters, templates
+
+    own = templates.of(event, settings)
+    values = parameters.of(event, told, settings.notifications.date_format)
+    body = (*templates.as_text_and_html(own.body, values), markup.is_html(own.body)) if own.body else None
+    return templates.fill(own.subject, values), body, templates.as_text_and_html(own.footer or "PBX_NAME", values)
 
 
 def _threads(event: Event, told: Facts, domain: str) -> str:

@@ -10,7 +10,7 @@ import os
 import syslog
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify import log
 from pbxnotify.entry import Entry, item_path, sync, trouble
@@ -100,11 +100,13 @@ class Spool:
             log.write(syslog.LOG_ERR, f'deferred id={identifier} reason="{reason}"')
 
     @contextmanager
-    def alone(self, folder: str = "queue") -> Iterator[bool]:
+    def alone(self, folder: str = "queue", patience: float = PATIENCE) -> Iterator[bool]:
         """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
         descriptor = os.open(os.path.join(self.directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + patience
         try:
-            _wait_until_ours(descriptor, PATIENCE)
+            while not _is_ours(descriptor) and time.monotonic() < deadline:
+                time.sleep(0.05)
             yield _is_ours(descriptor)
         finally:
             os.close(descriptor)
@@ -115,16 +117,10 @@ class Spool:
 
         Fifty at once would take 10 MB and a connection each, and the CPU from the scripts that calls wait for.
         """
-        try:
-            descriptor = os.open(os.path.join(self.directory, "tmp"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            yield  # there is worse to come than many at once
-            return
-        try:
-            _wait_until_ours(descriptor, TURN)
+        with ExitStack() as stack:
+            with suppress(OSError):  # a spool that cannot be locked: there is worse to come than many at once
+                stack.enter_context(self.alone("tmp", TURN))
             yield
-        finally:
-            os.close(descriptor)
 
     def damaged(self) -> list[str]:
         """Return the names of items that were set aside."""
@@ -189,12 +185,6 @@ class Spool:
         except OSError:
             return True
         return True
-
-
-def _wait_until_ours(descriptor: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not _is_ours(descriptor) and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def _is_ours(descriptor: int) -> bool:
