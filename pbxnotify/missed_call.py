@@ -79,9 +79,9 @@ def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
 def _began(channel: Mapping[str, str], ended: float) -> float:
     """Return when ringing began: noted by ``watch``, else the channel's creation (``epoch.n``, ``name-epoch.n``)."""
     for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
-        epoch = text.rpartition("-")[2].partition(".")[0]
-        if epoch.isdecimal() and 9 <= len(epoch) <= 11 and ended - 86400 < int(epoch) <= ended:
-            return float(epoch)
+        epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
+        if epoch and ended - 86400 < int(epoch[1]) <= ended:
+            return float(epoch[1])
     return ended
 
 

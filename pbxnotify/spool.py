@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import syslog
 import time
 from collections.abc import Iterator
@@ -21,8 +22,6 @@ from pbxnotify.installation import spool_directory
 FOLDERS = ("tmp", "queue", "done", "failed")
 KEPT_KEYS = 86400.0
 """Seconds for which a key is remembered: longer than any call."""
-SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.@+-")
-"""What stands in the name of a key's file as it is."""
 LONGEST_NAME = 200
 """Characters of a key's file name."""
 LEFT_OVER = 3600.0
@@ -169,7 +168,7 @@ class Spool:
         ]
 
     def _key(self, key: str) -> str:
-        safe = "".join(one if one in SAFE else f"_{ord(one):x}" for one in key)
+        safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
         if len(safe) > LONGEST_NAME:  # cut off, two keys could become one
             from hashlib import sha256
 
