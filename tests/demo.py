@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "asterisk")]
 
-from far_end import RANG_OUT, VOICEMAIL, FarEnd  # noqa: E402
+from far_end import MISSED, RANG_OUT, VOICEMAIL, FarEnd, wait_for_released  # noqa: E402
 from lab import Asterisk, LabUnavailable, sipp_missing  # noqa: E402
 from mailboxes import CHANNEL, message  # noqa: E402
 from office import install  # noqa: E402
@@ -132,6 +132,8 @@ def main() -> int:
             print(f"No real Asterisk here ({error}): the same scripts are driven by a recorded call.")
             calls_recorded(Path(name), catcher.port)
         mails = catcher.wait(2, timeout=30)
+        for script in (MISSED, VOICEMAIL):
+            wait_for_released(script)  # they still note in the directory that the relay has the mail
     for caught in mails:
         show(caught, "voicemail" if list(caught.message.iter_attachments()) else "missed-call")
     return 0
