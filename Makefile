@@ -5,7 +5,7 @@
 #                  BENCH=--quick two, BENCH="--only SECTION" a part of it
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make screenshots every mail as Chromium shows it, and the picture in README
-# make install     with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
+# make install     EXTRAS=oauth2 for logins without a password; with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
 #                  ASTSPOOLDIR (as asterisk.conf says); SCHEDULER (systemd, cron or none), UNITDIR, CRONDIR
 # make uninstall   leaves the settings and the queue
 
@@ -23,7 +23,7 @@ $(BIN)/pip:
 		echo "This Python makes no venv. On Debian: apt install python3-venv" >&2; exit 69; }
 
 $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2]'
 	@touch "$@"
 
 test: $(VENV)/tools lint
@@ -41,7 +41,7 @@ faults: $(VENV)/tools
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
 
 $(VENV)/bench-tools: $(VENV)/tools
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2,bench]'
 	@touch "$@"
 
 # It measures, and asserts no time: not a part of `make test`.

@@ -10,6 +10,7 @@ from pbxnotify.errors import LanguageError
 from pbxnotify.language import read
 from pbxnotify.markup import is_html
 from pbxnotify.proofreading import faults
+from pbxnotify.providers import Provider
 from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
 from pbxnotify.templates import CONTROL, unescaped
 from pbxnotify.values import did_you_mean
@@ -54,8 +55,23 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
     provider = providers.at(relay.host)
     if provider and relay.sender and relay.sender.lower() != relay.login.lower():
         yield f"sender is {relay.sender}, login {relay.login or 'empty'}: {provider.name} {provider.sender}"
+    if provider:
+        yield from _of_login(relay, provider)
+    if relay.auth == "oauth2" and relay.password:
+        yield "password is not used, as auth = oauth2: empty it"
+    if relay.oauth2.provider and not relay.wants_token:
+        unused = "password_command gives the token" if relay.auth == "oauth2" else "auth = password"
+        yield f"[oauth2] is not used, as {unused} in [smtp]"
     if provider and relay.security == "none":
         yield f"{provider.name} wants an encrypted connection: write host = {provider.host}"
+
+
+def _of_login(relay: Smtp, provider: Provider) -> Iterator[str]:
+    """Note a login that this provider does not take, or not for long."""
+    if relay.auth == "password" and relay.login and not provider.takes_passwords:
+        yield f"{provider.name}: {provider.password}; see  pbxnotify setup"
+    if relay.wants_token and relay.oauth2.provider not in (provider.tokens, "custom"):
+        yield f"the token is of {relay.oauth2.provider}, but {relay.host} is {provider.name}"
 
 
 def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:

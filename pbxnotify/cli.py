@@ -53,6 +53,12 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
+
+
 def _subject(text: str) -> str:
     if not events.clean(text):
         raise argparse.ArgumentTypeError("is blank")
@@ -103,6 +109,8 @@ def _parser() -> _Parser:
     _settings_commands(commands)
     _mail_commands(commands)
     _system_commands(commands)
+    text = "log in without a password, with a token of the provider (OAuth 2)"
+    _command(commands, "oauth", _oauth, text, "oauth login", (DONE, USAGE, WAITS, MISTAKES))
     text = "list, show, send, retry or remove what waits"
     _command(commands, "queue", _queue, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits"))
     return parser
@@ -241,6 +249,23 @@ def _monitor(parser: _Parser) -> None:
     from pbxnotify import monitor
 
     parser.set_defaults(command=monitor.monitor)
+
+
+def _oauth(parser: _Parser) -> None:
+    from pbxnotify import oauth
+
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+    text = "allow us in a browser, on whatever machine, to send mail; then send a test mail"
+    statuses = (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES)
+    login = _command(commands, "login", _runs(oauth.login), text, "oauth login", statuses)
+    text = "device: a code to enter anywhere; code: the browser comes back here (default: device where there is that)"
+    login.add_argument("--flow", choices=oauth.FLOWS, metavar="|".join(oauth.FLOWS), help=text)
+    login.add_argument("--port", type=_port, default=0, help="where the browser comes back to (default: any)")
+    login.add_argument("--no-test", action="store_true", help="send no test mail")
+    text = "say what token we have, and how long it lasts"
+    _command(commands, "status", _runs(oauth.status), text, "oauth status", (DONE, USAGE, SPOOL, MISTAKES))
+    text = "end the token at the provider, and forget it here"
+    _command(commands, "logout", _runs(oauth.logout), text, "oauth logout", (DONE, USAGE, SPOOL, WAITS))
 
 
 def _queue(parser: _Parser) -> None:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from pbxnotify.frozen import TYPE_CHECKING
@@ -33,6 +33,8 @@ LONGEST_REPLY = 500
 """Characters of a reply that are quoted."""
 LAST_WORDS = 0.5
 """Seconds for what a relay has said before it hung up."""
+SHORTEST_FORM = 8
+"""Characters of base64 that are a secret for certain, and no chance."""
 PIECE = 16384
 """Bytes sent at a time: each is progress, and starts the timeout anew."""
 
@@ -91,15 +93,11 @@ class Conversation(smtplib.SMTP):
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of whatever the relay says, should it repeat what it was told."""
-        if secret:
-            self._hidden.append(printable(secret))
+        self._hidden += secret_forms(secret)
 
     def words(self, reply: bytes) -> str:
         """Return a reply as one line without secrets."""
-        text = printable(reply.decode("utf-8", "replace"))
-        for secret in self._hidden:
-            text = text.replace(secret, "***")
-        return text[:LONGEST_REPLY]
+        return without(self._hidden, printable(reply.decode("utf-8", "replace")))[:LONGEST_REPLY]
 
     def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
         """Send a secret in base64, behind a command or alone, and return the answer."""
@@ -177,11 +175,34 @@ class Conversation(smtplib.SMTP):
             self.seconds_left -= time.monotonic() - began
 
 
+def hurry_look_ups() -> None:
+    """Have DNS asked once for a second: no timeout of ours interrupts a look-up."""
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
+
+
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     """Return the addresses of a relay, as ``getaddrinfo`` does. Raises OSError."""
-    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")  # no timeout of ours interrupts a look-up
+    hurry_look_ups()
     # Settings hold the name as DNS knows it; of a str, Python would make that once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
+
+
+def secret_forms(secret: str) -> list[str]:
+    """Return how a secret may show: as it is, and within something in base64, at any offset."""
+    content, forms = secret.encode("utf-8", "replace"), [printable(secret)]
+    for offset in range(3):
+        encoded = b64encode(b"\0" * offset + content).decode()
+        certain = encoded[-(-offset * 8 // 6) : (offset + len(content)) * 8 // 6]
+        if len(certain) >= SHORTEST_FORM:
+            forms.append(certain)
+    return [form for form in forms if form]
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return a text with each secret in it replaced; of two that overlap, the longer one hides more."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def printable(text: str) -> str:

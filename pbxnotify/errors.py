@@ -85,6 +85,14 @@ class RelayMisconfigured(RelayError):
     exit_status = os.EX_CONFIG
 
 
+class GrantRefused(RelayMisconfigured):
+    """The provider gives no token, with an error code of OAuth 2 (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
+
+    def __init__(self, sentence: str, *, error: str) -> None:
+        super().__init__(sentence, stage="AUTH")
+        self.error = error
+
+
 class MailDeferred(RelayError):
     """This recipient's mail was refused for now (4xx). Temporary."""
 

@@ -36,9 +36,15 @@ HINTS = (
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "it does not speak TLS 1.2 or later"),
     ("^STARTTLS .* not offer", "write host = ssl://{host} if it speaks TLS from the first byte, mostly on port 465"),
+    (
+        "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 53",
+        "the token is for another account or was withdrawn: log in with  pbxnotify oauth login  as the account in"
+        " login; Microsoft: an administrator must allow authenticated SMTP for the mailbox",
+    ),
     (r"^AUTH .* (5\.7\.139|5\.7\.3\b|\S*SmtpClientAuth)", "Microsoft: an administrator must allow authenticated SMTP"),
     ("^AUTH .* 53[45] ", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),
     ("^AUTH .* in the clear", "write ssl://{host} or use_tls = yes, or else allow_plaintext_login = yes"),
+    ("^AUTH .* offers no login with a token", "is host that of the provider in [oauth2]? Else write auth = password"),
     ("^AUTH none .* offers no login", "it may want use_tls = yes first; leave login empty if it wants none"),
     ("^AUTH .* offers no login", "leave login empty if it wants none"),
     ("^MAIL none .* 530 .*TLS", "write use_tls = yes"),

@@ -20,6 +20,10 @@ class Provider:
     """What it does with a sender that is not the account's own address."""
     other_names: tuple[str, ...] = ()
     """Other names of the same relay."""
+    tokens: str = ""
+    """Who gives tokens for it, as [oauth2] names them; "" for nobody."""
+    takes_passwords: bool = True
+    """Still, and from accounts as they come."""
 
 
 PROVIDERS = (
@@ -29,6 +33,7 @@ PROVIDERS = (
         "ssl://smtp.gmail.com",
         "an app password of 16 letters: https://myaccount.google.com/apppasswords (two-step verification must be on)",
         "puts the account's own address in its place, unless it is one of the account's aliases",
+        tokens="google",
     ),
     Provider(
         "yandex",
@@ -38,6 +43,7 @@ PROVIDERS = (
         " programs, IMAP with app passwords must be allowed",
         "refuses it (553 5.7.1), unless it is one of the account's aliases",
         ("smtp.yandex.com", "smtp.ya.ru"),
+        tokens="yandex",
     ),
     Provider(
         "mail.ru",
@@ -51,15 +57,19 @@ PROVIDERS = (
         "Microsoft 365",
         "tls://smtp.office365.com",
         "the account's password, as long as the administrator allows authenticated SMTP for the mailbox; from the end"
-        " of December 2026 Microsoft switches it off by default (OAuth 2 is not there yet)",
+        " of December 2026 Microsoft switches it off by default: take OAuth 2",
         'refuses it without the right "Send As"',
+        tokens="microsoft",
+        takes_passwords=False,
     ),
     Provider(
         "outlook.com",
         "Outlook.com",
         "tls://smtp-mail.outlook.com",
-        "Outlook.com takes no passwords any more, only OAuth 2, which is not there yet: use another account",
+        "Outlook.com takes no passwords any more, only OAuth 2",
         "refuses it",
+        tokens="microsoft",
+        takes_passwords=False,
     ),
     Provider(
         "icloud",

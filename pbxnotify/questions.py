@@ -15,12 +15,15 @@ Answers = dict[Place, str]
 HOST, PORT, LOGIN = ("smtp", "host"), ("smtp", "port"), ("smtp", "login")
 PASSWORD, PASSWORD_COMMAND = ("smtp", "password"), ("smtp", "password_command")
 VERIFY, CA_FILE = ("smtp", "verify_certificate"), ("smtp", "ca_file")
+AUTH, TOKENS, TENANT = ("smtp", "auth"), ("oauth2", "provider"), ("oauth2", "tenant")
+CLIENT_ID, CLIENT_SECRET = ("oauth2", "client_id"), ("oauth2", "client_secret")
 SENDER, ADMIN = ("smtp", "sender"), ("notifications", "admin_email")
 RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)
 """What is asked of a relay that is no provider's."""
 LANGUAGE, ENABLED = ("notifications", "language"), ("notifications", "enabled")
 PEOPLE = (ADMIN, ("missed_calls", "email"), ("voicemail", "email"), LANGUAGE, ENABLED)
 ANOTHER = "another relay, such as one in the house"
+WAYS = ("with a password", "with OAuth 2: no password, but an application that you register with the provider")
 
 
 def ask(current: Answers, answers: Answers) -> None:
@@ -48,12 +51,44 @@ def _ask_for_relay(current: Answers, answers: Answers) -> None:
         answers.update(relay_of(provider))
     if provider:
         print(f"\n{provider.name}: {answers.get(HOST) or current[HOST]}. Password: {provider.password}.\n")
+    by_token = _ask_for_way(provider, now, answers)
     _ask(LOGIN, current, answers, whole_address=provider is not None)
-    _ask_for_password(current, answers)
+    if by_token:
+        _ask_for_application(current, answers)
+    else:
+        _ask_for_password(current, answers)
     _ask(SENDER, current, answers)
     sender = answers[SENDER] or answers[LOGIN]
     if "@" in sender:
         current.setdefault(ADMIN, sender)
+
+
+def _ask_for_way(provider: Provider | None, now: Answers, answers: Answers) -> bool:
+    """Ask whether we log in with a token; of a relay that we do not know it stays as it stands."""
+    is_usual = now.get(AUTH) == "oauth2"
+    if provider is None:
+        return is_usual
+    by_token = False
+    if provider.tokens:
+        by_token = terminal.choose("Log in", WAYS, int(is_usual or not provider.takes_passwords)) == 1
+    answers.update(tokens_of(provider) if by_token else {AUTH: "password"})
+    return by_token
+
+
+def tokens_of(provider: Provider) -> Answers:
+    """Return what logging in with a provider's tokens wants; a password goes."""
+    tenant = {TENANT: "consumers"} if provider.key == "outlook.com" else {}
+    return {AUTH: "oauth2", TOKENS: provider.tokens, PASSWORD: "", PASSWORD_COMMAND: "", **tenant}
+
+
+def _ask_for_application(current: Answers, answers: Answers) -> None:
+    """Ask for the application that is registered with the provider."""
+    print("\n  What to register, and where: see OAuth 2 in README")
+    _ask(CLIENT_ID, current, answers)
+    if {**current, **answers}.get(TOKENS) == "microsoft":
+        _ask(TENANT, current, answers)
+    else:
+        _ask_for_secret(CLIENT_SECRET, current, answers)
 
 
 def _usual(current: Answers) -> int:
@@ -69,20 +104,26 @@ def _ask_for_password(current: Answers, answers: Answers) -> None:
     if not answers[LOGIN]:
         answers.update({PASSWORD: "", PASSWORD_COMMAND: ""})
         return
-    now = {**current, **answers}
-    kept = now.get(PASSWORD) or now.get(PASSWORD_COMMAND)
-    how = "Enter keeps it" if kept else "it is not shown"
+    is_there = bool({**current, **answers}.get(PASSWORD_COMMAND))
+    if _ask_for_secret(PASSWORD, current, answers, is_there=is_there):
+        answers[PASSWORD_COMMAND] = ""
+
+
+def _ask_for_secret(place: Place, current: Answers, answers: Answers, *, is_there: bool = False) -> bool:
+    """Ask for a secret until there is one, unless ``is_there`` otherwise; returns whether one was typed."""
+    kept = is_there or bool({**current, **answers}.get(place))
+    option, how = declared(place), "Enter keeps it" if kept else "it is not shown"
     while True:
-        typed = terminal.ask_secretly(f"{declared(PASSWORD).label} ({how})")
+        typed = terminal.ask_secretly(f"{option.label or place[1]} ({how})")
         try:
             values.line(typed)
         except ValueError as error:
-            print(terminal.coloured(f"  the password {error}", "red"))
+            print(terminal.coloured(f"  the {place[1].replace('_', ' ')} {error}", "red"))
             continue
         if typed:
-            answers.update({PASSWORD: typed, PASSWORD_COMMAND: ""})
+            answers[place] = typed
         if typed or kept:
-            return
+            return bool(typed)
 
 
 def _ask(place: Place, current: Answers, answers: Answers, *, whole_address: bool = False) -> None:

@@ -1,21 +1,14 @@
-"""What makes a conversation safe: whom we trust to be the relay, and how we show it who we are."""
+"""What makes a connection safe: whom we trust to be the relay, or who gives us tokens."""
 
 from __future__ import annotations
 
-import hmac
 import os
 import ssl
-from base64 import b64decode
-from collections.abc import Callable
 
 from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pbxnotify.settings import Smtp
-
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
-MECHANISMS_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
-"""In the order in which we choose; where others could listen, the one that does not show the password comes first."""
 
 
 def context(settings: Smtp) -> ssl.SSLContext:
@@ -44,17 +37,14 @@ def _load_system_authorities(trusting: ssl.SSLContext) -> None:
         trusting.load_default_certs()
 
 
-def answers(mechanism: str, login: bytes, secret: bytes) -> list[Callable[[bytes], bytes]]:
-    """Return what answers each challenge of a mechanism (RFC 4616, RFC 2195; LOGIN has no RFC)."""
+def web_context(relay: Smtp) -> ssl.SSLContext:
+    """Return what TLS with whoever gives us tokens begins with; raises OSError for a ``ca_file`` that is none.
 
-    def digest(challenge: bytes) -> bytes:
-        try:
-            return login + b" " + hmac.new(secret, b64decode(challenge), "md5").hexdigest().encode()
-        except ValueError:
-            raise ConnectionError("sent a challenge that cannot be answered") from None
-
-    return {
-        "PLAIN": [lambda challenge: b"\0" + login + b"\0" + secret],
-        "LOGIN": [lambda challenge: login, lambda challenge: secret],
-        "CRAM-MD5": [digest],
-    }[mechanism]
+    Always verified: who poses as them could send mail in our name for as long as they like. The relay's own authority
+    is trusted too, for an office that runs both.
+    """
+    trusting = ssl.create_default_context()
+    trusting.minimum_version = ssl.TLSVersion.TLSv1_2
+    if relay.ca_file:
+        trusting.load_verify_locations(relay.ca_file)
+    return trusting

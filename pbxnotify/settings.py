@@ -13,6 +13,7 @@ from pbxnotify.frozen import NamedTuple
 from pbxnotify.inifile import IniFile
 from pbxnotify.installation import configuration_directory
 from pbxnotify.language import DEFAULT
+from pbxnotify.oauth2 import OAuth2
 from pbxnotify.system import Check, System
 from pbxnotify.values import option, yes_or_no
 
@@ -52,6 +53,11 @@ class Smtp(NamedTuple):
     password_command: str = option(
         values.command, "", "a command whose first line of output is the password, instead of password", secret=True
     )
+    auth: str = option(
+        values.authentication,
+        "password",
+        "password, or oauth2 for a token: of the provider in [oauth2], or what password_command prints",
+    )
     sender: str = option(
         values.address,
         "",
@@ -73,10 +79,17 @@ class Smtp(NamedTuple):
     allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
     security: str = "none"
     """``none``, ``starttls`` or ``tls``."""
+    oauth2: OAuth2 = OAuth2()
+    """Who gives us tokens, where ``wants_token``."""
 
     def __repr__(self) -> str:
         """Show no secret, whoever prints it."""
         return f"Smtp({self.login!r} at {self.host}:{self.port}, {self.security})"
+
+    @property
+    def wants_token(self) -> bool:
+        """Return whether we log in with a token that we have to get from the provider ourselves."""
+        return self.auth == "oauth2" and not self.password_command
 
     @property
     def sender_address(self) -> str:
@@ -91,7 +104,7 @@ class Smtp(NamedTuple):
             return "asterisk@localhost.localdomain"
 
     def secret(self) -> str:
-        """Return the password; raises SettingsError when ``password_command`` gives none within 10 seconds."""
+        """Return the password, or the token that ``password_command`` prints; raises SettingsError without it."""
         if not self.password_command:
             return self.password
         import shlex
@@ -131,10 +144,12 @@ class Smtp(NamedTuple):
             yield ("port", "host"), f"{self.port} here, but {connection.port} in host; remove one of them"
         if self.password and self.password_command:
             yield ("password_command", "password"), "there is a password as well; remove one of them"
-        has_password = bool(self.password or self.password_command)
-        if self.login and not has_password:
+        has_password = self.wants_token or bool(self.password or self.password_command)
+        if self.wants_token and not self.login:
+            yield ("auth", "login"), "there is no login; write the whole address of the account as login"
+        elif self.login and not has_password:
             yield ("login", "password", "password_command"), "there is no password; write password, or remove login"
-        if has_password and not self.login:
+        elif has_password and not self.login:
             blamed = ("password", "password_command") if self.password else ("password_command", "password")
             yield (*blamed, "login"), "there is no login; write login, or remove this line"
         local = connection.host in ("localhost", "::1") or connection.host.startswith("127.")
@@ -243,6 +258,7 @@ class Settings(NamedTuple):
 
 SECTIONS = {
     "smtp": Smtp,
+    "oauth2": OAuth2,
     "notifications": Notifications,
     "missed_calls": MissedCalls,
     "voicemail": Voicemail,
@@ -268,15 +284,18 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
 def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings:
     """Return the settings in a file, or in what it is to hold; raises SettingsError with everything that is wrong."""
     ini = IniFile(os.fspath(path), SECTIONS, content)
-    smtp = ini.fill(Smtp, "smtp")
+    smtp, oauth2 = ini.fill(Smtp, "smtp"), ini.fill(OAuth2, "oauth2")
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)
+    for names, what in oauth2.lacks() if smtp.wants_token else ():
+        ini.contradiction("oauth2", names, what)
     notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
     voicemail = ini.fill(Voicemail, "voicemail")
     system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
     ini.raise_problems()
-    return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
+    smtp = smtp.connection()._replace(oauth2=oauth2.filled())
+    return Settings(ini.path, smtp, notifications, missed_calls, voicemail, system, employees)
 
 
 @lru_cache(maxsize=1)  # a queue of thousands is sent with one reading, and the monitor needs one

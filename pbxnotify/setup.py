@@ -11,6 +11,7 @@ from pathlib import Path
 from pbxnotify import (
     changes,
     installation,
+    oauth,
     questions,
     revision,
     settings,
@@ -22,7 +23,10 @@ from pbxnotify.errors import SettingsError, UsageError
 from pbxnotify.providers import PROVIDERS
 from pbxnotify.questions import (
     ADMIN,
+    AUTH,
     CA_FILE,
+    CLIENT_ID,
+    CLIENT_SECRET,
     ENABLED,
     LANGUAGE,
     LOGIN,
@@ -30,6 +34,8 @@ from pbxnotify.questions import (
     PASSWORD_COMMAND,
     RELAY,
     SENDER,
+    TENANT,
+    TOKENS,
     Answers,
 )
 from pbxnotify.settings import Settings
@@ -39,7 +45,10 @@ FLAGS = {
     **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in RELAY},
     "--ca-file": CA_FILE,
     "--login": LOGIN,
+    "--auth": AUTH,
     "--password-command": PASSWORD_COMMAND,
+    "--client-id": CLIENT_ID,
+    "--tenant": TENANT,
     "--sender": SENDER,
     "--admin-email": ADMIN,
     "--enabled": ENABLED,
@@ -50,6 +59,8 @@ FLAGS = {
     "--voicemail-email": ("voicemail", "email"),
 }
 """The options of the command, and where their values go in the ini file."""
+OTHERS = (PASSWORD, CLIENT_SECRET, TOKENS)
+"""What is asked for as well, and has no such option: secrets, and what follows from the provider."""
 
 
 def setup(chosen: argparse.Namespace) -> int:
@@ -58,7 +69,7 @@ def setup(chosen: argparse.Namespace) -> int:
     revision.refuse_unwritable(path)
     given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, _attribute(flag))) is not None}
     with revision.alone(path), terminal.hangup_interrupts():
-        if given or chosen.provider or chosen.password_stdin:
+        if given or chosen.provider or chosen.password_stdin or chosen.client_secret_stdin:
             return _without_questions(path, chosen, given)
         if not terminal.is_answered():
             raise UsageError("nobody can be asked here; give options, as in  pbxnotify setup --help")
@@ -74,6 +85,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         option = questions.declared(place)
         parser.add_argument(flag, metavar="VALUE", help=option.write.replace("%", "%%"))
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    text = "read the secret of the application for OAuth 2 from standard input"
+    parser.add_argument("--client-secret-stdin", action="store_true", help=text)
     parser.add_argument("--no-test", action="store_true", help="write the settings without trying them")
 
 
@@ -83,16 +96,7 @@ def _attribute(flag: str) -> str:
 
 def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -> int:
     """Take what the options say and leave all else as it is; returns why nothing is written, 0 if it is."""
-    answers: Answers = {}
-    if chosen.provider:
-        answers.update(questions.relay_of(next(one for one in PROVIDERS if one.key == chosen.provider)))
-    answers.update(given)
-    if chosen.password_stdin:
-        if given.get(PASSWORD_COMMAND):
-            raise UsageError("--password-stdin or --password-command: take one of them")
-        answers.update({PASSWORD: _password_from_stdin(), PASSWORD_COMMAND: ""})
-    elif given.get(PASSWORD_COMMAND):
-        answers[PASSWORD] = ""
+    answers = {**_of_provider(chosen.provider, given), **given, **_of_stdin(chosen, given)}
     _, configured = _revised(path, answers)
     status = os.EX_OK if chosen.no_test else _try(configured)
     if status:
@@ -101,12 +105,36 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
     return _write(path, answers, chosen, tested=True)
 
 
-def _password_from_stdin() -> str:
+def _of_provider(key: str | None, given: Answers) -> Answers:
+    """Return what a provider wants of the relay and, where we log in with a token, of [oauth2]."""
+    if key is None:
+        return {}
+    provider = next(one for one in PROVIDERS if one.key == key)
+    if given.get(AUTH) != "oauth2":
+        return {**questions.relay_of(provider), AUTH: "password"}
+    if not provider.tokens:
+        raise UsageError(f"{provider.name} is not known for tokens: leave --auth out, or write [oauth2] by hand")
+    return {**questions.relay_of(provider), **questions.tokens_of(provider)}
+
+
+def _of_stdin(chosen: argparse.Namespace, given: Answers) -> Answers:
+    """Return the secret that standard input holds, if any, and what it replaces."""
+    if chosen.password_stdin and (given.get(PASSWORD_COMMAND) or chosen.client_secret_stdin):
+        other = "--client-secret-stdin" if chosen.client_secret_stdin else "--password-command"
+        raise UsageError(f"--password-stdin or {other}: take one of them")
+    if chosen.password_stdin:
+        return {PASSWORD: _secret_from_stdin("password"), PASSWORD_COMMAND: ""}
+    if chosen.client_secret_stdin:
+        return {CLIENT_SECRET: _secret_from_stdin("client secret")}
+    return {PASSWORD: ""} if given.get(PASSWORD_COMMAND) else {}
+
+
+def _secret_from_stdin(what: str) -> str:
     if sys.stdin is None:
-        raise UsageError("there is no standard input to read the password from")
-    line = terminal.ask_secretly("Password") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        raise UsageError(f"there is no standard input to read the {what} from")
+    line = terminal.ask_secretly(what.capitalize()) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not line:
-        raise UsageError("no password came from standard input: nothing is changed")
+        raise UsageError(f"no {what} came from standard input: nothing is changed")
     return line
 
 
@@ -124,7 +152,7 @@ def _try(configured: Settings) -> int:
     """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
     if not configured.notifications.admin_email:
         print("no test mail: there is no administrator's address (--admin-email)")
-    return trial.send_apart(configured)
+    return trial.send_apart(configured, lambda: oauth.ensure(configured.smtp))
 
 
 def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: bool) -> int:
@@ -186,7 +214,7 @@ def _current(path: Path) -> Answers:
     except SettingsError as error:
         print(terminal.coloured(f"{error}\nThe file has these mistakes: its values are not offered.\n", "yellow"))
         return {}
-    current = {place: value for place, value in revision.values_in(text, (*FLAGS.values(), PASSWORD)).items() if value}
+    current = {place: value for place, value in revision.values_in(text, (*FLAGS.values(), *OTHERS)).items() if value}
     if text == shipped and os.environ.get("LANG", "").startswith("ru"):
         current[LANGUAGE] = "ru"  # an admin who reads Russian, and a file that nobody has touched so far
     return current

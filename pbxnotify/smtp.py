@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pbxnotify import security
+from pbxnotify import sasl, security
 from pbxnotify.conversation import Conversation, printable
 from pbxnotify.errors import (
     MailDeferred,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pbxnotify.settings import Smtp
+    from pbxnotify.tokens import Access
 
 SLOWEST_LINE = 32768
 """Bytes per second that a mail may take."""
@@ -58,6 +59,10 @@ class Relay:
         self._settings = settings
         self._transcript = transcript or (lambda line: None)
         self._passed = passed
+        self._access: Access | None = None
+        """The token that we have shown."""
+        self._rejected = ""
+        """A token that the relay does not take any more."""
 
     def __enter__(self) -> Relay:
         """Connect, encrypt and log in. Raises RelayUnavailable, RelayMisconfigured."""
@@ -65,6 +70,16 @@ class Relay:
         return self
 
     def _begin(self) -> None:
+        """Connect, encrypt and log in; with another token, once, where the relay rejects one that we had kept."""
+        try:
+            self._reach()
+        except RelayMisconfigured as error:
+            if (error.stage, error.code) != ("AUTH", 535) or self._access is None or self._access.is_new:
+                raise
+            self._rejected = self._access.token
+            self._reach()
+
+    def _reach(self) -> None:
         self._conversation = Conversation(self._settings.timeout, self._transcript)
         self._transaction_open = False
         try:
@@ -152,35 +167,33 @@ class Relay:
             raise self._error(RelayMisconfigured, "TLS", what) from None
 
     def _log_in(self) -> None:
-        """Try one mechanism once: each failure brings the account nearer to being locked."""
+        """Log in where the settings have a login. Raises RelayUnavailable, RelayMisconfigured, SettingsError."""
         settings, conversation = self._settings, self._conversation
         if not settings.login:
             return
-        plain = settings.security == "none"
-        if plain and not conversation.is_local and not settings.allow_plaintext_login:
+        encrypted = settings.security != "none"
+        if not (encrypted or conversation.is_local or settings.allow_plaintext_login):
             raise self._error(RelayMisconfigured, "AUTH", "was not told login and password: they would go in the clear")
         offered = conversation.esmtp_features.get("auth", "").upper().split()
-        usable = security.MECHANISMS_WITHOUT_TLS if plain else security.MECHANISMS
-        mechanism = next((one for one in usable if one in offered), "")
+        mechanism = sasl.choose(settings, offered)
         if not mechanism:
-            what = f"offers no login that can be used, but {printable(' '.join(offered)) or 'none at all'}"
+            wanted = "with a token" if settings.auth == "oauth2" else "that can be used"
+            what = f"offers no login {wanted}, but {printable(' '.join(offered)) or 'none at all'}"
             raise self._error(RelayMisconfigured, "AUTH", what)
-        self._authenticate(mechanism, settings.secret())
-
-    def _authenticate(self, mechanism: str, secret: str) -> None:
-        """Log in (RFC 4954; UTF-8, which smtplib's own login refuses)."""
-        conversation = self._conversation
-        answers = security.answers(mechanism, self._settings.login.encode(), secret.encode())
-        conversation.hide(secret)
+        secret = self._secret()
         with self._stage("AUTH"):
-            if mechanism == "PLAIN":
-                code, reply = conversation.ask_secretly(answers.pop(0)(b""), "AUTH PLAIN ")
-            else:
-                code, reply = conversation.docmd(f"AUTH {mechanism}")
-            while code == 334 and answers:
-                code, reply = conversation.ask_secretly(answers.pop(0)(reply))
-        self._accepted("AUTH", f"AUTH {mechanism}", code, reply)
+            code, reply, asked = sasl.log_in(conversation, mechanism, settings, secret)
+        self._accepted("AUTH", asked, code, reply)
         self._passed("AUTH", conversation)
+
+    def _secret(self) -> str:
+        """Return the password, or the token that lets us in. Raises as ``_log_in`` does."""
+        if not self._settings.wants_token:
+            return self._settings.secret()
+        from pbxnotify import tokens
+
+        self._access = tokens.access(self._settings, self._rejected)
+        return self._access.token
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""

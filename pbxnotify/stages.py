@@ -60,7 +60,8 @@ def _teller(configured: Settings, say: Callable[[str, str], None]) -> Callable[[
             if not configured.smtp.login:
                 say("AUTH", "no login in the settings, none tried")
         elif stage == "AUTH":
-            say("AUTH", f"{configured.smtp.login}: accepted")
+            token = " with a token" if configured.smtp.auth == "oauth2" else ""
+            say("AUTH", f"{configured.smtp.login}: accepted{token}")
 
     return passed
 

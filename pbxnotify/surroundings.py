@@ -7,12 +7,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
-from pbxnotify import installation, mailbox, phone_book, status
+from pbxnotify import installation, mailbox, phone_book, status, tokens
 from pbxnotify.attachment import NEEDS
 from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError
 from pbxnotify.formats import PLAYS_EVERYWHERE
-from pbxnotify.settings import Settings, Voicemail
+from pbxnotify.settings import Settings, Smtp, Voicemail
 from pbxnotify.spool import Spool
 
 DEFAULT_FORMAT = "wav49|gsm|wav"
@@ -21,6 +22,8 @@ SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
 MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s*[^\s,@]+@[^\s,@]+")
 """A line of voicemail.conf with an e-mail: ``101 => 1234,Ivan,ivan@example.com``."""
 CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
+SOON = 14 * 86400.0
+"""Seconds before the end of a login from which on it is worth a word."""
 MOST_NAMED = 5
 """Mailboxes or lines named in one note."""
 
@@ -39,6 +42,7 @@ def notes(configured: Settings, spool: Spool) -> Iterator[str]:
     if not configured.notifications.timezone and time.tzname[0] == "UTC":
         yield "mails show times in UTC, as this machine does: write [notifications] timezone = Europe/Moscow, or = UTC"
     yield from of_file(configured)
+    yield from _of_token(configured.smtp)
     if configured.notifications.phone_book:
         yield from _of_phone_book(configured.notifications.phone_book)
     if configured.voicemail.enabled:
@@ -120,6 +124,25 @@ def of_file(configured: Settings) -> Iterator[str]:
         yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
     if mode & 0o002:
         yield f"everybody on this machine may write {configured.path}: chmod o-w {configured.path}"
+
+
+def _of_token(relay: Smtp) -> Iterator[str]:
+    """Note what is missing for a login with a token, or will be soon."""
+    if not relay.wants_token:
+        return
+    if not find_spec("oauthlib"):
+        yield "oauthlib is not installed, so that no token can be renewed: make install EXTRAS=oauth2"
+    try:
+        kept = tokens.read(relay)
+    except PbxnotifyError as error:
+        yield str(error)
+        return
+    if kept.refused:
+        yield kept.refused
+    elif not kept.refresh:
+        yield f"{relay.login}: there is no token that can be renewed: {tokens.LOG_IN}"
+    elif kept.ends and kept.ends < time.time() + SOON:
+        yield f"the provider lets the login end at {status.moment(kept.ends)}: {tokens.LOG_IN} before"
 
 
 def _of_phone_book(path: str) -> Iterator[str]:

@@ -33,7 +33,8 @@ def way_to(relay: Smtp) -> str:
     encryption = SECURITY[relay.security]
     if relay.security != "none" and not relay.verify_certificate:
         encryption += ", the certificate is not verified"
-    return f"{relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}"
+    token = f" with a token of {relay.oauth2.provider}" if relay.wants_token else ""
+    return f"{relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}{token}"
 
 
 def event(code: str) -> events.Alert:
@@ -62,21 +63,23 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
 
 
-def send_apart(configured: Settings) -> int:
+def send_apart(configured: Settings, log_in: Callable[[], None]) -> int:
     """Send a test mail to the administrator in a process of its own, which may give up what we still need to be.
 
+    ``log_in`` gets the token for it, should that be missing.
     Returns the exit status, which is 0 when the relay took it; what it said is printed.
     """
     sys.stdout.flush()
     child = os.fork()
     if not child:
-        os._exit(_status_of_trial(configured))
+        os._exit(_status_of_trial(configured, log_in))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _status_of_trial(configured: Settings) -> int:
+def _status_of_trial(configured: Settings, log_in: Callable[[], None]) -> int:
     """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
     try:
+        log_in()
         send(configured, configured.notifications.admin_email)
     except PbxnotifyError as error:
         terminal.complain(error)

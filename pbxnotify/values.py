@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
+AUTHENTICATION = ("password", "oauth2")
+TOKEN_PROVIDERS = ("google", "microsoft", "yandex", "custom")
 AUDIO = ("as-is", "mp3", "wav")
 AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
@@ -135,6 +137,16 @@ def days(value: str) -> int:
 def megabytes(value: str) -> int:
     """Take a size that a mail may have."""
     return number(value, 100)
+
+
+def authentication(value: str) -> str:
+    """Take what we log in with."""
+    return _one_of(AUTHENTICATION, value)
+
+
+def token_provider(value: str) -> str:
+    """Take who gives us tokens."""
+    return _one_of(TOKEN_PROVIDERS, value)
 
 
 def audio(value: str) -> str:
@@ -259,6 +271,20 @@ def link(value: str) -> str:
     """Take the address of a web page."""
     if not re.fullmatch(r"https?://[^\s<>\"]+", line(value)):
         raise ValueError("is no address of a web page")
+    return value
+
+
+def endpoint(value: str) -> str:
+    """Take the address of something that is told secrets."""
+    if not re.fullmatch(r"https://[\w.-]+(:[0-9]{1,5})?/[!-~]*", line(value), re.ASCII):
+        raise ValueError("is no address that begins with https:// and a host's name")
+    return value
+
+
+def tenant(value: str) -> str:
+    """Take what names a tenant within an address."""
+    if not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+        raise ValueError("is no name or id of a tenant")
     return value
 
 

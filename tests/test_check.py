@@ -74,6 +74,7 @@ ADDRESSES = "name@example.com, several with commas between; "
 TWO_LINES = "'''a\nb'''"
 SPANS = "the value spans several lines or holds a control character; write "
 COMMA = "the value holds a comma; put it in quotes"
+NO_ENDPOINT = "is no address that begins with https:// and a host's name; write https://..."
 WRONG = {
     ("smtp", "host"): (
         "http://mx",
@@ -90,6 +91,43 @@ WRONG = {
     ("smtp", "password_command"): (
         "'cat \"'",
         "the value is no command line; write a command whose first line of output is the password, instead of password",
+    ),
+    ("smtp", "auth"): (
+        "oauth",
+        "'oauth' is none of password, oauth2 (did you mean oauth2?); write password, or oauth2 for a token: of the"
+        " provider in [oauth2], or what password_command prints",
+    ),
+    ("oauth2", "provider"): (
+        "gogle",
+        "'gogle' is none of google, microsoft, yandex, custom (did you mean google?); write google, microsoft, yandex"
+        " or custom",
+    ),
+    ("oauth2", "client_id"): (
+        TWO_LINES,
+        f"{SPANS}the id of the application that you have registered with the provider",
+    ),
+    ("oauth2", "client_secret"): ("abc#def", "the value is cut off at its #; put it in quotes"),
+    ("oauth2", "tenant"): (
+        "a/b",
+        "'a/b' is no name or id of a tenant; write Microsoft's directory: its id or domain, consumers for Outlook.com;"
+        " empty: common",
+    ),
+    ("oauth2", "scope"): (
+        TWO_LINES,
+        f"{SPANS}what the token is to be good for; empty: as the provider wants it for mail",
+    ),
+    ("oauth2", "authorization_url"): (
+        "http://a.example/",
+        f"'http://a.example/' {NO_ENDPOINT}, where a browser asks you; empty: the provider's",
+    ),
+    ("oauth2", "token_url"): ("a.example", f"'a.example' {NO_ENDPOINT}, where tokens come from; empty: the provider's"),
+    ("oauth2", "device_url"): (
+        "https://a b/",
+        f"'https://a b/' {NO_ENDPOINT}, where codes for another device come from; empty: the provider's, if any",
+    ),
+    ("oauth2", "revocation_url"): (
+        "https:///x",
+        f"'https:///x' {NO_ENDPOINT}, where tokens end; empty: the provider's, if any",
     ),
     ("smtp", "sender"): (
         "pbx",

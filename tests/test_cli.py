@@ -112,6 +112,7 @@ def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:  # ty
 
 # Each command: help, pipes, colours
 
+GROUPS = ("oauth", "queue")
 COMMANDS = {
     "setup": ("--no-test", "--host", "mx.example.com"),
     "edit": (),
@@ -123,6 +124,9 @@ COMMANDS = {
     "voicemail": ("--from", "5551212", "--to", "101", "--recording", "/nowhere/msg0000.wav"),
     "alert": ("backup failed",),
     "monitor": (),
+    "oauth login": ("--no-test",),
+    "oauth status": (),
+    "oauth logout": (),
     "queue list": (),
     "queue run": ("--all",),
     "queue show": ("20260101-000000-00000000",),
@@ -132,12 +136,13 @@ COMMANDS = {
 
 
 def test_these_are_all_commands(run) -> None:  # type: ignore[no-untyped-def]
-    listed = [run(*place, "--help")[1] for place in ((), ("queue",))]
-    commands, actions = (re.findall("(?m)^    ([a-z]+) ", text) for text in listed)
-    assert {*commands} - {"queue"} | {f"queue {action}" for action in actions} == set(COMMANDS)
+    listed = [run(*place, "--help")[1] for place in ((), *((group,) for group in GROUPS))]
+    commands, *actions = (re.findall("(?m)^    ([a-z]+) ", text) for text in listed)
+    grouped = {f"{group} {action}" for group, words in zip(GROUPS, actions) for action in words}
+    assert {*commands} - {*GROUPS} | grouped == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["queue", *COMMANDS])
+@pytest.mark.parametrize("command", [*GROUPS, *COMMANDS])
 def test_help_has_an_example_and_the_exit_statuses(run, command: str) -> None:  # type: ignore[no-untyped-def]
     status, said, _ = run(*command.split(), "--help")
     assert status == 0

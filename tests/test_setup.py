@@ -120,6 +120,7 @@ def test_a_provider_fills_in_the_relay_and_says_where_the_password_comes_from(in
     with Shell("setup") as shell:
         shell.answer("Number: ", "2")
         shell.wait_for("Yandex: ssl://smtp.yandex.ru. Password: an app password for mail: https://id.yandex.ru/")
+        shell.answer("Log in [1]: ", "")
         shell.answer("SMTP login", "office")
         shell.wait_for("is no e-mail address")
         shell.answer("SMTP login", "office@yandex.ru")
@@ -273,6 +274,7 @@ def test_enter_keeps_the_provider_as_it_is_written(ini: Path) -> None:
     with Shell("setup") as shell:
         shell.answer("Number [1]: ", "")
         shell.wait_for("Gmail: smtp.gmail.com:587.")
+        shell.answer("Log in [1]: ", "")
         shell.answer("SMTP login", "office")
         shell.wait_for("'office' is no e-mail address; write the whole address of the account")
 

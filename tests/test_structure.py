@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "inifile": {"errors", "values"},
     "disk": set(),
     "system": {"disk", "values"},
-    "settings": {"errors", "inifile", "installation", "language", "system", "values"},
+    "oauth2": {"values"},
+    "settings": {"errors", "inifile", "installation", "language", "oauth2", "system", "values"},
     "recipients": {"events", "settings", "values"},
     "filling": set(),
     "tags": set(),
@@ -56,7 +57,11 @@ MAY_IMPORT = {
     "hints": set(),
     "conversation": set(),
     "security": {"settings"},
-    "smtp": {"conversation", "errors", "hints", "security", "settings"},
+    "sasl": {"conversation", "settings"},
+    "endpoint": {"conversation"},
+    "authorization": {"conversation", "endpoint", "errors", "hints", "security", "settings"},
+    "tokens": {"authorization", "entry", "errors", "log", "settings", "spool"},
+    "smtp": {"conversation", "errors", "hints", "sasl", "security", "settings", "tokens"},
     "mailbox": {"errors", "events", "installation", "voicemail"},
     "attempt": {
         *(
@@ -112,14 +117,20 @@ MAY_IMPORT = {
     },
     "surroundings": {
         *("attachment", "errors", "formats", "installation", "mailbox", "phone_book", "settings", "spool", "status"),
+        "tokens",
     },
     "stages": {"attachment", "conversation", "errors", "settings", "smtp", "terminal"},
     "check": {"checkup", "conversation", "errors", "settings", "spool", "stages", "surroundings", "terminal", "trial"},
     "edit": {"changes", "check", "errors", "revision", "settings", "terminal", "trial"},
+    "redirect": {"errors"},
+    "oauth": {
+        *("authorization", "conversation", "errors", "redirect", "rest", "settings", "spool", "status", "terminal"),
+        *("tokens", "trial"),
+    },
     "questions": {"providers", "settings", "terminal", "values"},
     "setup": {
-        *("changes", "check", "errors", "installation", "providers", "questions", "revision", "settings", "spool"),
-        *("terminal", "trial"),
+        *("changes", "check", "errors", "installation", "oauth", "providers", "questions", "revision", "settings"),
+        *("spool", "terminal", "trial"),
     },
     "plugin": {"events"},
     "pbx": {"errors", "events", "installation"},
@@ -134,8 +145,8 @@ MAY_IMPORT = {
         *("terminal", "voicemail"),
     },
     "cli": {
-        *("__init__", "by_hand", "check", "edit", "errors", "events", "language", "log", "monitor", "preview", "queue"),
-        *("setup", "status", "terminal", "trial", "values"),
+        *("__init__", "by_hand", "check", "edit", "errors", "events", "language", "log", "monitor", "oauth", "preview"),
+        *("queue", "setup", "status", "terminal", "trial", "values"),
     },
 }
 FOR_ALL = {"frozen"}
@@ -145,7 +156,19 @@ SCRIPTS_IMPORT = {
     "pbxnotify-voicemail": {"agi", "message_left", "notify"},
 }
 HEAVY = (
-    *("configobj", "dataclasses", "email", "smtplib", "ssl", "socket", "logging", "subprocess", "pathlib", "pprint"),
+    *(
+        "configobj",
+        "dataclasses",
+        "oauthlib",
+        "email",
+        "smtplib",
+        "ssl",
+        "socket",
+        "logging",
+        "subprocess",
+        "pathlib",
+        "pprint",
+    ),
     *(("typing",) if sys.version_info >= (3, 10) else ()),  # in 3.9 it comes with what pyst2 imports
 )
 

@@ -1,0 +1,242 @@
+"""What the provider is asked for when we need a token: OAuth 2 (RFC 6749, 7636, 8628, 7009), spoken by oauthlib."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from pbxnotify import endpoint, security
+from pbxnotify.conversation import printable, secret_forms, without
+from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable, SettingsError, UsageError
+from pbxnotify.frozen import NamedTuple
+from pbxnotify.hints import trouble
+from pbxnotify.settings import Smtp
+
+try:
+    from oauthlib.oauth2 import (
+        DeviceClient,
+        MismatchingStateError,
+        MissingCodeError,
+        OAuth2Error,
+        WebApplicationClient,
+    )
+except ImportError:
+    raise SettingsError(
+        "[smtp] auth = oauth2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  or"
+        "  pip install 'pbxnotify[oauth2]'"
+    ) from None
+
+PRINTABLE = "[ -~]{1,8192}"
+"""A token or a code (RFC 6749 appendix A)."""
+LONGEST_LIFETIME = 10 * 366 * 86400.0
+"""Seconds; what claims to live longer will be asked for again before."""
+LONGEST_REASON = 300
+"""Characters of what the provider says that are quoted."""
+INTERVAL, LONGEST_INTERVAL = 5.0, 60.0
+"""Seconds between two questions for a token, where the provider does not say (RFC 8628 section 3.2), and at most."""
+LIFETIME_OF_CODE = 600.0
+"""Seconds for a code whose lifetime the provider does not say, although it must."""
+YANDEX_GRANT = "device_code"
+"""Yandex has had its device flow since before the RFC, with names of its own."""
+ADVICE = {
+    "invalid_client": "check client_id and client_secret in [oauth2]",
+    "unauthorized_client": "the application is not registered for this: see README for what to register",
+    "invalid_scope": "check scope in [oauth2], and what the application is registered for",
+    "unsupported_grant_type": "check token_url in [oauth2]",
+    "access_denied": "somebody said no in the browser; log in again and allow it",
+    "authorization_declined": "somebody said no in the browser; log in again and allow it",
+    "expired_token": "nobody has entered the code in time; log in again",
+}
+"""What to do about an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, Microsoft)."""
+LOG_IN_AGAIN = "the permission has ended or was withdrawn; log in with  pbxnotify oauth login"
+PASSING = ("temporarily_unavailable", "server_error")
+"""Errors that pass by themselves."""
+NOT_YET = ("authorization_pending", "slow_down")
+"""Those of a code that nobody has entered yet (RFC 8628 section 3.5)."""
+
+
+class Grant(NamedTuple):
+    """What the provider has issued; lifetimes are in seconds, 0 where it does not say."""
+
+    access: str
+    refresh: str
+    lifetime: float
+    refresh_lifetime: float
+
+
+class DeviceCode(NamedTuple):
+    """A code that a person enters in a browser anywhere (RFC 8628 section 3.2); times are in seconds."""
+
+    code: str
+    shown: str
+    page: str
+    lifetime: float
+    interval: float
+
+
+class Server:
+    """The provider's authorization server, as our application knows it."""
+
+    def __init__(self, relay: Smtp) -> None:
+        """Raises RelayMisconfigured for a ``ca_file`` that is none."""
+        self._relay = relay
+        self._settings = relay.oauth2
+        self._client = WebApplicationClient(self._settings.client_id)
+        self._secrets = secret_forms(self._settings.client_secret)
+        try:
+            self._trusting = security.web_context(relay)
+        except OSError as error:
+            why = f"ca_file {relay.ca_file}: {error.strerror or error}"
+            raise RelayMisconfigured(f"no token can be asked for: {why}", stage="AUTH") from None
+
+    def begin(self, redirect: str) -> str:
+        """Return the address where a person allows us to send mail, and is sent back to ``redirect``."""
+        self._redirect = redirect
+        self._verifier = self._client.create_code_verifier(64)
+        self._state = self._client.state_generator()
+        self._hide(self._verifier)
+        address: str = self._client.prepare_request_uri(
+            self._settings.authorization_url,
+            redirect_uri=redirect,
+            scope=self._settings.scope,
+            state=self._state,
+            code_challenge=self._client.create_code_challenge(self._verifier, "S256"),
+            code_challenge_method="S256",
+            login_hint=self._relay.login,
+            **dict(self._settings.known.wants),
+        )
+        return address
+
+    def finish(self, address: str) -> Grant:
+        """Return what is issued for the address that the browser was sent back to.
+
+        Raises UsageError for one that is not the answer to our question, GrantRefused, RelayUnavailable.
+        """
+        try:
+            # oauthlib wants https, although loopback is the very place that needs none (RFC 8252 section 8.3).
+            answer = self._client.parse_request_uri_response(f"https:{address.partition(':')[2]}", state=self._state)
+        except (MismatchingStateError, MissingCodeError, ValueError):
+            raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
+        except OAuth2Error as error:
+            raise self._refused(self._settings.authorization_url, str(error.error), error.description) from None
+        self._hide(answer["code"])
+        body = self._client.prepare_request_body(
+            code=answer["code"], redirect_uri=self._redirect, code_verifier=self._verifier, **self._credentials()
+        )
+        return self._issued(body)
+
+    def ask_for_code(self) -> DeviceCode:
+        """Return a code to be entered at another device. Raises GrantRefused, RelayUnavailable."""
+        form = urlencode({"client_id": self._settings.client_id, "scope": self._settings.scope})
+        answer = self._ask(self._settings.device_url, form)
+        page = answer.get("verification_uri") or answer.get("verification_url")
+        code, shown = answer.get("device_code"), answer.get("user_code")
+        if not all(isinstance(text, str) and re.fullmatch(PRINTABLE, text) for text in (code, shown, page)):
+            raise self._unavailable(self._settings.device_url, "gave no code")
+        self._hide(str(code))
+        interval = min(_seconds(answer.get("interval")) or INTERVAL, LONGEST_INTERVAL)
+        lifetime = _seconds(answer.get("expires_in")) or LIFETIME_OF_CODE
+        return DeviceCode(str(code), str(shown), str(page), lifetime, interval)
+
+    def redeem(self, code: DeviceCode) -> Grant:
+        """Return what is issued for a code that was entered. Raises GrantRefused, RelayUnavailable."""
+        if self._settings.provider == "yandex":
+            return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._credentials()}))
+        device = DeviceClient(self._settings.client_id)
+        return self._issued(
+            device.prepare_request_body(device_code=code.code, include_client_id=True, **self._credentials())
+        )
+
+    def refresh(self, token: str) -> Grant:
+        """Return what is issued for a refresh token. Raises GrantRefused, RelayUnavailable."""
+        self._hide(token)
+        return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._credentials()))
+
+    def revoke(self, token: str) -> None:
+        """End a token (RFC 7009). Raises GrantRefused, RelayUnavailable."""
+        self._hide(token)
+        url = self._settings.revocation_url
+        *_, form = self._client.prepare_token_revocation_request(
+            url,
+            token,
+            token_type_hint="refresh_token",  # noqa: S106 - a kind of token, and none
+            **self._credentials(),
+        )
+        status, body = self._post(url, form)
+        if status != 200:
+            self._answer(url, status, body)
+            raise self._unavailable(url, f"answered with {status}")
+
+    def _credentials(self) -> dict[str, Any]:
+        """Return what shows which application we are (RFC 6749 section 2.3.1)."""
+        known = {"client_id": self._settings.client_id, "client_secret": self._settings.client_secret}
+        return {name: value for name, value in known.items() if value}
+
+    def _issued(self, form: str) -> Grant:
+        url = self._settings.token_url
+        answer = self._ask(url, form)
+        access, refresh = answer.get("access_token"), answer.get("refresh_token") or ""
+        if not isinstance(access, str) or not re.fullmatch(PRINTABLE, access):
+            raise self._unavailable(url, "gave no token")
+        if not isinstance(refresh, str) or not re.fullmatch(f"({PRINTABLE})?", refresh):
+            raise self._unavailable(url, "gave a refresh token that is none")
+        lifetime = _seconds(answer.get("expires_in"))
+        return Grant(access, refresh, lifetime, _seconds(answer.get("refresh_token_expires_in")))
+
+    def _ask(self, url: str, form: str) -> dict[str, Any]:
+        return self._answer(url, *self._post(url, form))
+
+    def _post(self, url: str, form: str) -> tuple[int, bytes]:
+        try:
+            return endpoint.post(url, form, self._trusting, self._relay.timeout)
+        except OSError as error:
+            raise self._unavailable(url, trouble(error)) from None
+
+    def _answer(self, url: str, status: int, body: bytes) -> dict[str, Any]:
+        """Return what an endpoint has answered. Raises GrantRefused, RelayUnavailable."""
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            if 400 <= status < 500 and status not in (408, 429):
+                raise self._refused(url, "", f"status {status}, and nothing of OAuth 2: is this address right?")
+            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2")
+        if status != 200 or "error" in answer:
+            raise self._meant_by(url, status, str(answer.get("error", "")), answer.get("error_description"))
+        return answer
+
+    def _meant_by(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
+        passes = status >= 500 or status in (408, 429) or error in PASSING
+        if passes and error not in NOT_YET:
+            return self._unavailable(url, f"answered with {status} {self._shown(error)}")
+        return self._refused(url, error or f"status {status}", description)
+
+    def _refused(self, url: str, error: str, description: object) -> GrantRefused:
+        reason = ": ".join(filter(None, (self._shown(error), self._shown(description or ""))))
+        advice = ADVICE.get(error, LOG_IN_AGAIN)
+        return GrantRefused(f"{_host(url)} gives no token: {reason} ({advice})", error=error)
+
+    def _unavailable(self, url: str, what: str) -> RelayUnavailable:
+        return RelayUnavailable(f"{_host(url)}, which is asked for a token, {what}".rstrip(), stage="AUTH")
+
+    def _shown(self, said: object) -> str:
+        """Return what the provider says as a line without secrets."""
+        return without(self._secrets, printable(str(said)))[:LONGEST_REASON]
+
+    def _hide(self, secret: str) -> None:
+        self._secrets += secret_forms(secret)
+
+
+def _seconds(written: object) -> float:
+    """Return a lifetime or an interval; 0 for what is none."""
+    try:
+        return min(max(float(str(written)), 0.0), LONGEST_LIFETIME)
+    except ValueError:
+        return 0.0
+
+
+def _host(url: str) -> str:
+    return str(urlsplit(url).hostname)

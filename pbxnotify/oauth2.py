@@ -1,0 +1,109 @@
+"""The section [oauth2] of the ini file: who gives us tokens, and where; each option declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pbxnotify import values
+from pbxnotify.frozen import NamedTuple
+from pbxnotify.values import option
+
+
+class Provider(NamedTuple):
+    """What a provider of tokens is known for; ``{tenant}`` in an address is the admin's."""
+
+    authorization_url: str
+    token_url: str
+    device_url: str
+    """"" where mail is not among what its device flow (RFC 8628) may be asked for."""
+    revocation_url: str
+    """"" where it has none: withdrawn in the account's settings only."""
+    scope: str
+    redirect_host: str = "127.0.0.1"
+    """Loopback as it must be registered; providers take any port of it (RFC 8252 section 7.3)."""
+    wants: tuple[tuple[str, str], ...] = ()
+    """What must be said beside the standard so that it gives a refresh token."""
+
+
+PROVIDERS = {
+    "google": Provider(
+        "https://accounts.google.com/o/oauth2/v2/auth",
+        "https://oauth2.googleapis.com/token",
+        "",
+        "https://oauth2.googleapis.com/revoke",
+        "https://mail.google.com/",
+        wants=(("access_type", "offline"), ("prompt", "consent")),
+    ),
+    "microsoft": Provider(
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode",
+        "",
+        "https://outlook.office.com/SMTP.Send offline_access",
+        redirect_host="localhost",
+    ),
+    "yandex": Provider(
+        "https://oauth.yandex.ru/authorize",
+        "https://oauth.yandex.ru/token",
+        "https://oauth.yandex.ru/device/code",
+        "https://oauth.yandex.ru/revoke_token",
+        "mail:smtp",
+        redirect_host="localhost",
+    ),
+    "custom": Provider("", "", "", "", ""),
+}
+EVERYBODY = "common"
+"""Microsoft's tenant of all accounts, those of companies and those of Outlook.com."""
+
+
+class OAuth2(NamedTuple):
+    """Who gives us tokens; ``filled`` puts what is known of the provider where nothing is written."""
+
+    provider: str = option(values.token_provider, "", "google, microsoft, yandex or custom")
+    client_id: str = option(values.line, "", "the id of the application that you have registered with the provider")
+    client_secret: str = option(
+        values.line, "", "its secret in quotes, if it has one (Microsoft's need none)", secret=True
+    )
+    tenant: str = option(
+        values.tenant, "", "Microsoft's directory: its id or domain, consumers for Outlook.com; empty: common"
+    )
+    scope: str = option(values.line, "", "what the token is to be good for; empty: as the provider wants it for mail")
+    authorization_url: str = option(values.endpoint, "", "https://..., where a browser asks you; empty: the provider's")
+    token_url: str = option(values.endpoint, "", "https://..., where tokens come from; empty: the provider's")
+    device_url: str = option(
+        values.endpoint, "", "https://..., where codes for another device come from; empty: the provider's, if any"
+    )
+    revocation_url: str = option(values.endpoint, "", "https://..., where tokens end; empty: the provider's, if any")
+
+    def __repr__(self) -> str:
+        """Show no secret, whoever prints it."""
+        return f"OAuth2({self.client_id!r} at {self.provider})"
+
+    @property
+    def known(self) -> Provider:
+        """What the provider is known for."""
+        return PROVIDERS[self.provider or "custom"]
+
+    def filled(self) -> OAuth2:
+        """Return these settings with what is known of the provider."""
+        known, tenant = self.known, self.tenant or EVERYBODY
+        return self._replace(
+            scope=self.scope or known.scope,
+            authorization_url=self.authorization_url or known.authorization_url.format(tenant=tenant),
+            token_url=self.token_url or known.token_url.format(tenant=tenant),
+            device_url=self.device_url or known.device_url.format(tenant=tenant),
+            revocation_url=self.revocation_url or known.revocation_url,
+        )
+
+    def lacks(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the options that must be written for us to get tokens, and what to write."""
+        if not self.provider:
+            yield ("provider",), "there is none, but [smtp] auth = oauth2; write google, microsoft, yandex or custom"
+            return
+        if not self.client_id:
+            yield ("client_id",), "there is none; write the id of the application that you have registered"
+        filled = self.filled()
+        if not filled.token_url:
+            yield ("token_url",), "there is none; write where tokens come from, as this provider is custom"
+        if not filled.authorization_url and not filled.device_url:
+            yield ("authorization_url", "device_url"), "there is none, nor a device_url; write at least one of them"
