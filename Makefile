@@ -27,7 +27,7 @@ $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 systemd-analyze mandoc check_dummy msmtp
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy msmtp
 	"$(BIN)/python" tests/run.py $(TESTS)
 
 lint: $(VENV)/tools

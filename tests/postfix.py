@@ -49,7 +49,8 @@ smtpd_peername_lookup = no
 smtpd_tls_security_level = encrypt
 smtpd_tls_chain_files = {certificate}
 smtpd_sasl_auth_enable = yes
-smtpd_sasl_path = smtpd
+smtpd_sasl_type = {sasl_type}
+smtpd_sasl_path = {sasl_path}
 smtpd_sasl_local_domain = $myhostname
 cyrus_sasl_config_path = {directory}/sasl
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
@@ -119,18 +120,23 @@ class Postfix:
         sender: str = "",
         recipients: Iterable[str] = (),
         message_size_limit: int = 10_240_000,
+        dovecot: Path | None = None,
     ) -> None:
         """``next_port`` is the Catcher's, ``certificate`` a file with key and certificate.
 
         The account may send from the address ``sender`` alone, from any if it is empty. ``recipients`` are the only
-        ones there are in their domains; in other domains there is everybody.
+        ones there are in their domains; in other domains there is everybody. A Dovecot, whose socket ``dovecot`` is,
+        judges logins by their tokens; without it there is the account's password.
         """
         self._login = login
+        self._knows_passwords = dovecot is None
         recipients = tuple(recipients)
         self._settings = {
             "next_port": next_port,
             "certificate": certificate,
             "message_size_limit": message_size_limit,
+            "sasl_type": "dovecot" if dovecot else "cyrus",
+            "sasl_path": dovecot or "smtpd",
             "domains": " ".join({address.rpartition("@")[2] for address in recipients}),
             "recipients": _table(dict.fromkeys(recipients, "exists")),
             "sender": _table({sender: login[0]} if sender else {}),
@@ -145,7 +151,8 @@ class Postfix:
             self._make_directories()
             with _reserved_ports() as (self.starttls_port, self.tls_port):
                 self._configure()
-                self._add_account()
+                if self._knows_passwords:
+                    self._add_account()
                 self._start()
                 undo.callback(self._stop)
                 self._wait_until_it_answers()
