@@ -9,12 +9,15 @@ import argparse
 import asyncio
 import hmac
 import itertools
+import json
+import re
 import socket
 import ssl
 import struct
 import threading
 import time
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +30,18 @@ from typing import Any, Union
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-MECHANISMS = ("CRAM-MD5", "LOGIN", "PLAIN")
+MECHANISMS = ("CRAM-MD5", "LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER")
+TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
+LONGEST_AUTH = 510
+"""Bytes of an AUTH command without its end, the initial response included (RFC 4954, 4; RFC 5321, 4.5.3.1.4)."""
+LONGEST_RESPONSE = 12288
+"""Bytes of a line in answer to 334 (RFC 4954, 4.3)."""
+XOAUTH2 = re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([\w.~+/-]+=*)\x01\x01", re.ASCII)
+OAUTHBEARER = re.compile(
+    rb"n,a=((?:[^\x00\x01,=]|=2C|=3D)+),\x01host=[^\x01]+\x01port=[0-9]+\x01auth=Bearer ([\w.~+/-]+=*)\x01\x01",
+    re.ASCII,
+)
+"""As RFC 7628, 3.1, has it; a client here always tells host and port."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +73,37 @@ class Catcher:
         tls: ssl.SSLContext | None = None,
         implicit: bool = False,
         login: tuple[str, str] | None = None,
+        tokens: Callable[[str, str], bool] | None = None,
         mechanisms: Iterable[str] = MECHANISMS,
         smtputf8: bool = True,
         largest: int = 33554432,
     ) -> None:
-        """``tls`` is offered as STARTTLS, or with ``implicit`` spoken at once; ``login`` is wanted from everybody."""
+        """``tls`` is offered as STARTTLS, or with ``implicit`` spoken at once; ``login`` is wanted from everybody.
+
+        So is an account and its token, for which ``tokens`` is true.
+        """
         self.port = port
         self.mails: list[Caught] = []
         self.logins: list[str] = []
         """The mechanism of each login tried."""
+        self.initial_responses: list[bool] = []
+        """Whether each login tried with a token came in one line with AUTH."""
         self.answers: dict[str, str] = {}
         """What is answered at RCPT to a recipient, instead of 250."""
-        self._handler = _Handler(self, login)
+        self._handler = _Handler(self, login, tokens)
         self.implicit = tls if implicit else None
         self._options: dict[str, Any] = {
             "hostname": "catcher.test",
             "tls_context": None if implicit else tls,
             "enable_SMTPUTF8": smtputf8,
             "data_size_limit": largest,
-            "auth_required": login is not None,
+            "auth_required": login is not None or tokens is not None,
             "auth_require_tls": False,
-            "auth_exclude_mechanism": [one for one in MECHANISMS if login is None or one not in mechanisms],
+            "auth_exclude_mechanism": [
+                one
+                for one in MECHANISMS
+                if one not in mechanisms or (tokens if one in TOKEN_MECHANISMS else login) is None
+            ],
             "authenticator": self._handler.authenticate,
         }
         self._arrived = threading.Condition()
@@ -122,6 +146,7 @@ class Catcher:
         with self._arrived:
             self.mails.clear()
         self.logins.clear()
+        self.initial_responses.clear()
         self.answers.clear()
         self.hold_answers(threading.Event())
         self._answer.set()
@@ -155,7 +180,7 @@ class Catcher:
 
     async def _listen(self) -> None:
         self._server = await self._loop.create_server(
-            lambda: SMTP(self._handler, loop=self._loop, **self._options),
+            lambda: _Server(self._handler, loop=self._loop, **self._options),
             "127.0.0.1",
             self.port,
             ssl=self.implicit,
@@ -163,11 +188,24 @@ class Catcher:
         self.port = self._server.sockets[0].getsockname()[1]
 
 
+class _Server(SMTP):
+    """aiosmtpd, but it reads an answer to 334 of any length that is allowed; no other line may be longer for that."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.line_length_limit = LONGEST_RESPONSE
+        super().__init__(*arguments, **options)
+        del self.line_length_limit
+        self.command_size_limits = defaultdict(lambda: SMTP.command_size_limit, AUTH=LONGEST_AUTH)
+
+
 class _Handler:
     """What aiosmtpd asks about each command."""
 
-    def __init__(self, catcher: Catcher, login: tuple[str, str] | None) -> None:
+    def __init__(
+        self, catcher: Catcher, login: tuple[str, str] | None, tokens: Callable[[str, str], bool] | None
+    ) -> None:
         self._catcher = catcher
+        self._tokens = tokens
         self._login = tuple(part.encode() for part in login or ())
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
@@ -182,6 +220,37 @@ class _Handler:
         login, password = self._login
         right = login + b" " + hmac.new(password, challenge, "md5").hexdigest().encode()
         return AuthResult(success=answer == right, handled=False)
+
+    async def auth_XOAUTH2(self, server: SMTP, arguments: list[str]) -> AuthResult:
+        error = {"status": "401", "schemes": "bearer", "scope": "mail.send"}
+        return await self._judge_token(server, arguments, XOAUTH2, error, b"")
+
+    async def auth_OAUTHBEARER(self, server: SMTP, arguments: list[str]) -> AuthResult:
+        error = {"status": "invalid_token", "scope": "mail.send"}
+        return await self._judge_token(server, arguments, OAUTHBEARER, error, b"\x01")
+
+    async def _judge_token(
+        self, server: SMTP, arguments: list[str], form: re.Pattern[bytes], error: dict[str, str], understood: bytes
+    ) -> AuthResult:
+        """Answer a login; one that is refused learns why, and must say that it has ``understood``."""
+        self._catcher.logins.append(arguments[0])
+        self._catcher.initial_responses.append(len(arguments) > 1)
+        response = await _initial_response(server, arguments)
+        if not isinstance(response, bytes):
+            return AuthResult(success=False)
+        told = form.fullmatch(response)
+        if not told:
+            return AuthResult(success=False, handled=False, message="501 5.5.2 Not what this mechanism says")
+        login, token = (part.decode(errors="replace") for part in told.groups())
+        if arguments[0] == "OAUTHBEARER":
+            login = login.replace("=2C", ",").replace("=3D", "=")
+        if self._tokens and self._tokens(login, token):
+            return AuthResult(success=True)
+        answer = await server.challenge_auth(json.dumps(error))
+        if not isinstance(answer, bytes):
+            return AuthResult(success=False)
+        message = None if answer == understood else "501 5.5.2 Not the answer to an error"
+        return AuthResult(success=False, handled=False, message=message)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -202,6 +271,17 @@ class _Handler:
         )
         await asyncio.get_running_loop().run_in_executor(None, self._catcher.accept, mail)
         return f"250 2.0.0 Ok: queued as {len(self._catcher.mails)}"
+
+
+async def _initial_response(server: SMTP, arguments: list[str]) -> object:
+    """Return what came with AUTH, or what is told when asked for it; no bytes if that is answered already."""
+    if len(arguments) == 1:
+        return await server.challenge_auth("")
+    try:
+        return b64decode(arguments[1], validate=True)
+    except ValueError:
+        await server.push("501 5.5.2 Can't decode base64")
+        return None
 
 
 class Ended(Exception):
