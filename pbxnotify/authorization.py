@@ -114,22 +114,25 @@ class Server:
 
         Raises UsageError for one that is not the answer to our question, GrantRefused, RelayUnavailable.
         """
+        # oauthlib wants https, although loopback is the very place that needs none (RFC 8252 section 8.3).
+        secure = re.sub("^(http)?s?:?/*", "https://", address, count=1)
         try:
-            # oauthlib wants https, although loopback is the very place that needs none (RFC 8252 section 8.3).
-            answer = self._client.parse_request_uri_response(f"https:{address.partition(':')[2]}", state=self._state)
+            answer = self._client.parse_request_uri_response(secure, state=self._state)
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
             raise self._refused(self._settings.authorization_url, str(error.error), error.description) from None
         self._hide(answer["code"])
-        body = self._client.prepare_request_body(
-            code=answer["code"], redirect_uri=self._redirect, code_verifier=self._verifier, **self._credentials()
+        others = {name: value for name, value in self._credentials().items() if name != "client_id"}  # it knows that
+        return self._issued(
+            self._client.prepare_request_body(
+                code=answer["code"], redirect_uri=self._redirect, code_verifier=self._verifier, **others
+            )
         )
-        return self._issued(body)
 
     def ask_for_code(self) -> DeviceCode:
         """Return a code to be entered at another device. Raises GrantRefused, RelayUnavailable."""
-        form = urlencode({"client_id": self._settings.client_id, "scope": self._settings.scope})
+        form = urlencode({"scope": self._settings.scope, **self._credentials()})
         answer = self._ask(self._settings.device_url, form)
         page = answer.get("verification_uri") or answer.get("verification_url")
         code, shown = answer.get("device_code"), answer.get("user_code")
@@ -233,9 +236,10 @@ class Server:
 def _seconds(written: object) -> float:
     """Return a lifetime or an interval; 0 for what is none."""
     try:
-        return min(max(float(str(written)), 0.0), LONGEST_LIFETIME)
+        seconds = float(str(written))
     except ValueError:
         return 0.0
+    return min(seconds, LONGEST_LIFETIME) if seconds > 0 else 0.0
 
 
 def _host(url: str) -> str:

@@ -45,7 +45,7 @@ def post(url: str, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple
         connection.request("POST", parts.path + (f"?{parts.query}" if parts.query else ""), form, headers)
         answer = connection.getresponse()
         body = answer.read(LONGEST + 1)
-    except (http.client.HTTPException, ValueError) as error:
+    except http.client.HTTPException as error:
         raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
     finally:
         connection.close()

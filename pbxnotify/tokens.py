@@ -135,13 +135,15 @@ def read(relay: Smtp) -> Tokens:
     try:
         with open(path(), encoding="utf-8", opener=_at_once) as file:
             kept = Tokens(**json.loads(file.read(LONGEST)))
+        if not _is_sound(kept):
+            raise ValueError
     except FileNotFoundError:
         return ours
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        why = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else "is damaged"
-        raise RelayMisconfigured(f"the token in {path()} {why}; mend it, or {LOG_IN}", stage="AUTH") from None
-    if not _is_sound(kept):
-        raise RelayMisconfigured(f"the token in {path()} is damaged; {LOG_IN}", stage="AUTH")
+    except OSError as error:
+        what = f"the token in {path()} cannot be read: {error.strerror}; mend that, or {LOG_IN}"
+        raise RelayMisconfigured(what, stage="AUTH") from None
+    except (ValueError, TypeError, RecursionError):
+        raise RelayMisconfigured(f"the token in {path()} is damaged; {LOG_IN}", stage="AUTH") from None
     return kept if kept.account == ours.account else ours
 
 

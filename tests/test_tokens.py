@@ -1,0 +1,383 @@
+"""The tokens: kept for whom they are, renewed in time, by one process, and by the admin where nothing else helps."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import login_office
+import pytest
+from authorization_server import Answer
+from login_office import ACCOUNT, LoginOffice
+from relay import Certificates
+
+from pbxnotify import tokens
+from pbxnotify.errors import RelayMisconfigured, RelayUnavailable
+from pbxnotify.settings import Smtp
+from pbxnotify.spool import Spool
+from pbxnotify.tokens import Tokens
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def office(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return an office that logs in with tokens, and has none yet."""
+    with login_office.running(box, certificates) as office:
+        yield office
+
+
+@pytest.fixture
+def rotating(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return one whose refresh tokens are good for one renewal."""
+    with login_office.running(box, certificates, rotates=True) as office:
+        yield office
+
+
+def kept(office: LoginOffice) -> Tokens:
+    """Return what is kept by now."""
+    return tokens.read(office.relay)
+
+
+def refused(office: LoginOffice, kind: type[Exception] = RelayMisconfigured, **known: Any) -> str:
+    """Return why there is no token."""
+    with pytest.raises(kind) as caught:
+        tokens.access(office.relay, **known)
+    return str(caught.value)
+
+
+# A valid token
+
+
+def test_a_valid_token_is_read_and_nobody_is_asked(office: LoginOffice) -> None:
+    valid = office.keep()
+    assert tokens.access(office.relay) == (valid.access, False)
+    assert office.server.requests == []
+
+
+def test_a_valid_token_needs_neither_oauthlib_nor_http(office: LoginOffice) -> None:
+    office.keep()
+    script = (
+        "import sys; from pbxnotify import settings, smtp, tokens;"
+        "relay = settings.load(settings.location()).smtp;"
+        "smtp.Relay(relay).__enter__();"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "pbxnotify.tokens" in loaded
+    assert loaded.isdisjoint(("oauthlib", "http.client", "urllib.request", "pbxnotify.authorization"))
+    assert office.catcher.logins == ["XOAUTH2"]
+
+
+def test_the_file_is_for_its_owner_only(office: LoginOffice, spool: Spool) -> None:
+    os.umask(before := os.umask(0))
+    office.keep()
+    os.umask(before)
+    mode = Path(tokens.path()).stat().st_mode
+    assert (stat.S_IMODE(mode), Path(tokens.path()).parent) == (0o600, Path(spool.directory))
+    assert stat.S_IMODE(Path(spool.directory).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("login = other@office.test\n", id="login"),
+        pytest.param("client_id = another\n", id="application"),
+        pytest.param("token_url = https://localhost:1/token\n", id="endpoint"),
+    ],
+)
+def test_a_token_is_shown_to_nobody_else(office: LoginOffice, change: str) -> None:
+    office.keep()
+    name = change.partition(" =")[0]
+    text = office.ini.read_text()
+    office.ini.write_text("".join(change if line.startswith(f"{name} =") else line for line in text.splitlines(True)))
+    assert "there is no token yet: log in with  pbxnotify oauth login" in refused(office)
+    assert office.server.requests == []
+
+
+# Its end, by the clock here
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        pytest.param({"expires": HOUR}, 0, id="an hour left"),
+        pytest.param({"expires": 70.0}, 0, id="a little more than the margin left"),
+        pytest.param({"expires": 50.0}, 1, id="a little less"),
+        pytest.param({"expires": -1.0}, 1, id="over"),
+        pytest.param({"expires": None}, 0, id="no end known"),
+        pytest.param({"obtained": 30.0}, 0, id="the clock was set back by half a minute"),
+        pytest.param({"obtained": HOUR, "expires": 2 * HOUR}, 1, id="the clock was set back by an hour"),
+        pytest.param({"access": ""}, 1, id="a refresh token only"),
+    ],
+)
+def test_when_a_token_is_renewed(office: LoginOffice, changes: dict[str, Any], asked: int) -> None:
+    now = time.time()
+    moments = {name: 0.0 if value is None else value if value == "" else now + value for name, value in changes.items()}
+    office.keep(**moments)
+    assert office.server.is_valid(ACCOUNT, tokens.access(office.relay).token)
+    assert office.asked() == asked
+
+
+def test_a_lifetime_counts_by_the_clock_here(office: LoginOffice) -> None:
+    office.keep(expires=1.0)
+    before = time.time()
+    tokens.access(office.relay)
+    assert before + HOUR <= kept(office).expires <= time.time() + HOUR
+
+
+@pytest.mark.parametrize(
+    ("written", "lifetime"),
+    [
+        pytest.param(1800, 1800.0, id="a number"),
+        pytest.param("1800", 1800.0, id="in quotes"),
+        pytest.param(1800.9, 1800.9, id="with a fraction"),
+        pytest.param(None, 0.0, id="none"),
+        pytest.param("soon", 0.0, id="a word"),
+        pytest.param(-5, 0.0, id="negative"),
+        pytest.param([1], 0.0, id="a list"),
+        pytest.param("nan", 0.0, id="not a number"),
+        pytest.param(1e300, 10 * 366 * 86400.0, id="for ever"),
+    ],
+)
+def test_a_lifetime_as_servers_write_it(office: LoginOffice, written: object, lifetime: float) -> None:
+    office.keep(expires=1.0)
+    office.server.answer("/token", Answer(200, {"access_token": "a1", "token_type": "Bearer", "expires_in": written}))
+    tokens.access(office.relay)
+    found = kept(office)
+    assert (found.expires - found.obtained if found.expires else 0.0) == pytest.approx(lifetime, abs=0.01)
+
+
+# Renewal
+
+
+def test_a_renewed_token_is_kept_for_the_next_call(office: LoginOffice) -> None:
+    office.keep(expires=1.0)
+    first = tokens.access(office.relay)
+    assert (first.is_new, tokens.access(office.relay), office.asked()) == (True, (first.token, False), 1)
+
+
+def test_without_a_new_refresh_token_the_old_one_goes_on(office: LoginOffice) -> None:
+    before = office.keep(expires=1.0, ends=time.time() + HOUR)
+    tokens.access(office.relay)
+    assert (kept(office).refresh, kept(office).ends) == (before.refresh, kept(office).ends)
+    assert kept(office).ends > time.time()
+
+
+def test_a_new_refresh_token_takes_the_place_of_the_old_one(rotating: LoginOffice) -> None:
+    before = rotating.keep(expires=1.0)
+    tokens.access(rotating.relay)
+    after = kept(rotating)
+    assert after.refresh != before.refresh
+    tokens.write(after._replace(expires=1.0))
+    assert rotating.server.is_valid(ACCOUNT, tokens.access(rotating.relay).token)
+
+
+def test_a_rejected_token_is_renewed_although_it_seems_valid(office: LoginOffice) -> None:
+    valid = office.keep()
+    fresh = tokens.access(office.relay, rejected=valid.access)
+    assert (fresh.is_new, fresh.token != valid.access, office.asked()) == (True, True, 1)
+
+
+def test_who_comes_with_a_rejected_token_takes_what_another_has_renewed(office: LoginOffice) -> None:
+    office.keep()
+    assert tokens.access(office.relay, rejected="an older one").is_new is False
+    assert office.server.requests == []
+
+
+def _access_in_a_process(relay: Smtp, start: Any, answers: Any) -> None:
+    start.wait()
+    answers.put(tokens.access(relay).token)
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_processes_at_once_renew_it_once(rotating: LoginOffice, count: int) -> None:
+    """Where a refresh token is good for one renewal, a second one would end the login."""
+    rotating.keep(expires=1.0)
+    context = multiprocessing.get_context("fork")
+    start, answers = context.Event(), context.Queue()
+    processes = [
+        context.Process(target=_access_in_a_process, args=(rotating.relay, start, answers)) for _ in range(count)
+    ]
+    for process in processes:
+        process.start()
+    start.set()
+    given = {answers.get(timeout=30) for _ in processes}
+    for process in processes:
+        process.join()
+    assert (len(given), rotating.asked()) == (1, 1)
+    assert rotating.server.is_valid(ACCOUNT, given.pop())
+
+
+def test_who_waited_for_a_refusal_asks_not_again(office: LoginOffice) -> None:
+    office.keep(expires=1.0)
+    office.server.withdraw()
+    answers: list[str] = []
+    with tokens.alone():
+        waiting = [threading.Thread(target=lambda: answers.append(refused(office))) for _ in range(3)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.2)  # all of them have begun, and wait for the lock
+    for thread in waiting:
+        thread.join()
+    assert (len(set(answers)), office.asked()) == (1, 1)
+    assert "invalid_grant" in answers[0]
+
+
+def test_a_process_that_never_ends_its_renewal_is_not_waited_for(
+    office: LoginOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "PATIENCE", 0.3)
+    office.keep(expires=1.0)
+    with tokens.alone():
+        assert "another process has been renewing the token" in refused(office, RelayUnavailable)
+
+
+def test_a_process_that_dies_in_the_middle_of_it_holds_up_nobody(office: LoginOffice) -> None:
+    office.keep(expires=1.0)
+    ready, process = multiprocessing.Event(), multiprocessing.get_context("fork")
+
+    def hold() -> None:
+        with tokens.alone():
+            ready.set()
+            time.sleep(60)
+
+    holder = process.Process(target=hold)
+    holder.start()
+    ready.wait()
+    holder.kill()
+    holder.join()
+    assert tokens.access(office.relay).is_new
+
+
+# What cannot be renewed
+
+
+def test_a_withdrawn_login_is_told_with_what_to_do(office: LoginOffice) -> None:
+    office.keep(expires=1.0)
+    office.server.withdraw()
+    said = refused(office)
+    assert said.startswith("localhost gives no token: invalid_grant")
+    assert said.endswith("(the permission has ended or was withdrawn; log in with  pbxnotify oauth login)")
+
+
+def test_a_token_without_a_refresh_token_ends(office: LoginOffice) -> None:
+    office.keep(expires=1.0, refresh="")
+    assert f"{ACCOUNT}: the last token has ended, and there is none to renew it with" in refused(office)
+
+
+def test_a_login_that_was_refused_is_tried_again_later(office: LoginOffice) -> None:
+    """Providers have been known to refuse for a while what they have given for good."""
+    office.keep(expires=1.0)
+    office.server.answer("/token", Answer(400, {"error": "invalid_grant"}))
+    refused(office)
+    assert tokens.access(office.relay).is_new
+    assert kept(office).refused == ""
+
+
+# The file
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="cut off"),
+        pytest.param(b"\xff\xfe\x00", id="no text"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"access": "a"', id="half"),
+        pytest.param(b'{"token": "a"}', id="another field"),
+        pytest.param(b'{"access": 5}', id="a number for a token"),
+        pytest.param(b'{"access": "a\\r\\nRCPT TO:<x>"}', id="two lines in a token"),
+        pytest.param(b'{"expires": "never"}', id="a word for a time"),
+        pytest.param(b'{"expires": true}', id="yes for a time"),
+        pytest.param(b'{"expires": 1e400}', id="a time without end"),
+        pytest.param(b"[" * 50000, id="nested"),
+        pytest.param(b'{"access": "' + b"a" * 100_000 + b'"}', id="100 KB"),
+    ],
+)
+def test_a_damaged_file(office: LoginOffice, content: bytes) -> None:
+    Path(tokens.path()).write_bytes(content)
+    assert refused(office) == f"the token in {tokens.path()} is damaged; log in with  pbxnotify oauth login"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(Path.mkdir, id="a directory"),
+        pytest.param(lambda path: path.symlink_to("/etc/passwd"), id="a link"),
+        pytest.param(lambda path: path.symlink_to("/nowhere"), id="a link to nowhere"),
+    ],
+)
+def test_something_else_in_its_place(office: LoginOffice, make: Callable[[Path], object]) -> None:
+    make(Path(tokens.path()))
+    said = refused(office)
+    assert said.startswith(f"the token in {tokens.path()} cannot be read: ")
+    assert said.endswith("; mend that, or log in with  pbxnotify oauth login")
+
+
+def test_a_pipe_in_its_place_holds_up_nobody(office: LoginOffice) -> None:
+    os.mkfifo(tokens.path())
+    assert "is damaged" in refused(office)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root reads everything")
+def test_a_file_that_may_not_be_read(office: LoginOffice) -> None:
+    office.keep()
+    Path(tokens.path()).chmod(0)
+    script = (
+        "import os\nfrom pbxnotify import settings, tokens\n"
+        "relay = settings.load(settings.location()).smtp\n"
+        "os.geteuid() or os.setuid(65534)\n"
+        "tokens.access(relay)"
+    )
+    for directory in (Path(tokens.path()).parent, *list(office.ini.parents)[:3]):
+        directory.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert f"the token in {tokens.path()} cannot be read: Permission denied" in done.stderr
+
+
+def test_on_a_full_disk_the_new_token_is_written_over_the_old_one(
+    rotating: LoginOffice, spool: Spool, logged: Callable[[], str]
+) -> None:
+    rotating.keep(expires=1.0)
+    temporary = Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}")
+    temporary.symlink_to("/dev/full")
+    fresh = tokens.access(rotating.relay)
+    assert (kept(rotating).access, logged()) == (fresh.token, "")
+
+
+def test_a_token_that_no_disk_takes_is_good_for_this_mail(
+    office: LoginOffice, spool: Spool, logged: Callable[[], str]
+) -> None:
+    office.keep(refresh="", expires=1.0)
+    (kept_before,) = [json.loads(Path(tokens.path()).read_text())]
+    before = Tokens(**kept_before)._replace(refresh=office.server.issue()["refresh_token"])
+    Path(tokens.path()).unlink()
+    Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}").symlink_to("/dev/full")
+    fresh = tokens._renew(office.relay, before, time.time())
+    assert office.server.is_valid(ACCOUNT, fresh.token)
+    assert f"the new token for {before.account} cannot be kept in {tokens.path()}: " in logged()
+    assert fresh.token not in logged()
+
+
+def test_forgetting_what_is_not_there(office: LoginOffice) -> None:
+    tokens.forget()
+    office.keep()
+    tokens.forget()
+    assert not Path(tokens.path()).exists()
+
+
+def test_no_spool(office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", "/nowhere/spool")
+    assert "no token can be kept in /nowhere/spool: No such file or directory" in refused(office, RelayUnavailable)
