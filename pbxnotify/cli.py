@@ -262,6 +262,7 @@ def _oauth(parser: _Parser) -> None:
     login.add_argument("--flow", choices=oauth.FLOWS, metavar="|".join(oauth.FLOWS), help=text)
     login.add_argument("--port", type=_port, default=0, help="where the browser comes back to (default: any)")
     login.add_argument("--no-test", action="store_true", help="send no test mail")
+    login.set_defaults(interrupted="nothing is changed")
     text = "say what token we have, and how long it lasts"
     _command(commands, "status", _runs(oauth.status), text, "oauth status", (DONE, USAGE, SPOOL, MISTAKES))
     text = "end the token at the provider, and forget it here"

@@ -40,6 +40,7 @@ def login(options: argparse.Namespace) -> int:
     _require_tokens(relay)
     spool = open_spool()  # from here on as Asterisk's user, who will need the token
     log_in(relay, options.flow or "", options.port)
+    options.interrupted = "the token is kept already"
     rest.note(spool.directory, None)  # what waits for this leaves with the next run of the queue
     if not options.no_test:
         trial.send(configured, configured.notifications.admin_email)

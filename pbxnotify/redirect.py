@@ -56,13 +56,13 @@ class Redirect(ThreadingMixIn, TCPServer):
 
     def __init__(self, host: str, port: int = 0) -> None:
         """Listen on a port, any if it is 0; ``host`` is the name of loopback. Raises UsageError."""
+        self._here, self._there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             super().__init__(("127.0.0.1", port), _Visit)
         except OSError as error:
             raise UsageError(f"port {port} cannot be used: {error.strerror}; name another one with --port") from None
         self.port: int = self.server_address[1]
         self.address = f"http://{host}:{self.port}"
-        self._here, self._there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.is_over = False
         """Nobody has come in time."""
         self._until = time.monotonic() + PATIENCE

@@ -40,6 +40,12 @@ class Shell:
         self._child.expect_exact(words)
         self._said += [self._child.before, words]
 
+    def find(self, pattern: str) -> str:
+        """Wait until what a regular expression describes stands there; returns its first group."""
+        self._child.expect(pattern)
+        self._said += [self._child.before, self._child.after]
+        return str(self._child.match[1])
+
     def interrupt(self) -> None:
         """Press Ctrl-C, and once more when nothing happens: Python may just have been about to wait for the answer."""
         for _ in range(10):

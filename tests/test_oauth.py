@@ -1,0 +1,399 @@
+"""``pbxnotify oauth``: logging in from a shell without a browser, and what follows when the login ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import calls
+import login_office
+import pytest
+from authorization_server import Answer
+from login_office import ACCOUNT, LoginOffice
+from relay import Certificates
+from shell import Shell
+
+from pbxnotify import notify, redirect, rest, tokens
+from pbxnotify.entry import Entry
+from pbxnotify.spool import Spool
+
+DAY = 86400.0
+USER_CODE = r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$"
+
+
+@pytest.fixture
+def office(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return an office that has not logged in yet."""
+    with login_office.running(box, certificates) as office:
+        yield office
+
+
+def kept(office: LoginOffice) -> tokens.Tokens:
+    """Return what is kept by now."""
+    return tokens.read(office.relay)
+
+
+def browser_goes_to(address: str) -> tuple[int, bytes]:
+    """Do what a browser does with an address of loopback; returns status and page."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)
+    connection.request("GET", f"{parts.path or '/'}?{parts.query}")
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+# With a code for another device
+
+
+def test_a_code_entered_elsewhere(office: LoginOffice) -> None:
+    with Shell("oauth", "login") as shell:
+        shell.wait_for(f"Open  {office.server.url}/verify  in a browser on any device, sign in as {ACCOUNT}")
+        office.server.allow(shell.find(USER_CODE))
+        status, said = shell.end()
+    assert (status, "admin@example.com: the relay said: 250" in said) == (0, True)
+    assert office.server.is_valid(ACCOUNT, kept(office).access)
+    assert kept(office).access not in said
+    assert office.catcher.mails[0].recipients == ("admin@example.com",)
+
+
+def test_without_a_test_mail(office: LoginOffice) -> None:
+    with Shell("oauth", "login", "--no-test") as shell:
+        office.server.allow(shell.find(USER_CODE))
+        assert shell.end()[0] == 0
+    assert office.catcher.logins == []
+
+
+def test_somebody_says_no(office: LoginOffice) -> None:
+    with Shell("oauth", "login") as shell:
+        office.server.deny(shell.find(USER_CODE))
+        status, said = shell.end()
+    assert (status, "somebody said no in the browser" in said) == (os.EX_CONFIG, True)
+    assert not Path(tokens.path()).exists()
+
+
+def test_nobody_enters_it_in_time(office: LoginOffice) -> None:
+    with Shell("oauth", "login") as shell:
+        shell.find(USER_CODE)
+        office.server.expire_device_codes()
+        status, said = shell.end()
+    assert (status, "nobody has entered the code in time; log in again" in said) == (os.EX_CONFIG, True)
+
+
+def test_a_code_that_ends_while_nobody_says_so(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "expires_in": 1, "interval": 0.2}
+    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/token", *(Answer(400, {"error": "authorization_pending"}) for _ in range(9)))
+    status, _, said = run("oauth", "login")
+    assert (status, said) == (os.EX_CONFIG, "pbxnotify: nobody has entered the code in time: log in again\n")
+
+
+def test_asked_too_often(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """RFC 8628 section 3.5: five seconds more for each slow_down."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "expires_in": 900, "interval": 3}
+    office.server.answer("/device", Answer(200, code))
+    slow, pending = (Answer(400, {"error": error}) for error in ("slow_down", "authorization_pending"))
+    issued = Answer(200, office.server.issue())
+    office.server.answer("/token", pending, slow, pending, slow, Answer(503, ""), issued)
+    assert run("oauth", "login", "--no-test")[0] == 0
+    assert pauses == [3.0, 3.0, 8.0, 8.0, 13.0, 26.0]
+
+
+def test_ctrl_c_while_nobody_enters_it(office: LoginOffice) -> None:
+    with Shell("oauth", "login") as shell:
+        shell.find(USER_CODE)
+        shell.wait_for("Ctrl-C gives up")
+        shell.interrupt()
+        status, said = shell.end()
+    assert (status, "interrupted; nothing is changed" in said) == (130, True)
+    assert not Path(tokens.path()).exists()
+
+
+# With a browser that comes back
+
+
+def test_a_browser_that_comes_back_by_itself_or_through_ssh(office: LoginOffice) -> None:
+    with Shell("oauth", "login", "--flow", "code", SSH_CONNECTION="192.0.2.9 50000 192.0.2.1 22", USER="pbx") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
+        port = urlsplit(back).port
+        shell.wait_for(f"ssh -L {port}:127.0.0.1:{port} pbx@192.0.2.1\r\n")
+        shell.wait_for("paste it here.")
+        assert browser_goes_to(f"http://127.0.0.1:{port}/favicon.ico")[0] == 404
+        status, page = browser_goes_to(back)
+        assert (status, b"You can close this page" in page) == (200, True)
+        assert shell.end()[0] == 0
+    assert office.server.is_valid(ACCOUNT, kept(office).access)
+
+
+@pytest.mark.parametrize(
+    ("connection", "command"),
+    [
+        pytest.param("192.0.2.9 50000 192.0.2.1 2222", "ssh -p 2222 -L {0}:127.0.0.1:{0} pbx@192.0.2.1", id="a port"),
+        pytest.param("::2 50000 2001:db8::1 22", "ssh -L {0}:127.0.0.1:{0} pbx@2001:db8::1", id="IPv6"),
+        pytest.param("", f"ssh -L {{0}}:127.0.0.1:{{0}} pbx@{socket.gethostname()}", id="no ssh, or sudo"),
+    ],
+)
+def test_how_ssh_brings_the_browser_here(office: LoginOffice, connection: str, command: str) -> None:
+    with Shell("oauth", "login", "--flow", "code", SSH_CONNECTION=connection, SUDO_USER="pbx") as shell:
+        port = urlsplit(office.server.browse(shell.find(r"(https://localhost:\S+)"))).port
+        shell.wait_for(f"{command.format(port)}\r\n")
+
+
+def test_an_address_that_is_pasted(office: LoginOffice) -> None:
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
+        shell.answer("paste it here.", back.replace("state=", "state=x"))
+        shell.answer("this is not the address that the browser was sent back to: paste all of it", f"  {back} ")
+        assert shell.end()[0] == 0
+    assert office.server.is_valid(ACCOUNT, kept(office).access)
+
+
+def test_a_visitor_that_says_nothing_keeps_nobody_waiting(office: LoginOffice) -> None:
+    """Browsers open connections ahead; and whoever else is on this machine may know the port."""
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
+        shell.wait_for("paste it here.")
+        port = urlsplit(back).port or 0
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        assert browser_goes_to(f"http://127.0.0.1:{port}/?code=guessed&state=guessed")[0] == 200
+        shell.wait_for("this is not the address")
+        assert browser_goes_to(back)[0] == 200
+        assert shell.end()[0] == 0
+        for connection in silent:
+            connection.close()
+
+
+def test_somebody_says_no_in_the_browser(office: LoginOffice) -> None:
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"), consents=False)
+        shell.answer("paste it here.", back)
+        status, said = shell.end()
+    assert (status, "access_denied" in said, "log in again and allow it" in said) == (os.EX_CONFIG, True, True)
+
+
+def test_a_port_of_ones_choice(office: LoginOffice) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with Shell("oauth", "login", "--flow", "code", "--port", str(port)) as shell:
+            status, said = shell.end()
+        assert (status, f"port {port} cannot be used: Address already in use" in said) == (os.EX_USAGE, True)
+    with Shell("oauth", "login", "--flow", "code", "--port", str(port)) as shell:
+        shell.wait_for(f"The browser then goes to http://127.0.0.1:{port}.")
+
+
+def test_no_browser_comes(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(redirect, "PATIENCE", 0.3)
+    status, _, said = run("oauth", "login", "--flow", "code")
+    assert (status, "no browser has come back within 0 minutes: nothing is changed" in said) == (os.EX_USAGE, True)
+
+
+def test_without_a_device_flow_a_browser_is_the_way(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.write_ini(own=re.sub("device_url.*\n", "", office.server.ini()))
+    with Shell("oauth", "login") as shell:
+        shell.wait_for("paste it here.")
+    status, _, said = run("oauth", "login", "--flow", "device")
+    assert (status, "--flow device: custom has no address for that; leave it out" in said) == (os.EX_USAGE, True)
+
+
+# What a login gives
+
+
+def test_a_login_without_a_refresh_token_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    issued = {"access_token": office.server.issue()["access_token"], "token_type": "Bearer", "expires_in": 3600}
+    office.server.answer("/token", Answer(200, issued))
+    status, said, _ = run("oauth", "login")
+    assert (status, "NOTE  the provider gave no refresh token: this one is good until 20" in said) == (0, True)
+
+
+def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    """Google's applications that are being tested: seven days."""
+    office.write_ini(own=office.server.ini().replace("provider = custom", "provider = google"))
+    issued = {**office.server.issue(), "refresh_token_expires_in": 604799}
+    office.server.answer("/token", Answer(200, issued))
+    status, said, _ = run("oauth", "login")
+    assert status == 0
+    assert re.search("NOTE  the provider lets this login end at 20.*: publish the application", said)
+    assert "possible until 20" in run("oauth", "status")[1]
+    assert "the provider lets the login end at" in run("check")[1]
+
+
+def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    """Somebody else's account was logged in; one more try with a fresh token, and no more."""
+    issued = {"access_token": "of-another-account", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
+    office.server.answer("/token", Answer(200, issued), Answer(200, {**issued, "access_token": "of-another-too"}))
+    status, said, complained = run("oauth", "login")
+    assert status == os.EX_CONFIG
+    assert "AUTH XOAUTH2 (status 401) with 535" in complained
+    assert "the token is for another account or was withdrawn" in complained
+    assert (len(office.catcher.logins), office.asked()) == (2, 2)
+    assert "of-another" not in said + complained
+
+
+@pytest.mark.parametrize("action", ["login", "status", "logout"])
+@pytest.mark.parametrize(
+    ("smtp", "sentence"),
+    [
+        pytest.param(
+            'password = "a"\n',
+            "[smtp] auth = password: there is no token; for OAuth 2 run  pbxnotify setup",
+            id="password",
+        ),
+        pytest.param(
+            "auth = oauth2\npassword_command = echo a\n",
+            "[smtp] password_command gives the token: there is none of ours",
+            id="a helper",
+        ),
+    ],
+)
+def test_settings_that_want_no_token(
+    run: Callable[..., tuple[int, str, str]], write_ini: Callable[[str], Path], action: str, smtp: str, sentence: str
+) -> None:
+    write_ini(f"[smtp]\nhost = ssl://mx.example.com\nlogin = a@example.com\n{smtp}")
+    assert run("oauth", action) == (os.EX_USAGE, "", f"pbxnotify: {sentence}\n")
+
+
+# status and logout
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "access", "renewal"),
+    [
+        pytest.param({}, 0, "valid until 20", "possible", id="well"),
+        pytest.param({"expires": 1.0}, 0, "ended", "possible", id="to be renewed"),
+        pytest.param({"expires": 0.0}, 0, "valid until the relay rejects it", "possible", id="no end known"),
+        pytest.param(
+            {"refresh": ""}, 0, "valid until 20", "not possible, there is no refresh token", id="this one only"
+        ),
+        pytest.param({"access": "", "refresh": ""}, os.EX_CONFIG, "none", "not possible", id="none"),
+        pytest.param({"expires": 1.0, "ends": 2.0}, os.EX_CONFIG, "ended", "possible until 1970", id="over"),
+        pytest.param(
+            {"expires": 1.0, "refused": "withdrawn; log in"}, os.EX_CONFIG, "ended", "withdrawn; log in", id="refused"
+        ),
+    ],
+)
+def test_status(
+    office: LoginOffice,
+    run: Callable[..., tuple[int, str, str]],
+    changes: dict[str, object],
+    status: int,
+    access: str,
+    renewal: str,
+) -> None:
+    secrets = office.keep(**changes)
+    found, said, complained = run("oauth", "status")
+    lines = dict(re.findall("(?m)^(.{16}) (.*)$", said))
+    assert found == status
+    assert lines["access token".ljust(16)].startswith(access)
+    assert lines["renewal".ljust(16)].startswith(renewal)
+    assert ("log in with  pbxnotify oauth login" in complained) == bool(status)
+    assert secrets.access not in said
+    assert secrets.refresh not in said
+    assert office.server.requests == []
+
+
+def test_logout_ends_the_token_at_the_provider(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    given = office.keep()
+    assert run("oauth", "logout") == (0, f"{tokens.path()}: removed; the provider has ended the token\n", "")
+    assert not office.server.is_valid(ACCOUNT, given.access)
+    assert not Path(tokens.path()).exists()
+
+
+BY_HAND = "withdraw the permission in the account's settings too"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        pytest.param(
+            lambda office: office.server.answer("/revoke", Answer(503, "")),
+            "the provider was not told (localhost, which is asked for a token, answered with 503, and nothing of OAuth"
+            f" 2): {BY_HAND}",
+            id="the provider does not answer",
+        ),
+        pytest.param(
+            lambda office: office.write_ini(own=re.sub("revocation_url.*\n", "", office.server.ini())),
+            f"custom cannot be told: {BY_HAND}",
+            id="no address for that",
+        ),
+        pytest.param(
+            lambda office: Path(tokens.path()).write_text("{"),
+            "the provider was not told (the token in {path} is damaged; log in with  pbxnotify oauth login): "
+            + BY_HAND,
+            id="a damaged file",
+        ),
+        pytest.param(
+            lambda office: Path(tokens.path()).unlink(),
+            "there was no token of these settings in it",
+            id="nothing there",
+        ),
+    ],
+)
+def test_logout_forgets_it_whatever_the_provider_says(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]], spoil: Callable[[LoginOffice], object], told: str
+) -> None:
+    office.keep()
+    spoil(office)
+    assert run("oauth", "logout") == (0, f"{tokens.path()}: removed; {told.format(path=tokens.path())}\n", "")
+    assert not Path(tokens.path()).exists()
+
+
+# The whole way: what the end of a login does to mails
+
+
+def test_mails_go_on_over_the_end_of_a_token(office: LoginOffice) -> None:
+    office.keep()
+    assert calls.tell() == ["QUEUED", "SENT"]
+    office.server.expire_access_tokens()  # earlier than it had said
+    assert calls.tell(calls.CALL._replace(linked_id="2.2")) == ["QUEUED", "SENT"]
+    assert (office.asked(), office.catcher.logins) == (1, ["XOAUTH2"] * 3)
+    assert calls.tell(calls.CALL._replace(linked_id="3.3")) == ["QUEUED", "SENT"]
+    assert office.asked() == 1
+
+
+def test_a_withdrawn_login_keeps_the_mail_and_is_told_once(
+    office: LoginOffice, spool: Spool, logged: Callable[[], str], run: Callable[..., tuple[int, str, str]]
+) -> None:
+    given = office.keep()
+    office.server.withdraw()
+    for number in range(3):
+        assert calls.tell(calls.CALL._replace(linked_id=f"{number}.1"))[-1] == "QUEUED"
+    noted = rest.read(spool.directory)
+    assert noted.until - time.time() > 3000
+    assert noted.told
+    assert "log in with  pbxnotify oauth login" in noted.reason
+    assert (len(office.catcher.logins), office.asked()) == (1, 1)  # both asked once, by the first call
+    events = [Entry.read(spool.directory, identifier).event.kind for identifier in spool.identifiers()]
+    assert sorted(events) == ["alert", "missed", "missed", "missed"]
+    assert run("status")[0] == 2
+    items = [path.read_text() for path in Path(spool.directory, "queue").iterdir()]
+    everything = "".join([logged(), *items, run("queue", "list")[1]])
+    assert (given.access in everything, given.refresh in everything) == (False, False)
+
+
+def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
+    office.keep()
+    office.server.withdraw()
+    calls.tell()
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    assert run("oauth", "login")[0] == 0
+    assert run("queue", "run")[0] == 0
+    assert sorted(mail.recipients[0] for mail in office.catcher.wait(3)) == [
+        *("admin@example.com", "admin@example.com", "ivan@example.com")
+    ]
+
+
+def test_an_endpoint_that_is_down_is_tried_again_soon(office: LoginOffice, spool: Spool) -> None:
+    office.keep(expires=1.0)
+    office.server.answer("/token", Answer(503, ""))
+    assert calls.tell()[-1] == "QUEUED"
+    noted = rest.read(spool.directory)
+    assert (noted.told, noted.until - time.time() < 70) == (False, True)
+    rest.note(spool.directory, None)
+    assert notify.run_queue(spool, everything=True) == {"sent": 1}
