@@ -43,8 +43,9 @@ def web_context(relay: Smtp) -> ssl.SSLContext:
     Always verified: who poses as them could send mail in our name for as long as they like. The relay's own authority
     is trusted too, for an office that runs both.
     """
-    trusting = ssl.create_default_context()
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_system_authorities(trusting)
     if relay.ca_file:
         trusting.load_verify_locations(relay.ca_file)
     return trusting

@@ -17,7 +17,7 @@ from authorization_server import Answer
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
-from pbxnotify import oauth2, settings
+from pbxnotify import settings
 from pbxnotify.authorization import DeviceCode, Server
 from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
 from pbxnotify.oauth2 import OAuth2
@@ -331,18 +331,6 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
     }
 
 
-# The providers
-
-
-@pytest.mark.parametrize("provider", ["google", "microsoft", "yandex"])
-def test_a_provider_is_filled_in(provider: str) -> None:
-    filled = OAuth2(provider=provider, client_id="a").filled()
-    addresses = (filled.authorization_url, filled.token_url, filled.device_url, filled.revocation_url)
-    assert all(address.startswith("https://") for address in addresses if address)
-    assert all((filled.authorization_url, filled.token_url, filled.scope))
-    assert list(filled.lacks()) == []
-
-
 @pytest.mark.parametrize(
     ("provider", "wanted"),
     [
@@ -363,19 +351,6 @@ def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[s
     relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").filled())
     asked = {name: value for name, (value,) in parse_qs(urlsplit(Server(relay).begin(BACK)).query).items()}
     assert wanted.items() <= asked.items()
-
-
-@pytest.mark.parametrize(("tenant", "place"), [("", "common"), ("consumers", "consumers"), ("a.onmicrosoft.com",) * 2])
-def test_the_tenant_is_part_of_microsofts_addresses(tenant: str, place: str) -> None:
-    filled = OAuth2(provider="microsoft", tenant=tenant).filled()
-    assert filled.token_url == f"https://login.microsoftonline.com/{place}/oauth2/v2.0/token"
-    assert filled.device_url == f"https://login.microsoftonline.com/{place}/oauth2/v2.0/devicecode"
-
-
-def test_what_is_written_goes_before_what_is_known() -> None:
-    own = OAuth2(provider="google", token_url="https://a.example/t", scope="mine")  # noqa: S106 - an address
-    assert (own.filled().token_url, own.filled().scope) == ("https://a.example/t", "mine")
-    assert own.filled().revocation_url == oauth2.PROVIDERS["google"].revocation_url
 
 
 # What else may be missing

@@ -6,9 +6,13 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import login_office
 import pytest
+from authorization_server import Answer
+from login_office import LoginOffice
 from relay import Catcher, Certificates
 from shell import CHECKOUT, Shell
 
@@ -277,6 +281,114 @@ def test_enter_keeps_the_provider_as_it_is_written(ini: Path) -> None:
         shell.answer("Log in [1]: ", "")
         shell.answer("SMTP login", "office")
         shell.wait_for("'office' is no e-mail address; write the whole address of the account")
+
+
+# Without a password
+
+
+@pytest.fixture
+def office(ini: Path, box: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoginOffice]:
+    """Return an office that logs in with tokens, whose servers this system trusts; it has no ini file yet."""
+    monkeypatch.setenv("SSL_CERT_FILE", certificates.ca_file)
+    with login_office.running(box, certificates) as office:
+        ini.unlink()
+        yield office
+
+
+@pytest.mark.parametrize(
+    ("number", "way", "host", "tenant"),
+    [
+        pytest.param("1", "1", "ssl://smtp.gmail.com", None, id="Gmail takes app passwords still"),
+        pytest.param("2", "1", "ssl://smtp.yandex.ru", None, id="Yandex too"),
+        pytest.param("4", "2", "tls://smtp.office365.com", "", id="Microsoft 365 does not for long"),
+        pytest.param("5", "2", "tls://smtp-mail.outlook.com", "consumers", id="Outlook.com does not"),
+    ],
+)
+def test_a_login_without_a_password_is_offered(ini: Path, number: str, way: str, host: str, tenant: str | None) -> None:
+    with Shell("setup") as shell:
+        shell.answer("Number: ", number)
+        shell.wait_for(f": {host}.")
+        shell.wait_for("with OAuth 2: no password")
+        shell.answer(f"Log in [{way}]: ", "2")
+        shell.answer("SMTP login", "office@example.com")
+        shell.answer("client_id: ", "app-1")
+        if tenant is None:
+            shell.answer("client_secret (it is not shown)", "s3cret")
+        else:
+            shell.answer(f"tenant [{tenant}]: " if tenant else "tenant: ", "")
+        shell.wait_for("Sender address")
+        shell.interrupt()
+        assert "s3cret" not in shell.end()[1]
+    assert not ini.exists()
+
+
+def test_from_nothing_to_a_test_mail_without_a_password(ini: Path, office: LoginOffice) -> None:
+    """The application stands in the file already, as one for a provider that we do not know has to."""
+    ini.write_text(office.server.ini() + "[smtp]\nauth = oauth2\nlogin = pbx@office.test\n")
+    with Shell("setup") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", f"ssl://localhost:{office.catcher.port}")
+        for label in (
+            "SMTP port",
+            "Use TLS",
+            "Verify server certificate",
+            "SMTP логин [pbx@",
+            "client_id [pbx-client]",
+        ):
+            shell.answer(label, "")
+        shell.answer("client_secret", "")
+        shell.answer("Sender address", "")
+        people(shell)
+        office.server.allow(shell.find(r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$"))
+        status, said = shell.end()
+    assert (status, "the relay said: 250" in said, f"{ini}: written" in said) == (0, True, True)
+    assert office.catcher.logins == ["XOAUTH2"]
+
+
+def test_options_for_a_login_without_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+    ini.write_text("[smtp]\nhost = ssl://mx\nlogin = a@example.com\npassword = old\n")
+    options = ("--auth", "oauth2", "--client-id", "app-1", "--login", "office@outlook.com", "--no-test")
+    assert run("setup", "--provider", "outlook.com", *options)[0] == 0
+    relay = settings.load(ini).smtp
+    assert (relay.auth, relay.password, relay.host) == ("oauth2", "", "smtp-mail.outlook.com")
+    assert relay.oauth2.token_url == "https://login.microsoftonline.com/consumers/oauth2/v2.0/token"  # noqa: S105
+
+
+def test_the_secret_of_the_application_comes_from_standard_input(ini: Path) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "setup", "--provider", "gmail", "--auth", "oauth2", "--no-test"]
+    command += ["--login", "a@gmail.com", "--client-id", "app-1", "--client-secret-stdin"]
+    done = subprocess.run(command, input="GOCSPX-s3cret\n", cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, settings.load(ini).smtp.oauth2.client_secret) == (0, "GOCSPX-s3cret")
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    ini.write_text(office.server.ini())
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
+    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    options = ("--auth", "oauth2", "--login", "pbx@office.test", "--admin-email", "admin@example.com")
+    assert run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)[0] == 0
+    assert (len(office.catcher.mails), settings.load(ini).smtp.auth) == (1, "oauth2")
+
+
+def test_back_to_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+    ini.write_text(
+        "[smtp]\nhost = smtp.gmail.com:465\nlogin = a@gmail.com\nauth = oauth2\n"
+        "[oauth2]\nprovider = google\nclient_id = a\n"
+    )
+    with Shell("setup") as shell:
+        shell.answer("Number [1]: ", "")
+        shell.answer("Log in [2]: ", "1")
+        shell.answer("SMTP логин [a@gmail.com]", "")
+        shell.answer("SMTP password", "app passw0rd")
+        shell.answer("Sender", "")
+        for label in ("administrator", "missed calls", "voicemail", "language"):
+            shell.answer(label, "")
+        shell.answer("Use notifications", "")
+        shell.answer("w to write it all the same [a]: ", "w")
+        shell.end()
+    assert (settings.load(ini).smtp.auth, settings.load(ini).smtp.password) == ("password", "app passw0rd")
 
 
 def test_what_others_save_while_questions_stand_there_stays(ini: Path, catcher: Catcher) -> None:
