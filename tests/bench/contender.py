@@ -29,6 +29,7 @@ sender = pbx@example.com
 use_tls = {use_tls}
 {certificates}
 {login}
+{oauth2}
 [notifications]
 enabled = yes
 admin_email = admin@example.com
@@ -90,11 +91,12 @@ class Box:
         directories = {"ASTETCDIR": "etc", "ASTAGIDIR": "agi-bin", "ASTSPOOLDIR": "spool", "PREFIX": "usr"}
         settings = [f"{name}={self.directory / folder}" for name, folder in directories.items()]
         command = ["make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={self.directory / 'venv'}"]
-        subprocess.run([*command, *settings, "SCHEDULER=none"], check=True, stdout=subprocess.DEVNULL)
+        settings += ["SCHEDULER=none", "EXTRAS=oauth2"]
+        subprocess.run([*command, *settings], check=True, stdout=subprocess.DEVNULL)
 
     def configure(self, way: Way, employees: int = 3) -> dict[str, str]:
         """Write the settings of every contender for a way to a relay; returns the environment of their scripts."""
-        etc = self.directory / "etc" / f"{way.mode}-{way.port}-{employees}"
+        etc = self.directory / "etc" / f"{way.mode}-{way.port}-{employees}{'-oauth2' * bool(way.oauth2)}"
         etc.mkdir()
         values = self._values(way, employees)
         for name, template in (("pbxnotify.ini", INI), ("straightforward.ini", PLAIN_INI), ("msmtprc", MSMTPRC)):
@@ -120,6 +122,7 @@ class Box:
             f"[[{101 + number}]]\nname = Employee {number}\nemail = {101 + number}@example.com"
             for number in range(employees)
         ]
+        secret = "auth = oauth2" if way.oauth2 else f"password = {way.password}"
         return {
             "mode": way.mode,
             "port": way.port,
@@ -127,7 +130,8 @@ class Box:
             "host": "ssl://localhost" if way.mode == "tls" else "localhost",
             "use_tls": "yes" if way.mode == "starttls" else "no",
             "certificates": f"ca_file = {way.ca_file}" if way.mode != "plain" else "",
-            "login": f"login = {way.login}\npassword = {way.password}" if way.login else "",
+            "login": f"login = {way.login}\n{secret}" if way.login else "",
+            "oauth2": way.oauth2,
             "auth": f"auth plain\nuser {way.login}\npassword {way.password}" if way.login else "auth off",
             "tls": "off" if way.mode == "plain" else "on",
             "starttls": "on" if way.mode == "starttls" else "off",

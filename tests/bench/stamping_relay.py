@@ -8,8 +8,8 @@ import select
 import struct
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,13 +42,19 @@ class Way:
     ca_file: str
     login: str = ""
     password: str = ""
+    oauth2: str = ""
+    """The section of pbxnotify's ini file that says where tokens come from: it logs in with one, not by password."""
+    access: str = ""
+    refresh: str = ""
+    """What it has been given there."""
 
 
 @dataclass(frozen=True)
 class FarEnd:
-    """Three servers in another process, one for each mode, and what they tell."""
+    """Servers in another process, and what they tell."""
 
     ways: dict[str, Way]
+    """By mode, or what else the servers are told apart by."""
     certificate: str
     """A file with the key and the certificate of the servers."""
     _stamps: int
@@ -71,29 +77,40 @@ class FarEnd:
         return count
 
 
-def _serve(directory: Path, stamps: int, ready: Connection, other_end: Connection) -> None:
-    other_end.close()  # or there would be no end of it that this process can see
-    with suppress(EOFError, KeyboardInterrupt):
-        certificates = Certificates(directory)
-        servers = {
-            "plain": Stamping(stamps),
-            "starttls": Stamping(stamps, tls=certificates.server),
-            "tls": Stamping(stamps, tls=certificates.server, implicit=True),
-        }
-        for server in servers.values():
-            server.start()
-        ways = {mode: Way(mode, server.port, certificates.ca_file) for mode, server in servers.items()}
-        ready.send((ways, certificates.server_file))
-        ready.recv()  # until the other process closes it, or has ended
+Servers = Callable[[Certificates, int], AbstractContextManager[dict[str, Way]]]
+"""Who runs as long as the context lasts, and writes its stamps there; gives the ways to it."""
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[FarEnd]:
+def one_for_each_mode(certificates: Certificates, stamps: int) -> Iterator[dict[str, Way]]:
+    """Run a server in each mode, which wants no login; their threads end with this process."""
+    servers = {
+        "plain": Stamping(stamps),
+        "starttls": Stamping(stamps, tls=certificates.server),
+        "tls": Stamping(stamps, tls=certificates.server, implicit=True),
+    }
+    for server in servers.values():
+        server.start()
+    yield {mode: Way(mode, server.port, certificates.ca_file) for mode, server in servers.items()}
+
+
+def _serve(servers: Servers, directory: Path, stamps: int, ready: Connection, other_end: Connection) -> None:
+    other_end.close()  # or there would be no end of it that this process can see
+    with suppress(EOFError, KeyboardInterrupt):
+        certificates = Certificates(directory)
+        with servers(certificates, stamps) as ways:
+            ready.send((ways, certificates.server_file))
+            ready.recv()  # until the other process closes it, or has ended
+
+
+@contextmanager
+def running(directory: Path, servers: Servers = one_for_each_mode) -> Iterator[FarEnd]:
     """Run the servers as long as the context lasts; what they need is written into the directory."""
     reading, writing = os.pipe()
     here, there = multiprocessing.Pipe()
     # A fork, for it inherits the pipe.
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(directory, writing, there, here))
+    arguments = (servers, directory, writing, there, here)
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=arguments)
     process.start()
     os.close(writing)
     there.close()
