@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
@@ -13,6 +14,8 @@ from race import Race, Situation
 TIME = ("/usr/bin/time", "-f", "%M", "-o")
 """GNU time. A script that we start ourselves begins with our memory, and its peak would be at least that."""
 STRACE = ("/usr/bin/strace", "-f", "-c", "-U", "calls,name", "-o")
+STRACE_OPENED = ("/usr/bin/strace", "-f", "-z", "-e", "trace=open,openat", "-o")
+"""It tells of those only that have found something."""
 SYNCS = ("fsync", "fdatasync")
 """System calls that wait for the disk."""
 
@@ -52,6 +55,11 @@ class Look:
         rows = [line.split() for line in told.splitlines()[2:] if not line.startswith("-")]
         counts = {name: int(count) for count, name in rows}
         return counts["total"], sum(counts.get(name, 0) for name in SYNCS), cost.questions
+
+    def opened(self) -> list[str]:
+        """Return the paths of the files that are opened, as often as they are."""
+        _, told = self._play(STRACE_OPENED)
+        return re.findall(r'^\d+ +open(?:at)?\([^"]*"(.*?)"', told, re.MULTILINE)
 
     def _play(self, watcher: tuple[str, ...]) -> tuple[Cost, str]:
         """Play a call to the script while it is watched; returns what the watcher has written, too."""
