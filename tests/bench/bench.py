@@ -17,6 +17,7 @@ from pathlib import Path
 import backlog
 import dialplan
 import growth
+import logins
 import machine
 import provider
 import report
@@ -69,6 +70,7 @@ class Bench:
             "dialplan": self._call_asterisk,
             "provider": self._use_provider,
             "backlog": self._let_events_wait,
+            "token": self._log_in,
         }
 
     def _run_race(self) -> None:
@@ -111,6 +113,13 @@ class Bench:
         self.results.backlog, self.results.commands = backlog.measure(
             self._race, environment, self._extent.events, rounds
         )
+
+    def _log_in(self) -> None:
+        directory, extent = self._directory / "logins", self._extent
+        directory.mkdir()
+        with stamping_relay.running(directory, logins.servers) as far_end:
+            each = logins.prepare(Race(self._race.box, far_end))
+            self.results.logins, self.results.asked = logins.measure(each, extent.rounds, extent.looks)
 
 
 def measure(extent: Extent, only: str, directory: Path) -> tuple[Results, str]:

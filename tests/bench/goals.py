@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contender import FLOOR, OURS, STRAIGHTFORWARD
 from figures import Figure, Rounds
+from logins import PASSWORD, VALID
 from race import MISSED, MISSED_STARTTLS, MISSED_TLS, VOICEMAIL, Situation
 from results import Results
 
@@ -54,6 +55,17 @@ def _grows(rounds: Rounds | None, size: str) -> Figure:
     return rounds.ratio(size, "let_go", rounds.names[0])
 
 
+def _token(quantity: str) -> Callable[[Results], Figure]:
+    """Return how to compare a login by a token that is valid with one by password."""
+
+    def ratio(results: Results) -> Figure:
+        if results.logins is None:
+            raise LookupError(VALID)
+        return results.logins.ratio(VALID, quantity, PASSWORD)
+
+    return ratio
+
+
 GOALS = (
     Goal(
         "missed call, plain: let go ÷ the floor's time until the relay has its mail",
@@ -92,6 +104,8 @@ GOALS = (
         1.05,
         lambda results: _grows(results.backlog, MANY_EVENTS),
     ),
+    Goal("login by a valid token: until the relay has the mail ÷ by password", 1.05, _token("whole")),
+    Goal("login by a valid token: CPU ÷ by password", 1.05, _token("cpu")),
 )
 
 

@@ -8,6 +8,7 @@ from itertools import starmap
 import goals
 from contender import FLOOR, STRAIGHTFORWARD
 from figures import Figure, Rounds
+from logins import EXPIRED, PASSWORD, TOKEN_LENGTH, VALID, Asked
 from race import Situation
 from results import Results
 from usage import Usage
@@ -34,6 +35,7 @@ SECTIONS = {
     "at-once": "Calls at once",
     "backlog": "Events that wait",
     "employees": "Employees",
+    "token": "A login by token",
 }
 ENDED = """\
 *whole* is here until the last process of the call has ended, for all of them: Postfix does not tell when it said 250.
@@ -45,6 +47,14 @@ QUEUE = """\
 With a relay that is left alone after a failure, so that what comes in joins those that wait. The commands of the admin,
 *run* when the relay is back and takes them all:
 """
+LOGINS = f"""\
+pbxnotify only: a missed call, one recipient, TLS. One relay takes the account's password (PLAIN) and its tokens
+(XOAUTH2, {TOKEN_LENGTH} characters). In each round the *{EXPIRED}* is renewed over HTTPS by an authorization server,
+and kept. *files opened* counts directories and libraries, too.
+"""
+GROWTH = {"let_go": "let go", "ended": "last process ends", "cpu": "CPU"}
+COSTS = {"let_go": "let go", "whole": "whole", "cpu": "CPU"}
+"""Quantities, and what they are called."""
 
 
 def render(results: Results, about: Sequence[str]) -> str:
@@ -57,6 +67,7 @@ def render(results: Results, about: Sequence[str]) -> str:
         "at-once": [ALL, _at_once(results.at_once)] if results.at_once else [],
         "backlog": _backlog(results),
         "employees": [_grown(results.employees, "employees")] if results.employees else [],
+        "token": _logins(results),
     }
     parts |= {section: [f"Not measured here: {why}\n"] for section, why in results.unavailable.items()}
     lines = [ABOUT, "\n".join(f"- {line}" for line in about) + "\n", "## Goals\n", _goals(results)]
@@ -154,16 +165,36 @@ def _backlog(results: Results) -> list[str]:
     return [_grown(results.backlog, "events wait"), QUEUE, commands]
 
 
+def _logins(results: Results) -> list[str]:
+    if not results.logins:
+        return []
+    return [LOGINS, _against_first(results.logins, "login", COSTS, f"÷ {PASSWORD}"), *_asked(results.asked)]
+
+
+def _asked(asked: Mapping[str, Asked]) -> Iterator[str]:
+    """Yield a table of what each login asks of the kernel, and what a valid token opens beyond a password."""
+    rows = [
+        (name, f"{one.system_calls:,.0f}", f"{one.syncs:,.0f}", str(len(one.opened))) for name, one in asked.items()
+    ]
+    yield table(("login", "system calls", "fsync", "files opened"), rows)
+    more = ", ".join(f"`{path}`" for path in asked[VALID].more_than(asked[PASSWORD]))
+    yield f"What is opened for a {VALID}, and not for a {PASSWORD}: {more or 'nothing'}.\n"
+
+
 def _grown(rounds: Rounds, what: str) -> str:
     """Return a table of calls of ours, by a size; ratios to the smallest."""
-    smallest = rounds.names[0]
-    quantities = {"let_go": "let go", "ended": "last process ends", "cpu": "CPU"}
-    header = [what, *(cell for title in quantities.values() for cell in (f"{title}, ms", f"÷ with {smallest}"))]
+    return _against_first(rounds, what, GROWTH, f"÷ with {rounds.names[0]}")
+
+
+def _against_first(rounds: Rounds, what: str, quantities: Mapping[str, str], against: str) -> str:
+    """Return a table of calls of ours, with ratios to the first of them."""
+    first = rounds.names[0]
+    header = [what, *(cell for title in quantities.values() for cell in (f"{title}, ms", against))]
     rows = []
     for name in rounds.names:
         cells: list[str] = []
         for quantity in quantities:
-            ratio = "" if name == smallest else _ratio(rounds.ratio(name, quantity, smallest))
+            ratio = "" if name == first else _ratio(rounds.ratio(name, quantity, first))
             cells += [_milliseconds(rounds.of(name, quantity)), ratio]
         rows.append((name, *cells))
     return table(header, rows)

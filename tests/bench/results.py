@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from backlog import Commands
 from figures import Rounds
+from logins import Asked
 from race import Situation
 from usage import Usage
 
@@ -23,6 +24,9 @@ class Results:
     """The version that has run."""
     at_once: dict[int, Rounds] = field(default_factory=dict)
     """By the number of calls."""
+    logins: Rounds | None = None
+    """Of calls, by how they log in."""
+    asked: dict[str, Asked] = field(default_factory=dict)
     backlog: Rounds | None = None
     """Of calls, by the number of events that wait."""
     commands: dict[int, Commands] = field(default_factory=dict)
