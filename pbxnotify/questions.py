@@ -88,7 +88,7 @@ def _ask_for_application(current: Answers, answers: Answers) -> None:
     if {**current, **answers}.get(TOKENS) == "microsoft":
         _ask(TENANT, current, answers)
     else:
-        _ask_for_secret(CLIENT_SECRET, current, answers)
+        _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=False)
 
 
 def _usual(current: Answers) -> int:
@@ -104,15 +104,18 @@ def _ask_for_password(current: Answers, answers: Answers) -> None:
     if not answers[LOGIN]:
         answers.update({PASSWORD: "", PASSWORD_COMMAND: ""})
         return
-    is_there = bool({**current, **answers}.get(PASSWORD_COMMAND))
-    if _ask_for_secret(PASSWORD, current, answers, is_there=is_there):
+    by_command = bool({**current, **answers}.get(PASSWORD_COMMAND))
+    if _ask_for_secret(PASSWORD, current, answers, is_there=by_command):
         answers[PASSWORD_COMMAND] = ""
 
 
-def _ask_for_secret(place: Place, current: Answers, answers: Answers, *, is_there: bool = False) -> bool:
-    """Ask for a secret until there is one, unless ``is_there`` otherwise; returns whether one was typed."""
+def _ask_for_secret(
+    place: Place, current: Answers, answers: Answers, *, is_there: bool = False, is_needed: bool = True
+) -> bool:
+    """Ask for a secret, if it is needed until there is one, unless it ``is_there`` otherwise; returns whether typed."""
     kept = is_there or bool({**current, **answers}.get(place))
-    option, how = declared(place), "Enter keeps it" if kept else "it is not shown"
+    how = "Enter keeps it" if kept else "it is not shown" if is_needed else "Enter if it has none; it is not shown"
+    option = declared(place)
     while True:
         typed = terminal.ask_secretly(f"{option.label or place[1]} ({how})")
         try:
@@ -122,7 +125,7 @@ def _ask_for_secret(place: Place, current: Answers, answers: Answers, *, is_ther
             continue
         if typed:
             answers[place] = typed
-        if typed or kept:
+        if typed or kept or not is_needed:
             return bool(typed)
 
 

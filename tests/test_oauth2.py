@@ -11,7 +11,7 @@ from pbxnotify import oauth2, settings
 from pbxnotify.errors import SettingsError
 from pbxnotify.oauth2 import OAuth2
 
-WANTS_TOKEN = "[smtp]\nhost = ssl://mx.example.com\nauth = oauth2\nlogin = a@example.com\n"
+SMTP = "[smtp]\nhost = ssl://mx.example.com\nauth = oauth2\nlogin = a@example.com\n"
 
 
 @pytest.mark.parametrize("provider", ["google", "microsoft", "yandex"])
@@ -77,7 +77,7 @@ def test_what_is_written_goes_before_what_is_known() -> None:
     ],
 )
 def test_what_must_be_written(write_ini: Callable[[str], Path], section: str, problems: list[str]) -> None:
-    assert mistakes(write_ini(WANTS_TOKEN + section)) == problems
+    assert mistakes(write_ini(SMTP + section)) == problems
 
 
 def mistakes(path: Path) -> list[str]:
@@ -110,7 +110,7 @@ def test_a_login_with_a_token_is_a_login(write_ini: Callable[[str], Path], smtp:
 
 
 def test_a_helper_that_prints_tokens_needs_nothing_else(write_ini: Callable[[str], Path]) -> None:
-    configured = settings.load(write_ini(f"{WANTS_TOKEN}password_command = oama access a@example.com\n"))
+    configured = settings.load(write_ini(f"{SMTP}password_command = oama access a@example.com\n"))
     assert (configured.smtp.auth, configured.smtp.wants_token) == ("oauth2", False)
 
 

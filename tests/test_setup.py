@@ -313,7 +313,7 @@ def test_a_login_without_a_password_is_offered(ini: Path, number: str, way: str,
         shell.answer("SMTP login", "office@example.com")
         shell.answer("client_id: ", "app-1")
         if tenant is None:
-            shell.answer("client_secret (it is not shown)", "s3cret")
+            shell.answer("client_secret (Enter if it has none; it is not shown)", "s3cret")
         else:
             shell.answer(f"tenant [{tenant}]: " if tenant else "tenant: ", "")
         shell.wait_for("Sender address")
