@@ -323,7 +323,7 @@ class _Device(DeviceAuthorizationEndpoint):
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS
 
-    def __init__(self, url: str, interval: int) -> None:
+    def __init__(self, url: str, interval: float) -> None:
         self.url = url
         self.INTERVAL = interval
 
@@ -391,7 +391,7 @@ class AuthorizationServer:
         account: str = "pbx@office.test",
         lifetime: int = 3600,
         rotates: bool = False,
-        interval: int = 1,
+        interval: float = 1,
         token_length: int = 42,
         ca_file: str | None = None,
     ) -> None:
@@ -494,7 +494,7 @@ class AuthorizationServer:
     def _find_device(self, user_code: str) -> Device:
         return next(one for one in self._protocol.devices.values() if one.user_code == user_code)
 
-    def _register_grants(self, rotates: bool, interval: int) -> None:
+    def _register_grants(self, rotates: bool, interval: float) -> None:
         self._protocol.register_grant(_CodeGrant, [_Challenge()])
         self._protocol.register_grant(_DeviceGrant)
         self._protocol.register_grant(_RotatingRefreshGrant if rotates else _RefreshGrant)

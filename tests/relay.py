@@ -16,6 +16,7 @@ import ssl
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -409,7 +410,64 @@ def echo_login(talk: Talk) -> None:
     talk.say(f"535 5.7.8 nobody here is {' or '.join(told)} or {b64decode(told[-1]).decode()}")
 
 
-class ScriptedRelay:
+Misbehaving = TypeVar("Misbehaving", bound="MisbehavingServer")
+
+
+class MisbehavingServer(ABC):
+    """A server that converses with everybody in a thread, and breaks all conversations off when it ends."""
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listening = socket.create_server((address, 0), family=family)
+        self.port: int = self._listening.getsockname()[1]
+        self._stopped = threading.Event()
+        self.connections = 0
+        self.connected = threading.Event()
+        """Set once somebody has connected."""
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+
+    def __enter__(self: Misbehaving) -> Misbehaving:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        for sock in [self._listening, *self._open]:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listening.close()
+
+    @abstractmethod
+    def _converse(self, talk: Talk) -> None:
+        """Do what there is to do with one connection; it is closed afterwards."""
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = self._listening.accept()
+                self._open.append(sock)
+                self.connections += 1
+                self.connected.set()
+                thread = threading.Thread(target=self._serve_one, args=(sock,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve_one(self, sock: socket.socket) -> None:
+        talk = Talk(sock, self._stopped)
+        self._converse(talk)
+        talk.sock.close()
+
+    def _encrypt(self, talk: Talk, tls: ssl.SSLContext) -> None:
+        talk.sock = tls.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
+        self._open.append(talk.sock)
+        talk.sock.do_handshake()
+        talk.received = b""
+
+
+class ScriptedRelay(MisbehavingServer):
     """A relay on 127.0.0.1 whose part in the conversation is scripted, stage by stage.
 
     A stage is ``greeting``, ``EHLO``, ``STARTTLS``, ``handshake``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, ``content``
@@ -452,50 +510,16 @@ class ScriptedRelay:
         self._implicit = implicit
         self._extensions = [*extensions, "STARTTLS"] if tls and not implicit else extensions
         self._faults = {stage: fault if isinstance(fault, list) else [fault] for stage, fault in faults.items()}
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listening = socket.create_server((address, 0), family=family)
-        self.port: int = self._listening.getsockname()[1]
-        self._stopped = threading.Event()
-        self.connections = 0
-        self.connected = threading.Event()
-        """Set once somebody has connected."""
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
-
-    def __enter__(self) -> ScriptedRelay:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopped.set()
-        for sock in [self._listening, *self._open]:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listening.close()
+        super().__init__(address)
 
     def commands(self, verb: str) -> list[bytes]:
         """Return the commands received that begin with a verb."""
         return [line for line in self.lines if line.upper().startswith(verb.encode())]
 
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                sock, _ = self._listening.accept()
-                self._open.append(sock)
-                self.connections += 1
-                self.connected.set()
-                thread = threading.Thread(target=self._converse, args=(sock,), daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _converse(self, sock: socket.socket) -> None:
-        talk = Talk(sock, self._stopped)
+    def _converse(self, talk: Talk) -> None:
         if self._most and not self._served.acquire(blocking=False):
             self.turned_away += 1
             talk.say("421 4.7.0 too many connections")
-            sock.close()
             return
         with suppress(Ended, OSError):
             if self._implicit:
@@ -508,7 +532,6 @@ class ScriptedRelay:
                     self.in_clear.append(line)
                 self._act(talk, line.partition(b" ")[0].decode("ascii", "replace").upper())
         self._served.release()
-        talk.sock.close()
 
     def _act(self, talk: Talk, verb: str) -> None:
         if verb == "EHLO" and "EHLO" not in self._faults:
@@ -538,10 +561,7 @@ class ScriptedRelay:
         if "handshake" in self._faults:
             self._answer(talk, "handshake")
         assert self.tls
-        talk.sock = self.tls.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
-        self._open.append(talk.sock)
-        talk.sock.do_handshake()
-        talk.received = b""
+        self._encrypt(talk, self.tls)
 
     def _take_message(self, talk: Talk) -> None:
         if "content" in self._faults:
