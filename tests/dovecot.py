@@ -68,6 +68,9 @@ def missing() -> str:
     """Why Dovecot cannot run; empty when it can."""
     if not shutil.which("dovecot"):
         return "dovecot is not installed (Debian's package dovecot-core)"
+    version = subprocess.run(["dovecot", "--version"], check=True, capture_output=True, text=True).stdout
+    if not version.startswith("2.3."):
+        return f"Dovecot {version.strip()} reads other settings than 2.3"
     return "Dovecot runs as root only" if os.geteuid() else ""
 
 
