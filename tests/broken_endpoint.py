@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from relay import Ended, MisbehavingServer, Talk, close, garbage, reset, silence
+from relay import Ended, MisbehavingServer, Talk, close, reset, silence
 
 TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r3fresh"}
 """What a client would be glad to get."""
@@ -94,7 +94,7 @@ FAULTS: Mapping[str, Fault] = {
     "reset before the handshake": Fault(reset, before="handshake"),
     "reset instead of an answer": Fault(reset),
     "no TLS": Fault(_send(_reply(_length(BODY))), before="handshake"),
-    "no HTTP": Fault(garbage),
+    "no HTTP": Fault(_send(bytes(range(256)) * 4)),
     "a header drips": Fault(_drip(_HEADERS + b"X-Slow: ", b"x")),
     "a body drips": Fault(_drip(_HEADERS + b"Content-Length: 1000000\r\n\r\n{", b" ")),
     "endless headers": Fault(_flood(_HEADERS, b"X-More: more\r\n")),
