@@ -107,23 +107,26 @@ class Dovecot:
 
     def log(self) -> str:
         """Return what it has logged so far."""
-        path = self.directory / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return (self.directory / "log").read_text(errors="replace")
 
     def _configure(self) -> None:
         shutil.copyfile(self._ca_file, self.directory / "ca.pem")
         for name, text in (("dovecot.conf", DOVECOT_CONF), ("oauth2.conf", OAUTH2_CONF)):
             (self.directory / name).write_text(text.format(**vars(self)))
+        # Its processes are another user, whatever our umask says.
+        for path in self.directory.iterdir():
+            path.chmod(0o644)
 
     def _start(self) -> None:
         # "-F" leaves the pipe to it and to all its processes: it ends with the last of them.
-        self._master = subprocess.Popen(
-            ["dovecot", "-F", "-c", self.directory / "dovecot.conf"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.directory / "log").open("ab") as log:
+            self._master = subprocess.Popen(
+                ["dovecot", "-F", "-c", self.directory / "dovecot.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def _stop(self) -> None:
         """End it with all its processes, at once: asked to end, it takes a second."""
@@ -136,8 +139,7 @@ class Dovecot:
         until = time.monotonic() + self.START_TIMEOUT
         while not self._greets():
             if self._master.poll() is not None or time.monotonic() > until:
-                said = self._master.communicate()[0] if self._master.poll() is not None else b""
-                raise DovecotError(f"Dovecot does not start: {said.decode(errors='replace')}\n{self.log()}")
+                raise DovecotError(f"Dovecot does not start: {self.log()}")
             time.sleep(0.01)
 
     def _greets(self) -> bool:

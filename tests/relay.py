@@ -18,7 +18,6 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from base64 import b64decode
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,8 +32,6 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 MECHANISMS = ("CRAM-MD5", "LOGIN", "PLAIN", "XOAUTH2", "OAUTHBEARER")
 TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
-LONGEST_AUTH = 510
-"""Bytes of an AUTH command without its end, the initial response included (RFC 4954, 4; RFC 5321, 4.5.3.1.4)."""
 LONGEST_RESPONSE = 12288
 """Bytes of a line in answer to 334 (RFC 4954, 4.3)."""
 XOAUTH2 = re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([\w.~+/-]+=*)\x01\x01", re.ASCII)
@@ -196,7 +193,6 @@ class _Server(SMTP):
         self.line_length_limit = LONGEST_RESPONSE
         super().__init__(*arguments, **options)
         del self.line_length_limit
-        self.command_size_limits = defaultdict(lambda: SMTP.command_size_limit, AUTH=LONGEST_AUTH)
 
 
 class _Handler:

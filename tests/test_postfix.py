@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import dovecot
 import pytest
+from dovecot import Dovecot, DovecotError
 from postfix import Postfix, PostfixError, require
 from relay import Catcher, Certificates
 from shell import Shell
@@ -201,7 +203,7 @@ def test_a_mail_larger_than_it_takes(run: Run, configure: Configure, start: Call
 
 
 def working_in(directory: Path) -> set[str]:
-    """Return the processes that have their working directory there, as all of Postfix's have."""
+    """Return the processes that have their working directory there, as all of Postfix's and Dovecot's have."""
     found = set()
     for link in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):
@@ -224,4 +226,33 @@ def test_nothing_is_left(start: Callable[..., Postfix]) -> None:
 def test_a_failing_start_tells_the_log(certificates: Certificates) -> None:
     require()
     with pytest.raises(PostfixError, match="error opening chain file: /nowhere"), Postfix(1, LOGIN, "/nowhere"):
+        pass
+
+
+@pytest.fixture
+def judge(certificates: Certificates) -> Callable[..., Dovecot]:
+    """Prepare a Dovecot."""
+    dovecot.require()
+    return lambda url="https://localhost/": Dovecot(url, certificates.ca_file)
+
+
+def test_nothing_is_left_of_its_dovecot(judge: Callable[..., Dovecot]) -> None:
+    with judge() as one, judge() as other:
+        assert one.directory != other.directory
+        assert len(working_in(one.directory)) > 2
+    assert working_in(one.directory) | working_in(other.directory) == set()
+    assert not one.directory.exists()
+
+
+def test_a_dovecot_that_fails_to_start_tells_the_log(
+    judge: Callable[..., Dovecot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dovecot, "START_TIMEOUT", 1)
+    with pytest.raises(DovecotError, match="line 3: Unexpected"), judge("https://localhost/\n}"):
+        pass
+
+
+def test_a_dovecot_that_ends_at_once_tells_why(judge: Callable[..., Dovecot], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dovecot, "DOVECOT_CONF", dovecot.DOVECOT_CONF + "nonsense = yes\n")
+    with pytest.raises(DovecotError, match="Unknown setting: nonsense"), judge():
         pass
