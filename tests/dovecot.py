@@ -144,7 +144,7 @@ class Dovecot:
 
     def _greets(self) -> bool:
         """Whether it tells its version and its mechanisms, unasked."""
-        with suppress(FileNotFoundError, ConnectionRefusedError, TimeoutError), socket.socket(socket.AF_UNIX) as sock:
+        with suppress(FileNotFoundError, ConnectionRefusedError, socket.timeout), socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(1)
             sock.connect(str(self.socket))
             return sock.recv(4096).startswith(b"VERSION\t")

@@ -260,6 +260,7 @@ def test_a_refresh_token_that_stays(server: AuthorizationServer, post: Post) -> 
     for _ in range(2):
         new = refresh(server, post, token)
         assert "refresh_token" not in new
+        assert refresh(server, post, {"refresh_token": ""}) == {"error": "invalid_grant"}
         assert is_active(server, post, new["access_token"])
 
 
