@@ -51,4 +51,6 @@ def post(url: str, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple
         connection.close()
     if len(body) > LONGEST:
         raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
+    if answer.length:
+        raise ConnectionError("closed the connection in the middle of its answer")
     return answer.status, body

@@ -31,12 +31,13 @@ class LoginOffice:
         """The settings, read anew."""
         return settings.load(self.ini).smtp
 
-    def write_ini(self, *, smtp: str = "", oauth2: str = "", own: str = "") -> None:
-        """Write the ini file, with more lines in both sections; ``own`` is another [oauth2]."""
+    def write_ini(self, *, own: str = "", port: int = 0, security: str = "ssl") -> None:
+        """Write the ini file; ``own`` is another [oauth2], ``port`` that of another relay."""
         self.ini.write_text(
-            f"[smtp]\nhost = ssl://localhost:{self.catcher.port}\nca_file = {self.catcher.ca_file}\nauth = oauth2\n"
-            f"login = {ACCOUNT}\ntimeout = 5\n{smtp}"
-            f"{own or self.server.ini()}{oauth2}"
+            f"[smtp]\nhost = {security}://localhost:{port or self.catcher.port}\nca_file = {self.catcher.ca_file}\n"
+            "auth = oauth2\n"
+            f"login = {ACCOUNT}\ntimeout = 5\n"
+            f"{own or self.server.ini()}"
             "[notifications]\nadmin_email = admin@example.com\n[employees]\n[[101]]\nemail = ivan@example.com\n"
         )
 

@@ -370,7 +370,6 @@ def test_without_oauthlib(office: LoginOffice, box: Path) -> None:
 
 
 def test_a_certificate_that_nobody_here_trusts(office: LoginOffice, certificates: Certificates) -> None:
-    office.write_ini(smtp="")
     text = office.ini.read_text().replace(certificates.ca_file, certificates.unknown_ca_file)
     office.ini.write_text(f"{text}".replace("[oauth2]", "verify_certificate = no\n[oauth2]"))
     refused = refusal(office)

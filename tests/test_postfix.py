@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import dovecot
+import login_office
 import pytest
+from authorization_server import Answer
 from dovecot import Dovecot, DovecotError
+from login_office import LoginOffice
 from postfix import Postfix, PostfixError, require
 from relay import Catcher, Certificates
 from shell import Shell
@@ -256,3 +259,72 @@ def test_a_dovecot_that_ends_at_once_tells_why(judge: Callable[..., Dovecot], mo
     monkeypatch.setattr(dovecot, "DOVECOT_CONF", dovecot.DOVECOT_CONF + "nonsense = yes\n")
     with pytest.raises(DovecotError, match="Unknown setting: nonsense"), judge():
         pass
+
+
+# With tokens, which a real Dovecot judges, who asks the authorization server
+
+
+@pytest.fixture
+def login_office_behind_postfix(
+    spool: Spool,
+    box: Path,
+    certificates: Certificates,
+    start: Callable[..., Postfix],
+    request: pytest.FixtureRequest,
+) -> Iterator[tuple[LoginOffice, Postfix]]:
+    """Return an office, its authorization server, and a Postfix whose Dovecot takes that one's tokens.
+
+    A parameter is the length of the tokens.
+    """
+    dovecot.require()
+    with ExitStack() as stack:
+        office = stack.enter_context(
+            login_office.running(box, certificates, token_length=getattr(request, "param", 42))
+        )
+        judge = stack.enter_context(Dovecot(f"{office.server.url}/introspect", certificates.ca_file))
+        postfix = stack.enter_context(start(sender=LOGIN[0], recipients=["ivan@office.test"], dovecot=judge.socket))
+        yield office, postfix
+
+
+@pytest.mark.parametrize("security", SECURITY)
+@pytest.mark.parametrize(
+    "login_office_behind_postfix", [42, 1500], ids=["a short token", "one like Microsoft's"], indirect=True
+)
+def test_a_mail_with_a_token(
+    run: Run,
+    login_office_behind_postfix: tuple[LoginOffice, Postfix],
+    catcher: Catcher,
+    security: str,
+) -> None:
+    office, postfix = login_office_behind_postfix
+    office.write_ini(port=postfix.tls_port if security == "ssl" else postfix.starttls_port, security=security)
+    kept = office.keep()
+    status, said, _ = run("test", "-v", "ivan@office.test")
+    assert (status, "< 235 2.7.0 Authentication successful" in said) == (os.EX_OK, True)
+    (mail,) = catcher.wait(1)
+    assert "with ESMTPSA" in mail.message["Received"]
+    assert kept.access not in said
+
+
+def test_a_token_that_a_real_server_takes_no_more_is_renewed(
+    run: Run, login_office_behind_postfix: tuple[LoginOffice, Postfix], catcher: Catcher
+) -> None:
+    office, postfix = login_office_behind_postfix
+    office.write_ini(port=postfix.tls_port)
+    office.keep()
+    office.server.expire_access_tokens()
+    assert run("test", "ivan@office.test")[0] == os.EX_OK
+    assert len(catcher.wait(1)) == 1
+    assert sum(request.path == "/token" for request in office.server.requests) == 1
+
+
+def test_a_withdrawn_login_at_a_real_server(run: Run, login_office_behind_postfix: tuple[LoginOffice, Postfix]) -> None:
+    office, postfix = login_office_behind_postfix
+    office.write_ini(port=postfix.tls_port)
+    kept = office.keep()
+    office.server.answer("/token", Answer(200, {**office.server.issue(), "access_token": "nobodys"}))
+    office.server.withdraw()
+    status, said, complained = run("test", "-v", "ivan@office.test")
+    assert status == os.EX_CONFIG
+    assert "answered AUTH OAUTHBEARER (status invalid_token) with 535 5.7.8" in complained
+    assert [secret in said + complained for secret in (kept.access, kept.refresh, "nobodys")] == [False] * 3

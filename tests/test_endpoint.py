@@ -1,0 +1,119 @@
+"""One question over HTTPS, to endpoints that are broken below HTTP, and in what HTTP says: each comes to an end."""
+
+from __future__ import annotations
+
+import http.server
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from broken_endpoint import BODY, FAULTS, BrokenEndpoint
+from relay import Certificates
+
+from pbxnotify import endpoint
+
+FORM = "grant_type=refresh_token&refresh_token=r3fresh"
+PATIENCE = 1.0
+"""Seconds for an answer."""
+TOO_LONG = 4.0
+"""Seconds after which it has surely not been kept."""
+AN_ANSWER = {
+    "302 to elsewhere": (302, b""),
+    "307 to elsewhere": (307, b""),
+}
+"""What is an answer of HTTP all the same, and for others to judge."""
+SAID = {
+    "silent before the handshake": "timed out",
+    "no TLS": "WRONG_VERSION_NUMBER",
+    "no HTTP": "gave an answer that is not HTTP (BadStatusLine)",
+    "endless headers": "gave an answer that is not HTTP",
+    "an endless line": "gave an answer that is not HTTP",
+    "an endless body": "gave an answer of more than 65536 bytes",
+    "a body of 1 MB": "gave an answer of more than 65536 bytes",
+    "a body cut off": "closed the connection in the middle of its answer",
+}
+
+
+@pytest.fixture
+def trusting(certificates: Certificates) -> ssl.SSLContext:
+    """Return what trusts the endpoints."""
+    return ssl.create_default_context(cafile=certificates.ca_file)
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*AN_ANSWER, "a compressed body")])
+def test_a_broken_endpoint(certificates: Certificates, trusting: ssl.SSLContext, name: str) -> None:
+    began = time.monotonic()
+    with BrokenEndpoint(certificates.server, FAULTS[name]) as broken:
+        with pytest.raises(OSError, match=re.escape(SAID[name]) if name in SAID else None):
+            endpoint.post(broken.url, FORM, trusting, PATIENCE)
+        ended = time.monotonic()
+        assert broken.connections == 1
+    assert ended - began < TOO_LONG
+
+
+@pytest.mark.parametrize("name", AN_ANSWER)
+def test_no_redirection_is_followed(certificates: Certificates, trusting: ssl.SSLContext, name: str) -> None:
+    with BrokenEndpoint(certificates.server, FAULTS[name]) as broken:
+        assert endpoint.post(broken.url, FORM, trusting, PATIENCE) == AN_ANSWER[name]
+        assert (broken.connections, len(broken.requests)) == (1, 1)
+
+
+def test_what_nobody_asked_to_be_compressed_is_taken_as_it_is(
+    certificates: Certificates, trusting: ssl.SSLContext
+) -> None:
+    with BrokenEndpoint(certificates.server, FAULTS["a compressed body"]) as broken:
+        status, body = endpoint.post(broken.url, FORM, trusting, PATIENCE)
+        assert b"accept-encoding: identity" in broken.requests[0].lower()
+    assert (status, body[:2], body != BODY) == (200, b"\x1f\x8b", True)
+
+
+class _Echo(http.server.BaseHTTPRequestHandler):
+    """Says what it was told."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        told = f"{self.path} {self.headers['Content-Type']} {self.rfile.read(length).decode()}".encode()
+        self.send_response(418)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def echo(certificates: Certificates) -> Iterator[str]:
+    """Return the address of a server that says what it was told, with another status than 200."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _Echo) as server:
+        server.socket = certificates.server.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"https://localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("path", ["/token", "/a/b?tenant=c&d"])
+def test_a_form_and_the_answer_to_it(echo: str, trusting: ssl.SSLContext, path: str) -> None:
+    told = f"{path} application/x-www-form-urlencoded {FORM}".encode()
+    assert endpoint.post(f"{echo}{path}", FORM, trusting, PATIENCE) == (418, told)
+
+
+def test_nobody_there(trusting: ssl.SSLContext) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        endpoint.post("https://localhost:1/token", FORM, trusting, PATIENCE)
+
+
+def test_a_name_that_is_none(trusting: ssl.SSLContext) -> None:
+    with pytest.raises(OSError):
+        endpoint.post("https://nowhere.invalid/token", FORM, trusting, PATIENCE)
+
+
+def test_another_name_in_the_certificate(certificates: Certificates, trusting: ssl.SSLContext) -> None:
+    with BrokenEndpoint(certificates.elsewhere, FAULTS["302 to elsewhere"]) as broken:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            endpoint.post(broken.url, FORM, trusting, PATIENCE)
+        assert broken.requests == []
