@@ -19,11 +19,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import login_office
 import pytest
+from authorization_server import Answer
 from calls import ONE_EMPLOYEE
 from far_end import ROOT, FarEnd, wait_for_released
+from login_office import LoginOffice
 from mailboxes import require
-from relay import Catcher
+from relay import Catcher, Certificates
 
 from pbxnotify import __version__
 
@@ -340,6 +343,38 @@ def test_the_scripts_run_as_the_user_of_asterisk(office: Installation, catcher: 
     else:
         assert far_end.status == "SKIPPED"  # there is no message
     assert far_end.stderr == ""
+
+
+@pytest.fixture
+def login(installed: Installation, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return the installation with OAuth 2, and an office that logs in with it, whose authority all users may read."""
+    done = installed.make("install", "EXTRAS=oauth2", "SCHEDULER=cron")
+    assert done.returncode == 0, done.stderr
+    with login_office.running(installed.etc, certificates) as office:
+        office.catcher.ca_file = shutil.copy(certificates.ca_file, installed.etc)
+        os.chmod(office.catcher.ca_file, 0o644)
+        office.write_ini()
+        yield office
+
+
+def test_a_login_by_the_admin_is_one_of_asterisks_user(installed: Installation, login: LoginOffice) -> None:
+    token = installed.spool / "pbxnotify" / "oauth2.json"
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
+    login.server.answer("/device", Answer(200, code))
+    login.server.answer("/token", Answer(200, {**login.server.issue(), "expires_in": 1}))
+    done = installed.run("oauth", "login", "--no-test")
+    assert done.returncode == 0, done.stderr
+    given = token.read_text()
+    assert installed.call(number="8.1").status == "QUEUED"
+    assert login.catcher.wait(1)[0].recipients == ("ivan@example.com",)
+    status = token.stat()
+    assert (status.st_uid, status.st_mode & 0o777, token.read_text() != given) == (ASTERISK, 0o600, True)
+    assert installed.run("oauth", "status").returncode == 0
+
+
+def test_an_upgrade_keeps_what_there_was(installed: Installation, login: LoginOffice) -> None:
+    assert installed.make("install", "SCHEDULER=cron").returncode == 0
+    assert (installed.current / "oauthlib").is_dir()
 
 
 def test_the_command_finds_settings_and_queue(office: Installation, catcher: Catcher) -> None:
