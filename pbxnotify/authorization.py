@@ -12,7 +12,7 @@ from pbxnotify.conversation import printable, secret_forms, without
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable, SettingsError, UsageError
 from pbxnotify.frozen import NamedTuple
 from pbxnotify.hints import trouble
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 
 try:
     from oauthlib.oauth2 import (
@@ -76,6 +76,15 @@ class DeviceCode(NamedTuple):
     interval: float
 
 
+class Question(NamedTuple):
+    """What a person is asked in a browser, and what shows that an answer is to this question (RFC 7636, 6749 10.12)."""
+
+    address: str
+    redirect: str
+    verifier: str
+    state: str
+
+
 class Server:
     """The provider's authorization server, as our application knows it."""
 
@@ -91,42 +100,40 @@ class Server:
             why = f"ca_file {relay.ca_file}: {error.strerror or error}"
             raise RelayMisconfigured(f"no token can be asked for: {why}", stage="AUTH") from None
 
-    def begin(self, redirect: str) -> str:
-        """Return the address where a person allows us to send mail, and is sent back to ``redirect``."""
-        self._redirect = redirect
-        self._verifier = self._client.create_code_verifier(64)
-        self._state = self._client.state_generator()
-        self._hide(self._verifier)
-        address: str = self._client.prepare_request_uri(
+    def question(self, redirect: str) -> Question:
+        """Return where a person allows us to send mail, and is sent back to ``redirect``."""
+        verifier, state = self._client.create_code_verifier(64), self._client.state_generator()
+        address = self._client.prepare_request_uri(
             self._settings.authorization_url,
             redirect_uri=redirect,
             scope=self._settings.scope,
-            state=self._state,
-            code_challenge=self._client.create_code_challenge(self._verifier, "S256"),
+            state=state,
+            code_challenge=self._client.create_code_challenge(verifier, "S256"),
             code_challenge_method="S256",
             login_hint=self._relay.login,
             **dict(self._settings.known.wants),
         )
-        return address
+        return Question(address, redirect, verifier, state)
 
-    def finish(self, address: str) -> Grant:
+    def answer(self, question: Question, address: str) -> Grant:
         """Return what is issued for the address that the browser was sent back to.
 
-        Raises UsageError for one that is not the answer to our question, GrantRefused, RelayUnavailable.
+        Raises UsageError for one that is not the answer to the question, GrantRefused, RelayUnavailable.
         """
         # oauthlib wants https, although loopback is the very place that needs none (RFC 8252 section 8.3).
         secure = re.sub("^(http)?s?:?/*", "https://", address, count=1)
         try:
-            answer = self._client.parse_request_uri_response(secure, state=self._state)
+            told = self._client.parse_request_uri_response(secure, state=question.state)
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
             raise self._refused(self._settings.authorization_url, str(error.error), error.description) from None
-        self._hide(answer["code"])
+        self._hide(question.verifier)
+        self._hide(told["code"])
         others = {name: value for name, value in self._credentials().items() if name != "client_id"}  # it knows that
         return self._issued(
             self._client.prepare_request_body(
-                code=answer["code"], redirect_uri=self._redirect, code_verifier=self._verifier, **others
+                code=told["code"], redirect_uri=question.redirect, code_verifier=question.verifier, **others
             )
         )
 
@@ -169,7 +176,7 @@ class Server:
         )
         status, body = self._post(url, form)
         if status != 200:
-            self._answer(url, status, body)
+            self._meaning(url, status, body)
             raise self._unavailable(url, f"answered with {status}")
 
     def _credentials(self) -> dict[str, Any]:
@@ -189,7 +196,7 @@ class Server:
         return Grant(access, refresh, lifetime, _seconds(answer.get("refresh_token_expires_in")))
 
     def _ask(self, url: str, form: str) -> dict[str, Any]:
-        return self._answer(url, *self._post(url, form))
+        return self._meaning(url, *self._post(url, form))
 
     def _post(self, url: str, form: str) -> tuple[int, bytes]:
         try:
@@ -197,7 +204,7 @@ class Server:
         except OSError as error:
             raise self._unavailable(url, trouble(error)) from None
 
-    def _answer(self, url: str, status: int, body: bytes) -> dict[str, Any]:
+    def _meaning(self, url: str, status: int, body: bytes) -> dict[str, Any]:
         """Return what an endpoint has answered. Raises GrantRefused, RelayUnavailable."""
         try:
             answer = json.loads(body)
@@ -208,10 +215,10 @@ class Server:
                 raise self._refused(url, "", f"status {status}, and nothing of OAuth 2: is this address right?")
             raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2")
         if status != 200 or "error" in answer:
-            raise self._meant_by(url, status, str(answer.get("error", "")), answer.get("error_description"))
+            raise self._error(url, status, str(answer.get("error", "")), answer.get("error_description"))
         return answer
 
-    def _meant_by(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
+    def _error(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
         passes = status >= 500 or status in (408, 429) or error in PASSING
         if passes and error not in NOT_YET:
             return self._unavailable(url, f"answered with {status} {self._shown(error)}")

@@ -11,7 +11,8 @@ from pbxnotify.language import read
 from pbxnotify.markup import is_html
 from pbxnotify.proofreading import faults
 from pbxnotify.providers import Provider
-from pbxnotify.settings import Employee, MissedCalls, Settings, Smtp, Voicemail
+from pbxnotify.relay import Smtp
+from pbxnotify.settings import Employee, MissedCalls, Settings, Voicemail
 from pbxnotify.templates import CONTROL, unescaped
 from pbxnotify.values import did_you_mean
 

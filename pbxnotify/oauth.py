@@ -12,7 +12,7 @@ from pbxnotify.conversation import printable
 from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
 from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.redirect import Redirect
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 from pbxnotify.spool import open_spool
 from pbxnotify.status import moment
 
@@ -152,14 +152,14 @@ def _by_device(server: Server, relay: Smtp) -> Grant:
 def _by_browser(server: Server, relay: Smtp, port: int) -> Grant:
     """Let a browser come back to loopback, by way of ssh if need be, or its address be pasted."""
     with Redirect(relay.oauth2.known.redirect_host, port) as redirect:
-        address, way = server.begin(redirect.address), _forwarding(redirect.port)
-        print(BY_BROWSER.format(login=relay.login, address=address, back=redirect.address, way=way), flush=True)
+        question, way = server.question(redirect.address), _forwarding(redirect.port)
+        words = BY_BROWSER.format(login=relay.login, address=question.address, back=redirect.address, way=way)
+        print(words, flush=True)
         while True:
+            address = redirect.next_address()
             try:
-                return server.finish(redirect.next_address())
+                return server.answer(question, address)
             except UsageError as error:
-                if redirect.is_over:
-                    raise
                 terminal.complain(error)
 
 

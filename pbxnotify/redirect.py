@@ -63,8 +63,6 @@ class Redirect(ThreadingMixIn, TCPServer):
             raise UsageError(f"port {port} cannot be used: {error.strerror}; name another one with --port") from None
         self.port: int = self.server_address[1]
         self.address = f"http://{host}:{self.port}"
-        self.is_over = False
-        """Nobody has come in time."""
         self._until = time.monotonic() + PATIENCE
         self._typed = _descriptor_of_stdin()
 
@@ -84,7 +82,6 @@ class Redirect(ThreadingMixIn, TCPServer):
             sources = [self.fileno(), self._here.fileno(), *([self._typed] if self._typed >= 0 else [])]
             ready, _, _ = select.select(sources, [], [], max(self._until - time.monotonic(), 0))
             if not ready:
-                self.is_over = True
                 raise UsageError(f"no browser has come back within {PATIENCE / 60:.0f} minutes: nothing is changed")
             if self._here.fileno() in ready:
                 return self.address + self._here.recv(LONGEST).decode(errors="replace")

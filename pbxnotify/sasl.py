@@ -14,7 +14,7 @@ from pbxnotify.conversation import Conversation
 from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pbxnotify.settings import Smtp
+    from pbxnotify.relay import Smtp
 
 PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
 PASSWORD_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")

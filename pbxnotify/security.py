@@ -8,7 +8,7 @@ import ssl
 from pbxnotify.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pbxnotify.settings import Smtp
+    from pbxnotify.relay import Smtp
 
 
 def context(settings: Smtp) -> ssl.SSLContext:

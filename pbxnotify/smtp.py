@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from pbxnotify.settings import Smtp
+    from pbxnotify.relay import Smtp
     from pbxnotify.tokens import Access
 
 SLOWEST_LINE = 32768

@@ -13,7 +13,8 @@ from pbxnotify import installation, mailbox, phone_book, status, tokens
 from pbxnotify.attachment import NEEDS
 from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError
 from pbxnotify.formats import PLAYS_EVERYWHERE
-from pbxnotify.settings import Settings, Smtp, Voicemail
+from pbxnotify.relay import Smtp
+from pbxnotify.settings import Settings, Voicemail
 from pbxnotify.spool import Spool
 
 DEFAULT_FORMAT = "wav49|gsm|wav"

@@ -22,7 +22,7 @@ from pbxnotify.spool import TOKENS, Spool, location
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from pbxnotify.settings import Smtp
+    from pbxnotify.relay import Smtp
 
 MARGIN = 60.0
 """Seconds before its end from which on a token is renewed: the relay looks at it a little later than we."""

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pbxnotify import events, language, message, settings, smtp, terminal
 from pbxnotify.errors import PbxnotifyError, SpoolError, UsageError
 from pbxnotify.recipients import Recipient
-from pbxnotify.settings import Settings, Smtp
+from pbxnotify.relay import Smtp
+from pbxnotify.settings import Settings
 from pbxnotify.spool import open_spool
 
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}

@@ -13,7 +13,7 @@ from authorization_server import AuthorizationServer
 from relay import Catcher, Certificates
 
 from pbxnotify import settings, tokens
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 
 ACCOUNT = "pbx@office.test"
 

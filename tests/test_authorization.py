@@ -21,7 +21,7 @@ from pbxnotify import settings
 from pbxnotify.authorization import DeviceCode, Server
 from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
 from pbxnotify.oauth2 import OAuth2
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 from pbxnotify.spool import Spool
 
 BACK = "http://127.0.0.1:8899"
@@ -69,7 +69,8 @@ def refusal(office: LoginOffice, *answers: Answer) -> PbxnotifyError:
 def test_by_a_browser_that_comes_back(kind: str, request: pytest.FixtureRequest) -> None:
     office: LoginOffice = request.getfixturevalue(kind)
     ours = server(office)
-    grant = ours.finish(office.server.browse(ours.begin(BACK)))
+    question = ours.question(BACK)
+    grant = ours.answer(question, office.server.browse(question.address))
     assert office.server.is_valid(ACCOUNT, grant.access)
     assert (bool(grant.refresh), grant.lifetime) == (True, 3600.0)
 
@@ -95,7 +96,7 @@ def test_renewed_and_ended(kind: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_what_the_browser_is_asked(office: LoginOffice) -> None:
-    asked = {name: value for name, (value,) in parse_qs(urlsplit(server(office).begin(BACK)).query).items()}
+    asked = {name: value for name, (value,) in parse_qs(urlsplit(server(office).question(BACK).address).query).items()}
     challenge, state = asked.pop("code_challenge"), asked.pop("state")
     assert asked == {
         "response_type": "code",
@@ -109,7 +110,7 @@ def test_what_the_browser_is_asked(office: LoginOffice) -> None:
 
 
 def test_each_login_has_a_challenge_and_a_state_of_its_own(office: LoginOffice) -> None:
-    first, second = (parse_qs(urlsplit(server(office).begin(BACK)).query) for _ in range(2))
+    first, second = (parse_qs(urlsplit(server(office).question(BACK).address).query) for _ in range(2))
     assert [name for name in first if first[name] == second[name]] == [
         *("response_type", "client_id", "redirect_uri", "scope", "code_challenge_method", "login_hint")
     ]
@@ -130,37 +131,39 @@ def test_each_login_has_a_challenge_and_a_state_of_its_own(office: LoginOffice) 
 )
 def test_an_address_that_is_no_answer_to_us(office: LoginOffice, spoil) -> None:  # type: ignore[no-untyped-def]
     ours = server(office)
-    back = office.server.browse(ours.begin(BACK))
+    question = ours.question(BACK)
+    back = office.server.browse(question.address)
     with pytest.raises(UsageError, match="this is not the address that the browser was sent back to"):
-        ours.finish(spoil(back))
+        ours.answer(question, spoil(back))
     assert office.asked() == 0
-    assert office.server.is_valid(ACCOUNT, ours.finish(back).access)
+    assert office.server.is_valid(ACCOUNT, ours.answer(question, back).access)
 
 
 def test_somebody_says_no_in_the_browser(office: LoginOffice) -> None:
     ours = server(office)
+    question = ours.question(BACK)
     with pytest.raises(GrantRefused) as caught:
-        ours.finish(office.server.browse(ours.begin(BACK), consents=False))
+        ours.answer(question, office.server.browse(question.address, consents=False))
     assert (caught.value.error, str(caught.value).endswith(SAID_NO)) == ("access_denied", True)
 
 
 def test_a_code_is_good_once(office: LoginOffice) -> None:
     ours = server(office)
-    back = office.server.browse(ours.begin(BACK))
-    ours.finish(back)
+    question = ours.question(BACK)
+    back = office.server.browse(question.address)
+    ours.answer(question, back)
     with pytest.raises(GrantRefused) as caught:
-        ours.finish(back)
+        ours.answer(question, back)
     assert caught.value.error == "invalid_grant"
 
 
 def test_the_code_of_another_login_is_none_of_ours(office: LoginOffice) -> None:
     """Its verifier is another (RFC 7636): who intercepts a code can do nothing with it."""
-    first, second = server(office), server(office)
-    back = office.server.browse(first.begin(BACK))
-    code = parse_qs(urlsplit(back).query)["code"][0]
-    state = parse_qs(urlsplit(second.begin(BACK)).query)["state"][0]
+    ours = server(office)
+    first, second = ours.question(BACK), ours.question(BACK)
+    code = parse_qs(urlsplit(office.server.browse(first.address)).query)["code"][0]
     with pytest.raises(GrantRefused) as caught:
-        second.finish(f"{BACK}/?code={code}&state={state}")
+        ours.answer(second, f"{BACK}/?code={code}&state={second.state}")
     assert caught.value.error == "invalid_grant"
 
 
@@ -349,7 +352,7 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
 )
 def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[str, str]) -> None:
     relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").filled())
-    asked = {name: value for name, (value,) in parse_qs(urlsplit(Server(relay).begin(BACK)).query).items()}
+    asked = {name: value for name, (value,) in parse_qs(urlsplit(Server(relay).question(BACK).address).query).items()}
     assert wanted.items() <= asked.items()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pbxnotify import providers, values
-from pbxnotify.settings import PORTS, Smtp
+from pbxnotify.relay import PORTS, Smtp
 
 
 @pytest.mark.parametrize("provider", providers.PROVIDERS, ids=lambda provider: provider.key)

@@ -11,8 +11,8 @@ import pytest
 from relay import Catcher, Certificates, ScriptedRelay, Talk
 
 from pbxnotify.errors import RelayError, RelayMisconfigured, RelayUnavailable, SettingsError
+from pbxnotify.relay import Smtp
 from pbxnotify.sasl import LONGEST_COMMAND
-from pbxnotify.settings import Smtp
 from pbxnotify.smtp import Relay
 
 ACCOUNT = "pbx@office.test"

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from pbxnotify.disk import Least
 from pbxnotify.errors import SettingsError
-from pbxnotify.settings import SECTIONS, Employee, Settings, Smtp, fingerprint, load, location
+from pbxnotify.relay import Smtp
+from pbxnotify.settings import SECTIONS, Employee, Settings, fingerprint, load, location
 from pbxnotify.system import Check
 from pbxnotify.values import Option, options
 
@@ -613,7 +614,7 @@ def test_a_command_that_gives_no_password(smtp: Smtp, expected: str) -> None:
 
 
 def test_a_command_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbxnotify.settings.PASSWORD_COMMAND_TIMEOUT", 0.1)
+    monkeypatch.setattr("pbxnotify.relay.PASSWORD_COMMAND_TIMEOUT", 0.1)
     with pytest.raises(SettingsError, match="is not finished after"):
         command("import time; time.sleep(60)").secret()
 

@@ -25,7 +25,7 @@ from pbxnotify.errors import (
     RelayMisconfigured,
     RelayUnavailable,
 )
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 from pbxnotify.smtp import Relay
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

@@ -22,7 +22,7 @@ from relay import Certificates
 
 from pbxnotify import tokens
 from pbxnotify.errors import RelayMisconfigured, RelayUnavailable
-from pbxnotify.settings import Smtp
+from pbxnotify.relay import Smtp
 from pbxnotify.spool import Spool
 from pbxnotify.tokens import Tokens
 
