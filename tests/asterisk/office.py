@@ -103,7 +103,7 @@ class Office:
         self.asterisk.wait_until_idle()
         self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
         spool = self.asterisk.spool / "pbxnotify"
-        for pattern in ("queue/*", "failed/*", "done/*", "relay.json"):
+        for pattern in ("queue/*", "failed/*", "done/*", "relay.json", "oauth2.json"):
             for path in spool.glob(pattern):
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.asterisk.spool / "voicemail", ignore_errors=True)
@@ -212,7 +212,7 @@ def _fields(message: EmailMessage) -> dict[str, str]:
 def install(asterisk: Asterisk, directory: Path) -> None:
     """Install pbxnotify for an instance of Asterisk, as an admin does."""
     command = [
-        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}"),
+        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}", "EXTRAS=oauth2"),
         *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
         *(f"ASTSPOOLDIR={asterisk.spool}", "SCHEDULER=none"),
     ]

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+import login_office
 import pytest
 from office import INI, Mail, Office
-from relay import ScriptedRelay
+from relay import Certificates, ScriptedRelay
 
 Report = Callable[[str], None]
 
@@ -274,6 +275,25 @@ def test_the_next_call_does_not_try_a_dead_relay(office: Office) -> None:
         office.asterisk.mark()
         assert held_status(office) == "QUEUED"
         assert relay.connections == 1
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True], ids=["it has ended", "it was withdrawn"])
+def test_a_token_that_lets_us_in_no_more(
+    office: Office, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, is_withdrawn: bool
+) -> None:
+    """It is renewed behind the call's back; where it cannot be, the mail waits until the admin has logged in."""
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(office.asterisk.spool / "pbxnotify"))
+    with login_office.running(office.asterisk.etc, certificates) as logged_in:
+        logged_in.keep(expires=1.0)
+        if is_withdrawn:
+            logged_in.server.withdraw()
+        assert held_status(office) == ("QUEUED" if is_withdrawn else "SENT")
+        if is_withdrawn:
+            logged_in.keep()
+            assert office.pbxnotify("queue", "run", "--all").returncode == 0
+        mails = logged_in.catcher.wait(1 + is_withdrawn)
+    admins = ["admin@example.com"] if is_withdrawn else []
+    assert sorted(mail.recipients[0] for mail in mails) == [*admins, "ivan@example.com"]
 
 
 def test_a_broken_ini_file_then_mended(office: Office) -> None:
