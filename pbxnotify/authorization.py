@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from pbxnotify import endpoint, security
-from pbxnotify.conversation import printable, secret_forms, without
+from pbxnotify.conversation import printable
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable, SettingsError, UsageError
 from pbxnotify.frozen import NamedTuple
 from pbxnotify.hints import trouble
 from pbxnotify.relay import Smtp
+from pbxnotify.secrecy import Secrets
 
 try:
     from oauthlib.oauth2 import (
@@ -36,21 +37,23 @@ LONGEST_REASON = 300
 """Characters of what the provider says that are quoted."""
 INTERVAL, LONGEST_INTERVAL = 5.0, 60.0
 """Seconds between two questions for a token, where the provider does not say (RFC 8628 section 3.2), and at most."""
-LIFETIME_OF_CODE = 600.0
-"""Seconds for a code whose lifetime the provider does not say, although it must."""
+LIFETIME_OF_CODE, LONGEST_LIFETIME_OF_CODE = 600.0, 3600.0
+"""Seconds for a code whose lifetime the provider does not say, although it must, and at most."""
 YANDEX_GRANT = "device_code"
 """Yandex has had its device flow since before the RFC, with names of its own."""
+LOG_IN_AGAIN = "the permission has ended or was withdrawn; log in with  pbxnotify oauth login"
 ADVICE = {
     "invalid_client": "check client_id and client_secret in [oauth2]",
     "unauthorized_client": "the application is not registered for this: see README for what to register",
     "invalid_scope": "check scope in [oauth2], and what the application is registered for",
     "unsupported_grant_type": "check token_url in [oauth2]",
+    **dict.fromkeys(("invalid_grant", "interaction_required", "login_required", "consent_required"), LOG_IN_AGAIN),
     "access_denied": "somebody said no in the browser; log in again and allow it",
     "authorization_declined": "somebody said no in the browser; log in again and allow it",
     "expired_token": "nobody has entered the code in time; log in again",
 }
 """What to do about an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, Microsoft)."""
-LOG_IN_AGAIN = "the permission has ended or was withdrawn; log in with  pbxnotify oauth login"
+OTHERWISE = "if that stays so, log in with  pbxnotify oauth login"
 PASSING = ("temporarily_unavailable", "server_error")
 """Errors that pass by themselves."""
 NOT_YET = ("authorization_pending", "slow_down")
@@ -93,7 +96,8 @@ class Server:
         self._relay = relay
         self._settings = relay.oauth2
         self._client = WebApplicationClient(self._settings.client_id)
-        self._secrets = secret_forms(self._settings.client_secret)
+        self._secrets = Secrets()
+        self._secrets.add(self._settings.client_secret)
         try:
             self._trusting = security.web_context(relay)
         except OSError as error:
@@ -128,8 +132,8 @@ class Server:
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
             raise self._refused(self._settings.authorization_url, str(error.error), error.description) from None
-        self._hide(question.verifier)
-        self._hide(told["code"])
+        self._secrets.add(question.verifier)
+        self._secrets.add(told["code"])
         others = {name: value for name, value in self._credentials().items() if name != "client_id"}  # it knows that
         return self._issued(
             self._client.prepare_request_body(
@@ -145,9 +149,9 @@ class Server:
         code, shown = answer.get("device_code"), answer.get("user_code")
         if not all(isinstance(text, str) and re.fullmatch(PRINTABLE, text) for text in (code, shown, page)):
             raise self._unavailable(self._settings.device_url, "gave no code")
-        self._hide(str(code))
+        self._secrets.add(str(code))
         interval = min(_seconds(answer.get("interval")) or INTERVAL, LONGEST_INTERVAL)
-        lifetime = _seconds(answer.get("expires_in")) or LIFETIME_OF_CODE
+        lifetime = min(_seconds(answer.get("expires_in")) or LIFETIME_OF_CODE, LONGEST_LIFETIME_OF_CODE)
         return DeviceCode(str(code), str(shown), str(page), lifetime, interval)
 
     def redeem(self, code: DeviceCode) -> Grant:
@@ -161,12 +165,12 @@ class Server:
 
     def refresh(self, token: str) -> Grant:
         """Return what is issued for a refresh token. Raises GrantRefused, RelayUnavailable."""
-        self._hide(token)
+        self._secrets.add(token)
         return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._credentials()))
 
     def revoke(self, token: str) -> None:
         """End a token (RFC 7009). Raises GrantRefused, RelayUnavailable."""
-        self._hide(token)
+        self._secrets.add(token)
         url = self._settings.revocation_url
         *_, form = self._client.prepare_token_revocation_request(
             url,
@@ -189,9 +193,9 @@ class Server:
         answer = self._ask(url, form)
         access, refresh = answer.get("access_token"), answer.get("refresh_token") or ""
         if not isinstance(access, str) or not re.fullmatch(PRINTABLE, access):
-            raise self._unavailable(url, "gave no token")
+            raise self._unavailable(url, "gave none that can be used")
         if not isinstance(refresh, str) or not re.fullmatch(f"({PRINTABLE})?", refresh):
-            raise self._unavailable(url, "gave a refresh token that is none")
+            raise self._unavailable(url, "gave one that cannot be renewed")
         lifetime = _seconds(answer.get("expires_in"))
         return Grant(access, refresh, lifetime, _seconds(answer.get("refresh_token_expires_in")))
 
@@ -211,11 +215,9 @@ class Server:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            if 400 <= status < 500 and status not in (408, 429):
-                raise self._refused(url, "", f"status {status}, and nothing of OAuth 2: is this address right?")
-            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2")
-        if status != 200 or "error" in answer:
-            raise self._error(url, status, str(answer.get("error", "")), answer.get("error_description"))
+            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2: is its address right?")
+        if status != 200 or answer.get("error"):
+            raise self._error(url, status, str(answer.get("error") or ""), answer.get("error_description"))
         return answer
 
     def _error(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
@@ -226,18 +228,15 @@ class Server:
 
     def _refused(self, url: str, error: str, description: object) -> GrantRefused:
         reason = ": ".join(filter(None, (self._shown(error), self._shown(description or ""))))
-        advice = ADVICE.get(error, LOG_IN_AGAIN)
-        return GrantRefused(f"{_host(url)} gives no token: {reason} ({advice})", error=error)
+        advice = ADVICE.get(error) or (OTHERWISE if url == self._settings.token_url else "")
+        return GrantRefused(f"{_host(url)} says no: {reason}{f' ({advice})' if advice else ''}", error=error)
 
     def _unavailable(self, url: str, what: str) -> RelayUnavailable:
         return RelayUnavailable(f"{_host(url)}, which is asked for a token, {what}".rstrip(), stage="AUTH")
 
     def _shown(self, said: object) -> str:
         """Return what the provider says as a line without secrets."""
-        return without(self._secrets, printable(str(said)))[:LONGEST_REASON]
-
-    def _hide(self, secret: str) -> None:
-        self._secrets += secret_forms(secret)
+        return self._secrets.hidden_in(printable(str(said))[: 2 * LONGEST_REASON])[:LONGEST_REASON]
 
 
 def _seconds(written: object) -> float:

@@ -84,7 +84,12 @@ def _is_being_saved(path: str) -> bool:
 
 def _mail_settings(configured: Settings) -> tuple[object, ...]:
     """Return what decides how a test mail leaves, and for whom: a change in it is worth one."""
-    return (*configured.smtp, configured.notifications.admin_email, configured.notifications.enabled)
+    return (
+        *configured.smtp,
+        *configured.smtp.oauth2,
+        configured.notifications.admin_email,
+        configured.notifications.enabled,
+    )
 
 
 def _look(configured: Settings, seen: Seen) -> Seen:

@@ -90,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
         self.print_usage(sys.stderr)
-        without_password = re.sub(r"(--pass[a-z-]*[= ])\S+", r"\1***", message)
+        without_password = re.sub(r"(--(?:pass|client-s)[a-z-]*[= ])\S+", r"\1***", message)
         self.exit(os.EX_USAGE, f"{self.prog}: {without_password}\n")
 
 

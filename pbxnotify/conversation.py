@@ -13,10 +13,11 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
 from pbxnotify.frozen import TYPE_CHECKING
+from pbxnotify.secrecy import Secrets
 
 if TYPE_CHECKING:
     from typing import Any, TypeVar
@@ -33,8 +34,6 @@ LONGEST_REPLY = 500
 """Characters of a reply that are quoted."""
 LAST_WORDS = 0.5
 """Seconds for what a relay has said before it hung up."""
-SHORTEST_FORM = 8
-"""Characters of base64 that are a secret for certain, and no chance."""
 PIECE = 16384
 """Bytes sent at a time: each is progress, and starts the timeout anew."""
 
@@ -54,7 +53,7 @@ class Conversation(smtplib.SMTP):
         """Whom we are connected to, for the admin: ``192.0.2.1 port 587``."""
         self._transcript = transcript
         self._received = b""
-        self._hidden: list[str] = []
+        self._secrets = Secrets()
 
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
@@ -93,11 +92,13 @@ class Conversation(smtplib.SMTP):
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of whatever the relay says, should it repeat what it was told."""
-        self._hidden += secret_forms(secret)
+        self._secrets.add(secret)
+        self._secrets.add(printable(secret))
 
     def words(self, reply: bytes) -> str:
         """Return a reply as one line without secrets."""
-        return without(self._hidden, printable(reply.decode("utf-8", "replace")))[:LONGEST_REPLY]
+        text = printable(reply.decode("utf-8", "replace"))[: 2 * LONGEST_REPLY]
+        return self._secrets.hidden_in(text)[:LONGEST_REPLY]
 
     def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
         """Send a secret in base64, behind a command or alone, and return the answer."""
@@ -185,24 +186,6 @@ def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     hurry_look_ups()
     # Settings hold the name as DNS knows it; of a str, Python would make that once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
-
-
-def secret_forms(secret: str) -> list[str]:
-    """Return how a secret may show: as it is, and within something in base64, at any offset."""
-    content, forms = secret.encode("utf-8", "replace"), [printable(secret)]
-    for offset in range(3):
-        encoded = b64encode(b"\0" * offset + content).decode()
-        certain = encoded[-(-offset * 8 // 6) : (offset + len(content)) * 8 // 6]
-        if len(certain) >= SHORTEST_FORM:
-            forms.append(certain)
-    return [form for form in forms if form]
-
-
-def without(secrets: Iterable[str], text: str) -> str:
-    """Return a text with each secret in it replaced; of two that overlap, the longer one hides more."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 def printable(text: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import time
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pbxnotify.conversation import hurry_look_ups
 
 LONGEST = 65536
 """Bytes of an answer."""
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class _Timely(ssl.SSLSocket):
@@ -22,7 +24,7 @@ class _Timely(ssl.SSLSocket):
         """Receive, as long as there is time left; whatever trickles in wins none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError
+            raise socket.timeout("timed out")  # which is TimeoutError from Python 3.10 on, and wants words before
         self.settimeout(left)
         return super().recv_into(*arguments)  # type: ignore[arg-type]  # what it takes is nothing to us
 
@@ -33,20 +35,25 @@ def post(url: str, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple
     Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after so many seconds
     at most, look-up and connect apart, which have as many of their own; and for what is no HTTP, or has no end.
     """
-    parts = urlsplit(url)
+    try:
+        return _post(urlsplit(url), form, trusting, seconds)
+    except OSError:  # some of which, of certificates, are ValueErrors too
+        raise
+    except (http.client.HTTPException, ValueError) as error:
+        raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
+
+
+def _post(url: SplitResult, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple[int, bytes]:
     trusting.sslsocket_class = _Timely
     hurry_look_ups()
-    connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, timeout=seconds, context=trusting)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    connection = http.client.HTTPSConnection(str(url.hostname), url.port, timeout=seconds, context=trusting)
     try:
         connection.connect()
         assert isinstance(connection.sock, _Timely)
         connection.sock.deadline = time.monotonic() + seconds
-        connection.request("POST", parts.path + (f"?{parts.query}" if parts.query else ""), form, headers)
+        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, HEADERS)
         answer = connection.getresponse()
         body = answer.read(LONGEST + 1)
-    except http.client.HTTPException as error:
-        raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
     finally:
         connection.close()
     if len(body) > LONGEST:

@@ -86,9 +86,12 @@ class RelayMisconfigured(RelayError):
 
 
 class GrantRefused(RelayMisconfigured):
-    """The provider gives no token, with an error code of OAuth 2 (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
+    """There is no token until the admin logs in at the provider, or mends what it complains of.
 
-    def __init__(self, sentence: str, *, error: str) -> None:
+    ``error`` is the provider's error code (RFC 6749 section 5.2, RFC 8628 section 3.5), empty where it was not asked.
+    """
+
+    def __init__(self, sentence: str, *, error: str = "") -> None:
         super().__init__(sentence, stage="AUTH")
         self.error = error
 

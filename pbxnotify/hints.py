@@ -39,7 +39,7 @@ HINTS = (
     (
         "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 53",
         "the token is for another account or was withdrawn: log in with  pbxnotify oauth login  as the account in"
-        " login; Microsoft: an administrator must allow authenticated SMTP for the mailbox",
+        " login, or mend what password_command prints; Microsoft: authenticated SMTP must be allowed for the mailbox",
     ),
     (r"^AUTH .* (5\.7\.139|5\.7\.3\b|\S*SmtpClientAuth)", "Microsoft: an administrator must allow authenticated SMTP"),
     ("^AUTH .* 53[45] ", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),

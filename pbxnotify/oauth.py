@@ -13,6 +13,7 @@ from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, R
 from pbxnotify.frozen import TYPE_CHECKING
 from pbxnotify.redirect import Redirect
 from pbxnotify.relay import Smtp
+from pbxnotify.settings import Settings
 from pbxnotify.spool import open_spool
 from pbxnotify.status import moment
 
@@ -41,6 +42,7 @@ def login(options: argparse.Namespace) -> int:
     spool = open_spool()  # from here on as Asterisk's user, who will need the token
     log_in(relay, options.flow or "", options.port)
     options.interrupted = "the token is kept already"
+    tokens.forget_others(relay)
     rest.note(spool.directory, None)  # what waits for this leaves with the next run of the queue
     if not options.no_test:
         trial.send(configured, configured.notifications.admin_email)
@@ -66,7 +68,7 @@ def status(options: argparse.Namespace) -> int:
     can_renew = kept.refresh and not kept.refused and (not kept.ends or now < kept.ends)
     if kept.is_valid() or can_renew:
         return os.EX_OK
-    raise RelayMisconfigured(f"no mail can leave: {tokens.LOG_IN}", stage="AUTH")
+    raise GrantRefused(f"no mail can leave: {tokens.LOG_IN}")
 
 
 def logout(options: argparse.Namespace) -> int:
@@ -74,25 +76,25 @@ def logout(options: argparse.Namespace) -> int:
     relay = settings.load(settings.location()).smtp
     _require_tokens(relay)
     open_spool()
-    told = _revoke(relay)
-    with tokens.alone():
-        tokens.forget()
-    print(f"{tokens.path()}: removed; {told}")
+    with tokens.alone():  # so that no other process renews what is ended here
+        told = _revoke(relay)
+        was_there = tokens.forget(relay)
+    print(f"{relay.login}: {f'logged out; {told}' if was_there else 'there was no token'}")
     return os.EX_OK
 
 
 def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
     """Let somebody allow us to send mail, in a browser that may be on another machine, and keep the token.
 
-    Raises GrantRefused, RelayUnavailable, RelayMisconfigured, UsageError; OSError where it cannot be kept.
+    Raises RelayMisconfigured, RelayUnavailable, UsageError; OSError where it cannot be kept.
     """
     from pbxnotify import authorization
 
     server = authorization.Server(relay)
     grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port)
-    kept = tokens.Tokens(tokens.account(relay)).renewed(*grant)
+    kept = tokens.Tokens().renewed(*grant)
     with tokens.alone():
-        tokens.write(kept)
+        tokens.write(relay, kept)
     print(f"{terminal.coloured('logged in', 'green')}: {relay.login}, the token is kept in {tokens.path()}")
     if not kept.refresh:
         until = moment(kept.expires) if kept.expires else "it is rejected"
@@ -101,15 +103,24 @@ def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
         _note(f"the provider lets this login end at {moment(kept.ends)}{_of_google(relay)}")
 
 
-def ensure(relay: Smtp) -> None:
-    """Log in where that is needed, and was not done before. Raises as ``log_in`` does."""
-    if not relay.wants_token:
-        return
-    open_spool()
+def send_test(configured: Settings) -> None:
+    """Send a test mail; log in where there is no token, or the relay rejects the one there is. Raises as both do."""
+    relay, admins = configured.smtp, configured.notifications.admin_email
     try:
-        tokens.access(relay)
-    except RelayMisconfigured:
-        log_in(relay)
+        if not relay.wants_token or _has_token(relay):
+            trial.send(configured, admins)
+            return
+    except RelayMisconfigured as error:
+        if not relay.wants_token or not (isinstance(error, GrantRefused) or error.code == 535):
+            raise
+        terminal.complain(error)
+    log_in(relay)
+    trial.send(configured, admins)
+
+
+def _has_token(relay: Smtp) -> bool:
+    open_spool()
+    return tokens.read(relay) != tokens.Tokens()
 
 
 def _require_tokens(relay: Smtp) -> None:
@@ -144,7 +155,7 @@ def _by_device(server: Server, relay: Smtp) -> Grant:
             elif error.error != "authorization_pending":
                 raise
         except RelayUnavailable as error:
-            interval = min(2 * interval, SLOWEST)
+            interval = max(interval, min(2 * interval, SLOWEST))
             print(f"{error}; asking again in {interval:.0f} s", flush=True)
     raise GrantRefused("nobody has entered the code in time: log in again", error="expired_token")
 
@@ -177,14 +188,14 @@ def _revoke(relay: Smtp) -> str:
     by_hand = "withdraw the permission in the account's settings too"
     try:
         kept = tokens.read(relay)
-        token = kept.refresh or kept.access
-        if not token:
-            return "there was no token of these settings in it"
-        if not relay.oauth2.revocation_url:
-            return f"{relay.oauth2.provider} cannot be told: {by_hand}"
+    except GrantRefused:
+        return f"what there was is damaged, and the provider was not told: {by_hand}"
+    if not relay.oauth2.revocation_url:
+        return f"{relay.oauth2.provider} cannot be told: {by_hand}"
+    try:
         from pbxnotify import authorization
 
-        authorization.Server(relay).revoke(token)
+        authorization.Server(relay).revoke(kept.refresh or kept.access)
     except PbxnotifyError as error:
         return f"the provider was not told ({error}): {by_hand}"
     return "the provider has ended the token"

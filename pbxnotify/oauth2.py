@@ -52,8 +52,8 @@ PROVIDERS = {
     ),
     "custom": Provider("", "", "", "", ""),
 }
-EVERYBODY = "common"
-"""Microsoft's tenant of all accounts, those of companies and those of Outlook.com."""
+EVERYBODY, CONSUMERS = "common", "consumers"
+"""Microsoft's tenants of all accounts, and of those of Outlook.com."""
 
 
 class OAuth2(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pbxnotify.oauth2 import CONSUMERS
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -20,8 +22,10 @@ class Provider:
     """What it does with a sender that is not the account's own address."""
     other_names: tuple[str, ...] = ()
     """Other names of the same relay."""
-    tokens: str = ""
+    oauth2: str = ""
     """Who gives tokens for it, as [oauth2] names them; "" for nobody."""
+    tenant: str = ""
+    """Of its accounts, where that is known."""
     takes_passwords: bool = True
     """Still, and from accounts as they come."""
 
@@ -33,7 +37,7 @@ PROVIDERS = (
         "ssl://smtp.gmail.com",
         "an app password of 16 letters: https://myaccount.google.com/apppasswords (two-step verification must be on)",
         "puts the account's own address in its place, unless it is one of the account's aliases",
-        tokens="google",
+        oauth2="google",
     ),
     Provider(
         "yandex",
@@ -43,7 +47,7 @@ PROVIDERS = (
         " programs, IMAP with app passwords must be allowed",
         "refuses it (553 5.7.1), unless it is one of the account's aliases",
         ("smtp.yandex.com", "smtp.ya.ru"),
-        tokens="yandex",
+        oauth2="yandex",
     ),
     Provider(
         "mail.ru",
@@ -59,7 +63,7 @@ PROVIDERS = (
         "the account's password, as long as the administrator allows authenticated SMTP for the mailbox; from the end"
         " of December 2026 Microsoft switches it off by default: take OAuth 2",
         'refuses it without the right "Send As"',
-        tokens="microsoft",
+        oauth2="microsoft",
         takes_passwords=False,
     ),
     Provider(
@@ -68,7 +72,8 @@ PROVIDERS = (
         "tls://smtp-mail.outlook.com",
         "Outlook.com takes no passwords any more, only OAuth 2",
         "refuses it",
-        tokens="microsoft",
+        oauth2="microsoft",
+        tenant=CONSUMERS,
         takes_passwords=False,
     ),
     Provider(

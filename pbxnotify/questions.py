@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbxnotify import providers, terminal, values
+from pbxnotify.oauth2 import CONSUMERS, OAuth2
 from pbxnotify.providers import PROVIDERS, Provider
 from pbxnotify.settings import SECTIONS
 from pbxnotify.values import Option, options
@@ -15,8 +16,10 @@ Answers = dict[Place, str]
 HOST, PORT, LOGIN = ("smtp", "host"), ("smtp", "port"), ("smtp", "login")
 PASSWORD, PASSWORD_COMMAND = ("smtp", "password"), ("smtp", "password_command")
 VERIFY, CA_FILE = ("smtp", "verify_certificate"), ("smtp", "ca_file")
-AUTH, TOKENS, TENANT = ("smtp", "auth"), ("oauth2", "provider"), ("oauth2", "tenant")
+AUTH, TOKEN_PROVIDER, TENANT = ("smtp", "auth"), ("oauth2", "provider"), ("oauth2", "tenant")
 CLIENT_ID, CLIENT_SECRET = ("oauth2", "client_id"), ("oauth2", "client_secret")
+APPLICATION = tuple(("oauth2", name) for name in options(OAuth2) if name != "provider")
+"""What belongs to one provider, and to none else."""
 SENDER, ADMIN = ("smtp", "sender"), ("notifications", "admin_email")
 RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)
 """What is asked of a relay that is no provider's."""
@@ -51,9 +54,9 @@ def _ask_for_relay(current: Answers, answers: Answers) -> None:
         answers.update(relay_of(provider))
     if provider:
         print(f"\n{provider.name}: {answers.get(HOST) or current[HOST]}. Password: {provider.password}.\n")
-    by_token = _ask_for_way(provider, now, answers)
+    with_token = _ask_for_way(provider, now, answers)
     _ask(LOGIN, current, answers, whole_address=provider is not None)
-    if by_token:
+    if with_token:
         _ask_for_application(current, answers)
     else:
         _ask_for_password(current, answers)
@@ -68,24 +71,28 @@ def _ask_for_way(provider: Provider | None, now: Answers, answers: Answers) -> b
     is_usual = now.get(AUTH) == "oauth2"
     if provider is None:
         return is_usual
-    by_token = False
-    if provider.tokens:
-        by_token = terminal.choose("Log in", WAYS, int(is_usual or not provider.takes_passwords)) == 1
-    answers.update(tokens_of(provider) if by_token else {AUTH: "password"})
-    return by_token
+    with_token = False
+    if provider.oauth2:
+        with_token = terminal.choose("Log in", WAYS, int(is_usual or not provider.takes_passwords)) == 1
+    answers.update(by_token(provider, now) if with_token else {AUTH: "password"})
+    return with_token
 
 
-def tokens_of(provider: Provider) -> Answers:
-    """Return what logging in with a provider's tokens wants; a password goes."""
-    tenant = {TENANT: "consumers"} if provider.key == "outlook.com" else {}
-    return {AUTH: "oauth2", TOKENS: provider.tokens, PASSWORD: "", PASSWORD_COMMAND: "", **tenant}
+def by_token(provider: Provider, now: Answers) -> Answers:
+    """Return what logging in with a provider's tokens wants; a password goes, and the application of another one."""
+    wanted = {AUTH: "oauth2", TOKEN_PROVIDER: provider.oauth2, PASSWORD: "", PASSWORD_COMMAND: ""}
+    if now.get(TOKEN_PROVIDER) != provider.oauth2:
+        wanted.update(dict.fromkeys(APPLICATION, ""))
+    if provider.tenant or now.get(TENANT) == CONSUMERS:
+        wanted[TENANT] = provider.tenant
+    return wanted
 
 
 def _ask_for_application(current: Answers, answers: Answers) -> None:
     """Ask for the application that is registered with the provider."""
     print("\n  What to register, and where: see OAuth 2 in README")
     _ask(CLIENT_ID, current, answers)
-    if {**current, **answers}.get(TOKENS) == "microsoft":
+    if {**current, **answers}.get(TOKEN_PROVIDER) == "microsoft":
         _ask(TENANT, current, answers)
     else:
         _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=False)
@@ -114,7 +121,8 @@ def _ask_for_secret(
 ) -> bool:
     """Ask for a secret, if it is needed until there is one, unless it ``is_there`` otherwise; returns whether typed."""
     kept = is_there or bool({**current, **answers}.get(place))
-    how = "Enter keeps it" if kept else "it is not shown" if is_needed else "Enter if it has none; it is not shown"
+    how = "Enter keeps it" if kept else "it is not shown"
+    how += "" if is_needed else ", - for none" if kept else ", Enter for none"
     option = declared(place)
     while True:
         typed = terminal.ask_secretly(f"{option.label or place[1]} ({how})")
@@ -124,7 +132,7 @@ def _ask_for_secret(
             print(terminal.coloured(f"  the {place[1].replace('_', ' ')} {error}", "red"))
             continue
         if typed:
-            answers[place] = typed
+            answers[place] = "" if typed == "-" and not is_needed else typed
         if typed or kept or not is_needed:
             return bool(typed)
 

@@ -1,7 +1,7 @@
 """What a spool remembers of itself: the last mail, queue run and settings, the problems of this machine.
 
-They lie in done/ beside the keys. None of it is needed to deliver anything, so none of it is fsynced, and a lost or
-damaged record is as good as none.
+They lie in done/ beside the keys. None of them but the tokens is needed to deliver anything, so none is fsynced, and a
+lost or damaged record is as good as none.
 """
 
 from __future__ import annotations
@@ -12,10 +12,17 @@ import stat
 import time
 from contextlib import suppress
 
-from pbxnotify.frozen import NamedTuple
+from pbxnotify.entry import sync
+from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 
+if TYPE_CHECKING:
+    from typing import TextIO
+
+FOLDER = "done"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
-FILES = (SENT, RUN, SETTINGS, MONITOR)
+TOKENS = "oauth2.json"
+"""What lets us in where we log in with tokens; the one thing here that is needed, see ``tokens``."""
+FILES = (SENT, RUN, SETTINGS, MONITOR, TOKENS)
 LONGEST = 65536
 """Bytes of a record."""
 ROOM = 8192
@@ -33,26 +40,44 @@ class Seen(NamedTuple):
     """The item of the test mail that the last change led to."""
 
 
-def write(directory: str, name: str, text: str = "") -> bool:
-    """Remember a text, and when; returns whether it could be. Never raises: no record may stop a mail.
+def replace(directory: str, place: str, text: str, *, durable: bool = False) -> None:
+    """Put a text in the place of a file of the spool, where nobody ever reads half of it. Raises OSError.
 
-    On a full disk the record is written over where it is, which takes no room.
+    On a full disk the file is written over where it is, which takes no room.
     """
-    temporary = os.path.join(directory, "tmp", f"{name}.{os.getpid()}")
+    path = os.path.join(directory, place)
+    temporary = os.path.join(directory, "tmp", f"{os.path.basename(place)}.{os.getpid()}")
     try:
         with open(temporary, "w", encoding="utf-8", errors="backslashreplace", opener=_private) as file:
-            file.write(text)
-        os.rename(temporary, _path(directory, name))
-    except OSError:
+            _fill(file, text, durable)
+        os.rename(temporary, path)
+        if durable:
+            sync(os.path.dirname(path))
+    except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
         try:
-            with open(_path(directory, name), "r+", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.truncate()
-            os.utime(_path(directory, name))
+            with open(path, "r+", encoding="utf-8", errors="backslashreplace") as file:
+                _fill(file, text, durable)
+            os.utime(path)
         except OSError:
-            return False
+            raise error from None
+
+
+def _fill(file: TextIO, text: str, durable: bool) -> None:
+    file.write(text)
+    file.truncate()
+    file.flush()
+    if durable:
+        os.fsync(file.fileno())
+
+
+def write(directory: str, name: str, text: str = "") -> bool:
+    """Remember a text, and when; returns whether it could be. Never raises: no record may stop a mail."""
+    try:
+        replace(directory, os.path.join(FOLDER, name), text)
+    except OSError:
+        return False
     return True
 
 
@@ -87,7 +112,7 @@ def settings(directory: str) -> Seen:
 
 
 def _path(directory: str, name: str) -> str:
-    return os.path.join(directory, "done", name)
+    return os.path.join(directory, FOLDER, name)
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -19,6 +20,7 @@ SILENCE = 10.0
 """Seconds for a request: browsers open connections ahead, and say nothing on them."""
 LONGEST = 65536
 """Bytes of an address."""
+MOST_VISITORS = 32
 PAGE = """\
 <!doctype html><meta charset="utf-8"><title>pbxnotify</title>
 <p>You can close this page: the terminal says how it went.
@@ -71,6 +73,13 @@ class Redirect(ThreadingMixIn, TCPServer):
         super().server_close()
         self._here.close()
         self._there.close()
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Turn visitors away while there are very many: each has a thread."""
+        return threading.active_count() < MOST_VISITORS
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a visitor that has gone: the terminal is the admin's."""
 
     def take(self, path: str) -> None:
         """Take what a browser has asked for."""

@@ -12,6 +12,7 @@ from pbxnotify.frozen import NamedTuple
 
 BACKOFF = (60, 120, 300, 900, 1800, 3600)
 """Seconds until the next attempt, by the number of failures."""
+FILE = "relay.json"
 LONGEST = len(BACKOFF)
 """The number of failures from which on the pause grows no more."""
 
@@ -78,23 +79,11 @@ def note(directory: str, rest: Rest | None) -> None:
     On a full disk the file is written over where it is, which takes no room: without a rest every item would try the
     relay, and a wrong password be tried until the account is locked.
     """
-    text = json.dumps((rest or Rest())._asdict(), ensure_ascii=False)
-    temporary = os.path.join(directory, "tmp", f"relay.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-            file.write(text)
-        os.rename(temporary, _path(directory))
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        with suppress(OSError), open(_path(directory), "r+", encoding="utf-8") as file:
-            file.write(text)
-            file.truncate()
+    from pbxnotify import records
 
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    with suppress(OSError):
+        records.replace(directory, FILE, json.dumps((rest or Rest())._asdict(), ensure_ascii=False))
 
 
 def _path(directory: str) -> str:
-    return os.path.join(directory, "relay.json")
+    return os.path.join(directory, FILE)

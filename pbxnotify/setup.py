@@ -16,6 +16,7 @@ from pbxnotify import (
     revision,
     settings,
     terminal,
+    tokens,
     trial,
 )
 from pbxnotify.check import say_notes
@@ -35,7 +36,7 @@ from pbxnotify.questions import (
     RELAY,
     SENDER,
     TENANT,
-    TOKENS,
+    TOKEN_PROVIDER,
     Answers,
 )
 from pbxnotify.settings import Settings
@@ -59,7 +60,7 @@ FLAGS = {
     "--voicemail-email": ("voicemail", "email"),
 }
 """The options of the command, and where their values go in the ini file."""
-OTHERS = (PASSWORD, CLIENT_SECRET, TOKENS)
+OTHERS = (PASSWORD, CLIENT_SECRET, TOKEN_PROVIDER)
 """What is asked for as well, and has no such option: secrets, and what follows from the provider."""
 
 
@@ -96,7 +97,11 @@ def _attribute(flag: str) -> str:
 
 def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -> int:
     """Take what the options say and leave all else as it is; returns why nothing is written, 0 if it is."""
-    answers = {**_of_provider(chosen.provider, given), **given, **_of_stdin(chosen, given)}
+    try:
+        current = _written(path)
+    except SettingsError:  # what is given may mend it, and else it is told then
+        current = {}
+    answers = {**_of_provider(chosen.provider, given, current), **given, **_of_stdin(chosen, given)}
     _, configured = _revised(path, answers)
     status = os.EX_OK if chosen.no_test else _try(configured)
     if status:
@@ -105,16 +110,16 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
     return _write(path, answers, chosen, tested=True)
 
 
-def _of_provider(key: str | None, given: Answers) -> Answers:
+def _of_provider(key: str | None, given: Answers, current: Answers) -> Answers:
     """Return what a provider wants of the relay and, where we log in with a token, of [oauth2]."""
     if key is None:
         return {}
     provider = next(one for one in PROVIDERS if one.key == key)
     if given.get(AUTH) != "oauth2":
         return {**questions.relay_of(provider), AUTH: "password"}
-    if not provider.tokens:
+    if not provider.oauth2:
         raise UsageError(f"{provider.name} is not known for tokens: leave --auth out, or write [oauth2] by hand")
-    return {**questions.relay_of(provider), **questions.tokens_of(provider)}
+    return {**questions.relay_of(provider), **questions.by_token(provider, current)}
 
 
 def _of_stdin(chosen: argparse.Namespace, given: Answers) -> Answers:
@@ -152,7 +157,7 @@ def _try(configured: Settings) -> int:
     """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
     if not configured.notifications.admin_email:
         print("no test mail: there is no administrator's address (--admin-email)")
-    return trial.send_apart(configured, lambda: oauth.ensure(configured.smtp))
+    return trial.apart(lambda: oauth.send_test(configured))
 
 
 def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: bool) -> int:
@@ -165,6 +170,7 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: 
         say_notes(configured)
         if tested:  # else the run of the queue tries it again
             changes.note(configured)
+            tokens.forget_others(configured.smtp)  # as the owner of the spool, who must be able to read them
         settings.load(path)  # as the owner of the spool by now
     if not configured.employees:
         print("next: the employees and their addresses, with  pbxnotify edit  (below [employees])")
@@ -205,16 +211,21 @@ def _with_questions(path: Path, chosen: argparse.Namespace) -> int:
             return _write(path, answers, chosen, tested=False)
 
 
+def _written(path: Path) -> Answers:
+    """Return what stands in the file, else in the one that is shipped. Raises SettingsError."""
+    text = revision.read(path if path.exists() else installation.shipped("pbxnotify.ini"))
+    settings.load(path, text.encode())
+    return {place: value for place, value in revision.values_in(text, (*FLAGS.values(), *OTHERS)).items() if value}
+
+
 def _current(path: Path) -> Answers:
     """Return what stands in the file; nothing of a file that cannot be used, whose mistakes are shown."""
-    shipped = revision.read(installation.shipped("pbxnotify.ini"))
     try:
-        text = revision.read(path) if path.exists() else shipped
-        settings.load(path, text.encode())
+        current = _written(path)
     except SettingsError as error:
         print(terminal.coloured(f"{error}\nThe file has these mistakes: its values are not offered.\n", "yellow"))
         return {}
-    current = {place: value for place, value in revision.values_in(text, (*FLAGS.values(), *OTHERS)).items() if value}
-    if text == shipped and os.environ.get("LANG", "").startswith("ru"):
+    shipped = installation.shipped("pbxnotify.ini")
+    if (not path.exists() or path.read_bytes() == shipped.read_bytes()) and os.environ.get("LANG", "").startswith("ru"):
         current[LANGUAGE] = "ru"  # an admin who reads Russian, and a file that nobody has touched so far
     return current

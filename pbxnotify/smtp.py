@@ -61,8 +61,6 @@ class Relay:
         self._passed = passed
         self._access: Access | None = None
         """The token that we have shown."""
-        self._rejected = ""
-        """A token that the relay does not take any more."""
 
     def __enter__(self) -> Relay:
         """Connect, encrypt and log in. Raises RelayUnavailable, RelayMisconfigured."""
@@ -71,13 +69,21 @@ class Relay:
 
     def _begin(self) -> None:
         """Connect, encrypt and log in; with another token, once, where the relay rejects one that we had kept."""
+        self._get_token()
         try:
             self._reach()
         except RelayMisconfigured as error:
             if (error.stage, error.code) != ("AUTH", 535) or self._access is None or self._access.is_new:
                 raise
-            self._rejected = self._access.token
+            self._get_token(rejected=self._access.token)
             self._reach()
+
+    def _get_token(self, rejected: str = "") -> None:
+        """Get a token where that is what lets us in: before we connect, as no relay would wait for the provider."""
+        if self._settings.wants_token and self._settings.login:
+            from pbxnotify import tokens
+
+            self._access = tokens.access(self._settings, rejected)
 
     def _reach(self) -> None:
         self._conversation = Conversation(self._settings.timeout, self._transcript)
@@ -180,20 +186,11 @@ class Relay:
             wanted = "with a token" if settings.auth == "oauth2" else "that can be used"
             what = f"offers no login {wanted}, but {printable(' '.join(offered)) or 'none at all'}"
             raise self._error(RelayMisconfigured, "AUTH", what)
-        secret = self._secret()
+        secret = self._access.token if self._access else settings.secret()
         with self._stage("AUTH"):
             code, reply, asked = sasl.log_in(conversation, mechanism, settings, secret)
         self._accepted("AUTH", asked, code, reply)
         self._passed("AUTH", conversation)
-
-    def _secret(self) -> str:
-        """Return the password, or the token that lets us in. Raises as ``_log_in`` does."""
-        if not self._settings.wants_token:
-            return self._settings.secret()
-        from pbxnotify import tokens
-
-        self._access = tokens.access(self._settings, self._rejected)
-        return self._access.token
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""

@@ -20,8 +20,6 @@ from pbxnotify.events import Event
 from pbxnotify.installation import spool_directory
 
 FOLDERS = ("tmp", "queue", "done", "failed")
-TOKENS = "oauth2.json"
-"""The file of the tokens, where we log in with such."""
 KEPT_KEYS = 86400.0
 """Seconds for which a key is remembered: longer than any call."""
 LONGEST_NAME = 200
@@ -254,7 +252,7 @@ def _make_folders(directory: str) -> None:
 
 def _refuse_foreign(directory: str) -> None:
     """Refuse a directory that serves others too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json", TOKENS))
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
     if foreign:
         raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
 

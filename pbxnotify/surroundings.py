@@ -121,7 +121,7 @@ def _of_queue(spool: Spool) -> Iterator[str]:
 def of_file(configured: Settings) -> Iterator[str]:
     """Yield what is to be noted of the ini file's mode."""
     mode = os.stat(configured.path).st_mode
-    if mode & 0o004 and configured.smtp.password:
+    if mode & 0o004 and (configured.smtp.password or configured.smtp.oauth2.client_secret):
         yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
     if mode & 0o002:
         yield f"everybody on this machine may write {configured.path}: chmod o-w {configured.path}"

@@ -11,19 +11,17 @@ import os
 import syslog
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
-from pbxnotify import log
-from pbxnotify.entry import sync
-from pbxnotify.errors import RelayMisconfigured, RelayUnavailable
+from pbxnotify import log, records
+from pbxnotify.errors import GrantRefused, RelayUnavailable
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
-from pbxnotify.spool import TOKENS, Spool, location
+from pbxnotify.spool import Spool, location
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from pbxnotify.relay import Smtp
 
+PLACE = os.path.join(records.FOLDER, records.TOKENS)
 MARGIN = 60.0
 """Seconds before its end from which on a token is renewed: the relay looks at it a little later than we."""
 LONGEST = 65536
@@ -42,10 +40,8 @@ class Access(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What is kept; times are seconds since the epoch, 0 for unknown."""
+    """What we have for one account; times are seconds since the epoch, 0 for unknown."""
 
-    account: str = ""
-    """Whose tokens these are: no other endpoint, application or login may ever see them."""
     access: str = ""
     refresh: str = ""
     """What a new access token is asked for with."""
@@ -64,6 +60,13 @@ class Tokens(NamedTuple):
         began = self.obtained - MARGIN <= now
         return bool(self.access) and began and (not self.expires or now < self.expires - MARGIN)
 
+    def is_sound(self) -> bool:
+        """Return whether this is what we write: times that are some, tokens that fit into a command."""
+        moments = (self.obtained, self.expires, self.ends, self.refused_at)
+        are_times = all(type(moment) in (int, float) and 0 <= moment < 1e11 for moment in moments)
+        texts = (self.access, self.refresh, self.refused)
+        return are_times and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
+
     def renewed(self, access: str, refresh: str, lifetime: float, refresh_lifetime: float) -> Tokens:
         """Return them with what was issued just now; lifetimes are in seconds, 0 for unknown.
 
@@ -72,30 +75,31 @@ class Tokens(NamedTuple):
         now = time.time()
         ends = now + refresh_lifetime if refresh_lifetime else 0.0 if refresh else self.ends
         expires = now + lifetime if lifetime else 0.0
-        return Tokens(self.account, access, refresh or self.refresh, now, expires, ends)
+        return Tokens(access, refresh or self.refresh, now, expires, ends)
 
 
 def path() -> str:
     """Return where the file is."""
-    return os.path.join(location(), TOKENS)
+    return os.path.join(location(), PLACE)
 
 
 def account(relay: Smtp) -> str:
-    """Return whose tokens these settings want."""
-    return f"{relay.login} by {relay.oauth2.client_id} at {relay.oauth2.token_url}"
+    """Return whose tokens these settings want: no other login, application or endpoint may ever see them."""
+    oauth2 = relay.oauth2
+    return f"{relay.login} by {oauth2.client_id} at {oauth2.token_url} for {oauth2.scope}"
 
 
 def access(relay: Smtp, rejected: str = "") -> Access:
     """Return a token, another than the one that the relay has rejected.
 
-    Raises RelayUnavailable when none can be had now, RelayMisconfigured when the admin must log in.
+    Raises RelayUnavailable when none can be had now, GrantRefused when the admin must log in.
     """
     began, kept = time.time(), read(relay)
     if not _serves(kept, rejected):
         with alone():
             kept = read(relay)  # which somebody else may have renewed meanwhile
             if not _serves(kept, rejected):
-                return _renew(relay, kept, began)
+                return _renew(relay, kept._replace(access="") if kept.access == rejected else kept, began)
     return Access(kept.access, is_new=False)
 
 
@@ -104,111 +108,118 @@ def _serves(kept: Tokens, rejected: str) -> bool:
 
 
 def _renew(relay: Smtp, kept: Tokens, began: float) -> Access:
-    """Have a new token issued, and keep it."""
+    """Have a new token issued, and keep it; else note that the old one is worth nothing any more."""
     if not kept.refresh:
-        why = "the last token has ended, and there is none to renew it with" if kept.access else "there is no token yet"
-        raise RelayMisconfigured(f"{relay.login}: {why}: {LOG_IN}", stage="AUTH")
+        why = (
+            "the last token has ended, and there is none to renew it with" if kept.obtained else "there is no token yet"
+        )
+        raise GrantRefused(f"{relay.login}: {why}: {LOG_IN}")
     if kept.refused and began <= kept.refused_at <= time.time():  # while we waited: it would be refused again
-        raise RelayMisconfigured(kept.refused, stage="AUTH")
+        raise GrantRefused(kept.refused)
     from pbxnotify import authorization
 
+    server = authorization.Server(relay)
     try:
-        fresh = kept.renewed(*authorization.Server(relay).refresh(kept.refresh))
-    except RelayMisconfigured as error:
-        _keep(kept._replace(refused=str(error), refused_at=time.time()))
+        fresh = kept.renewed(*server.refresh(kept.refresh))
+    except RelayUnavailable:
+        _keep(relay, kept)
         raise
-    _keep(fresh)
+    except GrantRefused as error:
+        _keep(relay, kept._replace(refused=str(error), refused_at=time.time()))
+        raise
+    _keep(relay, fresh)
     return Access(fresh.access, is_new=True)
 
 
-def _keep(tokens: Tokens) -> None:
+def _keep(relay: Smtp, tokens: Tokens) -> None:
     """Write them; a disk that takes none must not keep the mail from leaving, which may be about that disk."""
     try:
-        write(tokens)
+        write(relay, tokens)
     except OSError as error:
-        log.write(syslog.LOG_ERR, f"the new token for {tokens.account} cannot be kept in {path()}: {error.strerror}")
+        log.write(syslog.LOG_ERR, f"the token of {relay.login} cannot be kept in {path()}: {error.strerror}")
 
 
 def read(relay: Smtp) -> Tokens:
-    """Return what is kept for these settings, empty if there is nothing. Raises RelayMisconfigured if it is damaged."""
-    ours = Tokens(account(relay))
+    """Return what is kept for these settings, empty if there is nothing. Raises GrantRefused if it is damaged."""
+    return _all().get(account(relay), Tokens())
+
+
+def _all() -> dict[str, Tokens]:
+    """Return what is kept, by account. Raises GrantRefused if it is damaged."""
     try:
         with open(path(), encoding="utf-8", opener=_at_once) as file:
-            kept = Tokens(**json.loads(file.read(LONGEST)))
-        if not _is_sound(kept):
+            kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(file.read(LONGEST)).items()}
+        if not all(tokens.is_sound() for tokens in kept.values()):
             raise ValueError
     except FileNotFoundError:
-        return ours
+        return {}
     except OSError as error:
         what = f"the token in {path()} cannot be read: {error.strerror}; mend that, or {LOG_IN}"
-        raise RelayMisconfigured(what, stage="AUTH") from None
-    except (ValueError, TypeError, RecursionError):
-        raise RelayMisconfigured(f"the token in {path()} is damaged; {LOG_IN}", stage="AUTH") from None
-    return kept if kept.account == ours.account else ours
+        raise GrantRefused(what) from None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise GrantRefused(f"the token in {path()} is damaged; {LOG_IN}") from None
+    return kept
 
 
-def _is_sound(kept: Tokens) -> bool:
-    """Return whether what was read is what we write: times that are some, texts that fit into a command."""
-    texts = (kept.account, kept.access, kept.refresh, kept.refused)
-    times = (kept.obtained, kept.expires, kept.ends, kept.refused_at)
-    numbers = all(type(moment) in (int, float) and 0 <= moment < 1e11 for moment in times)
-    return numbers and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
+def write(relay: Smtp, tokens: Tokens) -> None:
+    """Put the tokens for these settings in place, durable; those of other accounts stay. Raises OSError.
 
-
-def write(tokens: Tokens) -> None:
-    """Put the tokens in place, durable, for nobody else to read. Raises OSError.
-
-    On a full disk the file is written over where it is, which takes no room: a provider may have ended the old tokens
-    with the new ones.
+    Durable, because a provider may have ended the old ones with the new ones.
     """
-    text = json.dumps(tokens._asdict())
-    temporary = os.path.join(location(), "tmp", f"{TOKENS}.{os.getpid()}")
     try:
-        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-            _fill(file, text)
-        os.rename(temporary, path())
-        sync(location())
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        with open(path(), "r+", encoding="utf-8") as file:
-            _fill(file, text)
+        others = _all()
+    except GrantRefused:  # there is nothing in it that could be kept
+        others = {}
+    _put({**others, account(relay): tokens})
 
 
-def _fill(file: TextIO, text: str) -> None:
-    file.write(text)
-    file.truncate()
-    file.flush()
-    os.fsync(file.fileno())
+def forget(relay: Smtp) -> bool:
+    """Forget the tokens for these settings, or all if they are damaged; returns whether there were any.
+
+    Raises OSError.
+    """
+    try:
+        kept = _all()
+    except GrantRefused:
+        kept = {account(relay): Tokens()}  # which stands for whatever is in the way
+    found = kept.pop(account(relay), None)
+    if found is not None:
+        _put(kept)
+    return found is not None
 
 
-def forget() -> None:
-    """Remove the file. Raises OSError."""
-    with suppress(FileNotFoundError):
+def forget_others(relay: Smtp) -> None:
+    """Forget all tokens but those for these settings. Raises OSError, GrantRefused."""
+    kept = _all()
+    ours = {whose: tokens for whose, tokens in kept.items() if whose == account(relay)}
+    if ours != kept:
+        _put(ours)
+
+
+def _put(kept: dict[str, Tokens]) -> None:
+    if kept:
+        text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items()})
+        records.replace(location(), PLACE, text, durable=True)
+    else:
         os.unlink(path())
-        sync(location())
 
 
 @contextmanager
 def alone() -> Iterator[None]:
     """Be the only process that changes the tokens. Raises RelayUnavailable.
 
-    The lock is one on done/, where nobody waits for anything else.
+    The lock is one on the spool itself; those on its folders are held while mails leave.
     """
     with ExitStack() as stack:
         try:
-            is_alone = stack.enter_context(Spool(location()).alone("done", PATIENCE))
+            is_alone = stack.enter_context(Spool(location()).alone("", PATIENCE))
         except OSError as error:
             raise RelayUnavailable(f"no token can be kept in {location()}: {error.strerror}", stage="AUTH") from None
         if not is_alone:
-            what = f"another process has been renewing the token for {PATIENCE:g} s: it is tried again later"
+            what = f"another process has been renewing the token for {PATIENCE:g} s"
             raise RelayUnavailable(what, stage="AUTH")
         yield
 
 
 def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

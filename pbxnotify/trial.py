@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -64,27 +65,36 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
 
 
-def send_apart(configured: Settings, log_in: Callable[[], None]) -> int:
-    """Send a test mail to the administrator in a process of its own, which may give up what we still need to be.
-
-    ``log_in`` gets the token for it, should that be missing.
+def apart(send: Callable[[], None]) -> int:
+    """Send a test mail in a process of its own, which may give up what we still need to be.
     Returns the exit status, which is 0 when the relay took it; what it said is printed.
     """
     sys.stdout.flush()
     child = os.fork()
     if not child:
-        os._exit(_status_of_trial(configured, log_in))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        status = os.EX_SOFTWARE
+        try:
+            status = _status_of(send)
+        finally:
+            os._exit(status)  # whatever happens, no copy of us goes on
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except KeyboardInterrupt:  # which a hang-up and SIGTERM are too, and they may be for us alone
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        raise
 
 
-def _status_of_trial(configured: Settings, log_in: Callable[[], None]) -> int:
+def _status_of(send: Callable[[], None]) -> int:
     """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
     try:
-        log_in()
-        send(configured, configured.notifications.admin_email)
+        send()
     except PbxnotifyError as error:
         terminal.complain(error)
         return error.exit_status
+    except OSError as error:
+        terminal.complain(OSError(f"{error.filename}: {error.strerror}"))
+        return os.EX_IOERR
     except KeyboardInterrupt:
         return 130
     finally:

@@ -276,8 +276,11 @@ def link(value: str) -> str:
 
 def endpoint(value: str) -> str:
     """Take the address of something that is told secrets."""
-    if not re.fullmatch(r"https://[\w.-]+(:[0-9]{1,5})?/[!-~]*", line(value), re.ASCII):
+    found = re.fullmatch(r"https://([^/:@]+)(?::([0-9]+))?/[!-~]*", value)
+    if not found:
         raise ValueError("is no address that begins with https:// and a host's name")
+    domain(found[1])
+    number(found[2] or "443", 65535)
     return value
 
 

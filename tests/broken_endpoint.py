@@ -44,13 +44,13 @@ def _send(reply: bytes) -> Callable[[Talk], None]:
     return act
 
 
-def _drip(beginning: bytes, byte: bytes) -> Callable[[Talk], None]:
-    """Send the same byte for ever, slowly."""
+def _drip(beginning: bytes, piece: bytes) -> Callable[[Talk], None]:
+    """Send the same byte, or a little more, for ever, slowly."""
 
     def act(talk: Talk) -> None:
         talk.sock.sendall(beginning)
         while not talk.stopped.wait(DRIP):
-            talk.sock.sendall(byte)
+            talk.sock.sendall(piece)
 
     return act
 
@@ -100,6 +100,8 @@ FAULTS: Mapping[str, Fault] = {
     "endless headers": Fault(_flood(_HEADERS, b"X-More: more\r\n")),
     "an endless line": Fault(_flood(_HEADERS + b"X-Long: ", b"x" * 10)),
     "an endless body": Fault(_flood(_HEADERS + b"\r\n{", b" " * 10)),
+    "not yet, for ever": Fault(_drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
+    "trailers drip": Fault(_drip(_HEADERS + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-More: more\r\n")),
     "a body of 1 MB": Fault(_send(_reply(_length(_LARGE), body=_LARGE))),
     "a body cut off": Fault(_send(_reply("Content-Length: 1000"))),
     "302 to elsewhere": Fault(_redirect("302 Found")),

@@ -44,10 +44,8 @@ class LoginOffice:
     def keep(self, **changes: Any) -> tokens.Tokens:
         """Keep tokens that were issued just now, less ``changes``."""
         issued, now = self.server.issue(), time.time()
-        kept = tokens.Tokens(
-            tokens.account(self.relay), issued["access_token"], issued["refresh_token"], now, now + 3600
-        )
-        tokens.write(kept._replace(**changes))
+        kept = tokens.Tokens(issued["access_token"], issued["refresh_token"], now, now + 3600)
+        tokens.write(self.relay, kept._replace(**changes))
         return kept
 
     def asked(self, path: str = "/token") -> int:

@@ -71,6 +71,8 @@ CONTENTS: dict[str, Callable[[bytes], bool]] = {
     "no HTTP": lambda answer: not answer.startswith(b"HTTP/"),
     "a header drips": lambda answer: re.search(rb"\r\nX-Slow: x{3,9}$", answer) is not None,
     "a body drips": lambda answer: re.fullmatch(rb"\{ {3,9}", body(answer)) is not None,
+    "not yet, for ever": lambda answer: re.fullmatch(rb"(HTTP/1.1 100 Continue\r\n\r\n){3,9}", answer) is not None,
+    "trailers drip": lambda answer: re.search(rb"\r\n0\r\n(X-More: more\r\n){3,9}$", answer) is not None,
     "endless headers": lambda answer: b"\r\n\r\n" not in answer and len(answer) >= ENOUGH,
     "an endless line": lambda answer: answer.count(b"\r\n") == 2 and len(answer) >= ENOUGH,
     "an endless body": lambda answer: len(body(answer)) > ENOUGH / 2,

@@ -358,7 +358,7 @@ def login(installed: Installation, certificates: Certificates) -> Iterator[Login
 
 
 def test_a_login_by_the_admin_is_one_of_asterisks_user(installed: Installation, login: LoginOffice) -> None:
-    token = installed.spool / "pbxnotify" / "oauth2.json"
+    token = installed.spool / "pbxnotify" / "done" / "oauth2.json"
     code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
     login.server.answer("/device", Answer(200, code))
     login.server.answer("/token", Answer(200, {**login.server.issue(), "expires_in": 1}))

@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -155,6 +156,20 @@ def test_an_address_that_is_pasted(office: LoginOffice) -> None:
     assert office.server.is_valid(ACCOUNT, kept(office).access)
 
 
+def test_visitors_that_go_at_once_say_nothing_on_the_terminal(office: LoginOffice) -> None:
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
+        shell.wait_for("paste it here.")
+        for _ in range(5):
+            visitor = socket.create_connection(("127.0.0.1", urlsplit(back).port or 0))
+            visitor.sendall(b"GET / HT")
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            visitor.close()
+        assert browser_goes_to(back)[0] == 200
+        status, said = shell.end()
+    assert (status, "Traceback" in said, "Exception" in said) == (0, False, False)
+
+
 def test_a_visitor_that_says_nothing_keeps_nobody_waiting(office: LoginOffice) -> None:
     """Browsers open connections ahead; and whoever else is on this machine may know the port."""
     with Shell("oauth", "login", "--flow", "code") as shell:
@@ -300,7 +315,7 @@ def test_status(
 
 def test_logout_ends_the_token_at_the_provider(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     given = office.keep()
-    assert run("oauth", "logout") == (0, f"{tokens.path()}: removed; the provider has ended the token\n", "")
+    assert run("oauth", "logout") == (0, f"{ACCOUNT}: logged out; the provider has ended the token\n", "")
     assert not office.server.is_valid(ACCOUNT, given.access)
     assert not Path(tokens.path()).exists()
 
@@ -313,24 +328,28 @@ BY_HAND = "withdraw the permission in the account's settings too"
     [
         pytest.param(
             lambda office: office.server.answer("/revoke", Answer(503, "")),
-            "the provider was not told (localhost, which is asked for a token, answered with 503, and nothing of OAuth"
-            f" 2): {BY_HAND}",
+            "logged out; the provider was not told (localhost, which is asked for a token, answered with 503, and"
+            f" nothing of OAuth 2: is its address right?): {BY_HAND}",
             id="the provider does not answer",
         ),
         pytest.param(
             lambda office: office.write_ini(own=re.sub("revocation_url.*\n", "", office.server.ini())),
-            f"custom cannot be told: {BY_HAND}",
+            f"logged out; custom cannot be told: {BY_HAND}",
             id="no address for that",
         ),
         pytest.param(
             lambda office: Path(tokens.path()).write_text("{"),
-            "the provider was not told (the token in {path} is damaged; log in with  pbxnotify oauth login): "
-            + BY_HAND,
+            f"logged out; what there was is damaged, and the provider was not told: {BY_HAND}",
             id="a damaged file",
         ),
         pytest.param(
+            lambda office: office.server.answer("/revoke", Answer(400, {"error": "invalid_token"})),
+            f"logged out; the provider was not told (localhost says no: invalid_token): {BY_HAND}",
+            id="the provider knows no such token",
+        ),
+        pytest.param(
             lambda office: Path(tokens.path()).unlink(),
-            "there was no token of these settings in it",
+            "there was no token",
             id="nothing there",
         ),
     ],
@@ -340,11 +359,24 @@ def test_logout_forgets_it_whatever_the_provider_says(
 ) -> None:
     office.keep()
     spoil(office)
-    assert run("oauth", "logout") == (0, f"{tokens.path()}: removed; {told.format(path=tokens.path())}\n", "")
+    assert run("oauth", "logout") == (0, f"{ACCOUNT}: {told}\n", "")
     assert not Path(tokens.path()).exists()
 
 
 # The whole way: what the end of a login does to mails
+
+
+def test_the_monitor_can_renew_what_it_needs(office: LoginOffice, box: Path, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
+    """It delivers while it holds a lock of its own."""
+    office.keep(expires=1.0)
+    text = office.ini.read_text().replace(
+        "[employees]", f"[system]\ndisks = {box} 999999 GB\nasterisk = no\n[employees]"
+    )
+    office.ini.write_text(text)
+    began = time.monotonic()
+    assert run("monitor")[0] == 0
+    assert office.catcher.wait(1)[0].recipients == ("admin@example.com",)
+    assert (office.asked(), time.monotonic() - began < tokens.PATIENCE) == (1, True)
 
 
 def test_mails_go_on_over_the_end_of_a_token(office: LoginOffice) -> None:
@@ -375,6 +407,16 @@ def test_a_withdrawn_login_keeps_the_mail_and_is_told_once(
     items = [path.read_text() for path in Path(spool.directory, "queue").iterdir()]
     everything = "".join([logged(), *items, run("queue", "list")[1]])
     assert (given.access in everything, given.refresh in everything) == (False, False)
+
+
+def test_a_withdrawn_login_is_no_login_any_more(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.keep()
+    office.server.withdraw()
+    calls.tell()
+    status, said, _ = run("oauth", "status")
+    assert status == os.EX_CONFIG
+    assert re.search("(?m)^access token +none$", said)
+    assert re.search("(?m)^renewal +localhost says no: invalid_grant", said)
 
 
 def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pbxnotify import oauth2, settings
+from pbxnotify import changes, oauth2, settings
 from pbxnotify.errors import SettingsError
 from pbxnotify.oauth2 import OAuth2
+from pbxnotify.spool import Spool
 
 SMTP = "[smtp]\nhost = ssl://mx.example.com\nauth = oauth2\nlogin = a@example.com\n"
 
@@ -121,3 +122,32 @@ def test_a_password_wants_nothing_of_the_section(write_ini: Callable[[str], Path
 
 def test_no_repr_shows_the_secret() -> None:
     assert "s3cret" not in repr(OAuth2(provider="google", client_id="a", client_secret="s3cret"))  # noqa: S106
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        pytest.param("https://localhost:99999/token", "is no number from 1 to 65535", id="port"),
+        pytest.param("https://../token", "holds no valid domain name", id="host"),
+        pytest.param(f"https://{'a' * 64}.test/token", "holds no valid domain name", id="long label"),
+        pytest.param("https://me:s3cret@a.test/token", "is no address that begins with https://", id="a login in it"),
+        pytest.param("https://a.test", "is no address that begins with https://", id="no path"),
+        pytest.param("https://a.test/ключ", "is no address that begins with https://", id="Cyrillic"),
+    ],
+)
+def test_an_address_that_is_none(write_ini: Callable[[str], Path], address: str, problem: str) -> None:
+    (mistake,) = mistakes(write_ini(f"[oauth2]\ntoken_url = {address}\n"))
+    assert mistake.startswith("2: [oauth2] token_url: ")
+    assert problem in mistake
+    assert "s3cret" not in mistake
+
+
+@pytest.mark.parametrize(
+    "change", ["client_secret = new", "scope = new", "tenant = new", "token_url = https://a.test/t"]
+)
+def test_a_change_of_the_application_is_news(write_ini: Callable[[str], Path], spool: Spool, change: str) -> None:
+    section = "[oauth2]\nprovider = microsoft\nclient_id = a\n"
+    before = settings.load(write_ini(SMTP + section))
+    changes.note(before)
+    after = settings.load(write_ini(f"{SMTP}{section}{change}\n"))
+    assert (changes.is_news(before, None), changes.is_news(after, None)) == (False, True)

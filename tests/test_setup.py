@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from login_office import LoginOffice
 from relay import Catcher, Certificates
 from shell import CHECKOUT, Shell
 
-from pbxnotify import installation, settings
+from pbxnotify import installation, settings, tokens
+from pbxnotify.oauth2 import OAuth2
 from pbxnotify.providers import PROVIDERS
 from pbxnotify.spool import Spool
+from pbxnotify.tokens import Tokens
 
 LOGIN = ("office@example.com", 's3cret #1, "two"')
 OTHER = str(len(PROVIDERS) + 1)
@@ -313,7 +317,7 @@ def test_a_login_without_a_password_is_offered(ini: Path, number: str, way: str,
         shell.answer("SMTP login", "office@example.com")
         shell.answer("client_id: ", "app-1")
         if tenant is None:
-            shell.answer("client_secret (Enter if it has none; it is not shown)", "s3cret")
+            shell.answer("client_secret (it is not shown, Enter for none)", "s3cret")
         else:
             shell.answer(f"tenant [{tenant}]: " if tenant else "tenant: ", "")
         shell.wait_for("Sender address")
@@ -370,6 +374,74 @@ def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> 
     options = ("--auth", "oauth2", "--login", "pbx@office.test", "--admin-email", "admin@example.com")
     assert run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)[0] == 0
     assert (len(office.catcher.mails), settings.load(ini).smtp.auth) == (1, "oauth2")
+
+
+def test_another_account_that_fails_leaves_the_login_that_works(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.write_ini()
+    office.keep()
+    before = ini.read_text()
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
+    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    status, _, complained = run("setup", "--login", "other@office.test")
+    assert (status, "AUTH XOAUTH2 (status 401) with 535" in complained) == (os.EX_CONFIG, True)
+    assert (ini.read_text(), run("test", "ivan@example.com")[0]) == (before, 0)
+
+
+def test_a_login_as_the_wrong_account_is_no_dead_end(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.write_ini()
+    tokens.write(office.relay, Tokens("of-another", "none", time.time(), time.time() + 3600))
+    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
+    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/token", Answer(400, {"error": "invalid_grant"}), Answer(200, office.server.issue()))
+    status, said, complained = run("setup", "--admin-email", "admin@example.com")
+    assert (status, "says no: invalid_grant" in complained, "enter this code" in said) == (0, True, True)
+    assert len(office.catcher.mails) == 1
+
+
+def test_a_provider_gets_nothing_of_the_application_of_another(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+    ini.write_text(
+        "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
+        "client_id = a\nclient_secret = s3cret\nscope = mine\ntoken_url = https://oauth2.googleapis.com/token\n"
+    )
+    options = ("--auth", "oauth2", "--client-id", "b", "--login", "a@outlook.com", "--no-test")
+    assert run("setup", "--provider", "outlook.com", *options)[0] == 0
+    oauth2 = settings.load(ini).smtp.oauth2
+    assert (oauth2.client_id, oauth2.client_secret, oauth2.tenant) == ("b", "", "consumers")
+    usual = OAuth2("microsoft", tenant="consumers").filled()
+    assert (oauth2.token_url, oauth2.scope) == (usual.token_url, usual.scope)
+    assert run("setup", "--provider", "microsoft365", *options)[0] == 0
+    oauth2 = settings.load(ini).smtp.oauth2
+    assert (oauth2.client_id, oauth2.tenant) == ("b", "")
+
+
+def test_a_secret_can_be_taken_out_again(ini: Path) -> None:
+    ini.write_text(
+        "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
+        "client_id = a\nclient_secret = s3cret\n"
+    )
+    with Shell("setup") as shell:
+        for question in ("Number [1]: ", "Log in [2]: ", "SMTP логин [a@", "client_id [a]"):
+            shell.answer(question, "")
+        shell.answer("client_secret (Enter keeps it, - for none)", "-")
+        for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
+            shell.answer(label, "")
+        shell.wait_for("Open this address")
+        shell.interrupt()
+        assert shell.end()[0] == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_nothing_goes_on_behind_the_back_of_who_ended_it(ini: Path, office: LoginOffice, number: int) -> None:
+    office.write_ini()
+    with Shell("setup", "--admin-email", "admin@example.com") as shell:
+        code = shell.find(r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$")
+        shell.kill(number)
+        assert shell.end()[0] == 130
+    office.server.allow(code)
+    asked = office.asked()
+    time.sleep(1.5)  # more than the interval in which it would ask
+    assert (office.asked(), office.catcher.mails) == (asked, [])
 
 
 def test_back_to_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
@@ -430,6 +502,9 @@ def test_a_readable_password_is_said(ini: Path) -> None:
     ("arguments", "words"),
     [
         pytest.param(("--password=s3cret",), "unrecognized arguments: --password=***", id="a password as argument"),
+        pytest.param(("--client-secret", "s3cret"), "arguments: --client-secret ***", id="the application's secret"),
+        pytest.param(("--password-stdin", "--client-secret-stdin"), "take one of them", id="two from one place"),
+        pytest.param(("--provider", "icloud", "--auth", "oauth2"), "iCloud is not known for tokens", id="no tokens"),
         pytest.param(("--password-stdin", "--password-command", "cat x"), "take one of them", id="two ways"),
     ],
 )

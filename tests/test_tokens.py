@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import stat
@@ -21,7 +20,7 @@ from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
 from pbxnotify import tokens
-from pbxnotify.errors import RelayMisconfigured, RelayUnavailable
+from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable
 from pbxnotify.relay import Smtp
 from pbxnotify.spool import Spool
 from pbxnotify.tokens import Tokens
@@ -48,7 +47,7 @@ def kept(office: LoginOffice) -> Tokens:
     return tokens.read(office.relay)
 
 
-def refused(office: LoginOffice, kind: type[Exception] = RelayMisconfigured, **known: Any) -> str:
+def refused(office: LoginOffice, kind: type[Exception] = GrantRefused, **known: Any) -> str:
     """Return why there is no token."""
     with pytest.raises(kind) as caught:
         tokens.access(office.relay, **known)
@@ -80,11 +79,11 @@ def test_a_valid_token_needs_neither_oauthlib_nor_http(office: LoginOffice) -> N
 
 
 def test_the_file_is_for_its_owner_only(office: LoginOffice, spool: Spool) -> None:
-    os.umask(before := os.umask(0))
+    before = os.umask(0)
     office.keep()
     os.umask(before)
     mode = Path(tokens.path()).stat().st_mode
-    assert (stat.S_IMODE(mode), Path(tokens.path()).parent) == (0o600, Path(spool.directory))
+    assert (stat.S_IMODE(mode), Path(tokens.path()).parent.parent) == (0o600, Path(spool.directory))
     assert stat.S_IMODE(Path(spool.directory).stat().st_mode) == 0o700
 
 
@@ -94,6 +93,7 @@ def test_the_file_is_for_its_owner_only(office: LoginOffice, spool: Spool) -> No
         pytest.param("login = other@office.test\n", id="login"),
         pytest.param("client_id = another\n", id="application"),
         pytest.param("token_url = https://localhost:1/token\n", id="endpoint"),
+        pytest.param("scope = another\n", id="scope"),
     ],
 )
 def test_a_token_is_shown_to_nobody_else(office: LoginOffice, change: str) -> None:
@@ -179,7 +179,7 @@ def test_a_new_refresh_token_takes_the_place_of_the_old_one(rotating: LoginOffic
     tokens.access(rotating.relay)
     after = kept(rotating)
     assert after.refresh != before.refresh
-    tokens.write(after._replace(expires=1.0))
+    tokens.write(rotating.relay, after._replace(expires=1.0))
     assert rotating.server.is_valid(ACCOUNT, tokens.access(rotating.relay).token)
 
 
@@ -267,13 +267,33 @@ def test_a_withdrawn_login_is_told_with_what_to_do(office: LoginOffice) -> None:
     office.keep(expires=1.0)
     office.server.withdraw()
     said = refused(office)
-    assert said.startswith("localhost gives no token: invalid_grant")
+    assert said.startswith("localhost says no: invalid_grant")
     assert said.endswith("(the permission has ended or was withdrawn; log in with  pbxnotify oauth login)")
 
 
 def test_a_token_without_a_refresh_token_ends(office: LoginOffice) -> None:
     office.keep(expires=1.0, refresh="")
     assert f"{ACCOUNT}: the last token has ended, and there is none to renew it with" in refused(office)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [({"error": "invalid_grant"}, GrantRefused), ({"error": "server_error"}, RelayUnavailable)]
+)
+def test_a_token_that_the_relay_rejects_is_not_shown_again(
+    office: LoginOffice, answer: dict[str, str], kind: type[Exception]
+) -> None:
+    valid = office.keep()
+    office.server.answer("/token", Answer(400, answer))
+    refused(office, kind, rejected=valid.access)
+    assert kept(office).access == ""
+
+
+def test_what_is_wrong_here_is_no_refusal(office: LoginOffice, tmp_path: Path) -> None:
+    office.keep(expires=1.0)
+    relay = office.relay._replace(ca_file=str(tmp_path / "gone.pem"))
+    with pytest.raises(RelayMisconfigured, match="No such file"):
+        tokens.access(relay)
+    assert kept(office).refused == ""
 
 
 def test_a_login_that_was_refused_is_tried_again_later(office: LoginOffice) -> None:
@@ -295,15 +315,16 @@ def test_a_login_that_was_refused_is_tried_again_later(office: LoginOffice) -> N
         pytest.param(b"{", id="cut off"),
         pytest.param(b"\xff\xfe\x00", id="no text"),
         pytest.param(b"[]", id="a list"),
-        pytest.param(b'{"access": "a"', id="half"),
-        pytest.param(b'{"token": "a"}', id="another field"),
-        pytest.param(b'{"access": 5}', id="a number for a token"),
-        pytest.param(b'{"access": "a\\r\\nRCPT TO:<x>"}', id="two lines in a token"),
-        pytest.param(b'{"expires": "never"}', id="a word for a time"),
-        pytest.param(b'{"expires": true}', id="yes for a time"),
-        pytest.param(b'{"expires": 1e400}', id="a time without end"),
+        pytest.param(b'{"me": []}', id="a list for tokens"),
+        pytest.param(b'{"me": {"access": "a"', id="half"),
+        pytest.param(b'{"me": {"token": "a"}}', id="another field"),
+        pytest.param(b'{"me": {"access": 5}}', id="a number for a token"),
+        pytest.param(b'{"me": {"access": "a\\r\\nRCPT TO:<x>"}}', id="two lines in a token"),
+        pytest.param(b'{"me": {"expires": "never"}}', id="a word for a time"),
+        pytest.param(b'{"me": {"expires": true}}', id="yes for a time"),
+        pytest.param(b'{"me": {"expires": 1e400}}', id="a time without end"),
         pytest.param(b"[" * 50000, id="nested"),
-        pytest.param(b'{"access": "' + b"a" * 100_000 + b'"}', id="100 KB"),
+        pytest.param(b'{"me": {"access": "' + b"a" * 100_000 + b'"}}', id="100 KB"),
     ],
 )
 def test_a_damaged_file(office: LoginOffice, content: bytes) -> None:
@@ -360,22 +381,37 @@ def test_on_a_full_disk_the_new_token_is_written_over_the_old_one(
 def test_a_token_that_no_disk_takes_is_good_for_this_mail(
     office: LoginOffice, spool: Spool, logged: Callable[[], str]
 ) -> None:
-    office.keep(refresh="", expires=1.0)
-    (kept_before,) = [json.loads(Path(tokens.path()).read_text())]
-    before = Tokens(**kept_before)._replace(refresh=office.server.issue()["refresh_token"])
+    before = office.keep(expires=1.0)
     Path(tokens.path()).unlink()
     Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}").symlink_to("/dev/full")
     fresh = tokens._renew(office.relay, before, time.time())
     assert office.server.is_valid(ACCOUNT, fresh.token)
-    assert f"the new token for {before.account} cannot be kept in {tokens.path()}: " in logged()
+    said = f"the token of {ACCOUNT} cannot be kept in {tokens.path()}: No space left on device"
+    assert said in logged()
     assert fresh.token not in logged()
 
 
 def test_forgetting_what_is_not_there(office: LoginOffice) -> None:
-    tokens.forget()
+    assert tokens.forget(office.relay) is False
     office.keep()
-    tokens.forget()
+    assert tokens.forget(office.relay) is True
     assert not Path(tokens.path()).exists()
+
+
+def test_each_account_has_its_own(office: LoginOffice) -> None:
+    """What is tried for another account must not end the login that works."""
+    ours, other = office.relay, office.relay._replace(login="other@office.test")
+    office.keep()
+    tokens.write(other, Tokens("another", "one", time.time()))
+    assert (kept(office).is_valid(), tokens.read(other).access) == (True, "another")
+    tokens.forget_others(ours)
+    assert (kept(office).is_valid(), tokens.read(other)) == (True, Tokens())
+
+
+def test_a_login_of_odd_characters_is_kept_too(office: LoginOffice) -> None:
+    odd = office.relay._replace(login="pbx\u00a0\u200b@office.test")
+    tokens.write(odd, Tokens("a"))
+    assert tokens.read(odd).access == "a"
 
 
 def test_no_spool(office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ class Office:
         self.asterisk.wait_until_idle()
         self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
         spool = self.asterisk.spool / "pbxnotify"
-        for pattern in ("queue/*", "failed/*", "done/*", "relay.json", "oauth2.json"):
+        for pattern in ("queue/*", "failed/*", "done/*", "relay.json"):
             for path in spool.glob(pattern):
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.asterisk.spool / "voicemail", ignore_errors=True)

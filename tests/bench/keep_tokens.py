@@ -14,8 +14,7 @@ from pbxnotify import settings, tokens  # noqa: E402
 from pbxnotify.spool import open_spool  # noqa: E402
 
 open_spool()
-account = tokens.account(settings.load(settings.location()).smtp)
 now = time.time()
-kept = tokens.Tokens(account, os.environ["BENCH_ACCESS"], os.environ["BENCH_REFRESH"], now, now + float(lifetime))
-tokens.write(kept)
+kept = tokens.Tokens(os.environ["BENCH_ACCESS"], os.environ["BENCH_REFRESH"], now, now + float(lifetime))
+tokens.write(settings.load(settings.location()).smtp, kept)
 print(tokens.path())
