@@ -122,8 +122,8 @@ WRONG = {
     ),
     ("oauth2", "token_url"): ("a.example", f"'a.example' {NO_ENDPOINT}, where tokens come from; empty: the provider's"),
     ("oauth2", "device_url"): (
-        "https://a b/",
-        f"'https://a b/' {NO_ENDPOINT}, where codes for another device come from; empty: the provider's, if any",
+        "ftp://a/",
+        f"'ftp://a/' {NO_ENDPOINT}, where codes for another device come from; empty: the provider's, if any",
     ),
     ("oauth2", "revocation_url"): (
         "https:///x",
