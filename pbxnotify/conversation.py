@@ -17,12 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pbxnotify.frozen import TYPE_CHECKING
-from pbxnotify.secrecy import Secrets
 
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from _typeshed import ReadableBuffer
+
+    from pbxnotify.secrecy import Secrets
 
     Result = TypeVar("Result")
 
@@ -53,7 +54,7 @@ class Conversation(smtplib.SMTP):
         """Whom we are connected to, for the admin: ``192.0.2.1 port 587``."""
         self._transcript = transcript
         self._received = b""
-        self._secrets = Secrets()
+        self._secrets: Secrets | None = None
 
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
@@ -92,13 +93,16 @@ class Conversation(smtplib.SMTP):
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of whatever the relay says, should it repeat what it was told."""
+        from pbxnotify.secrecy import Secrets
+
+        self._secrets = self._secrets or Secrets()
         self._secrets.add(secret)
         self._secrets.add(printable(secret))
 
     def words(self, reply: bytes) -> str:
         """Return a reply as one line without secrets."""
         text = printable(reply.decode("utf-8", "replace"))[: 2 * LONGEST_REPLY]
-        return self._secrets.hidden_in(text)[:LONGEST_REPLY]
+        return (self._secrets.hidden_in(text) if self._secrets else text)[:LONGEST_REPLY]
 
     def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
         """Send a secret in base64, behind a command or alone, and return the answer."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pbxnotify import sasl, security
+from pbxnotify import security
 from pbxnotify.conversation import Conversation, printable
 from pbxnotify.errors import (
     MailDeferred,
@@ -177,6 +177,8 @@ class Relay:
         settings, conversation = self._settings, self._conversation
         if not settings.login:
             return
+        from pbxnotify import sasl
+
         encrypted = settings.security != "none"
         if not (encrypted or conversation.is_local or settings.allow_plaintext_login):
             raise self._error(RelayMisconfigured, "AUTH", "was not told login and password: they would go in the clear")
