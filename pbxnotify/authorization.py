@@ -134,10 +134,12 @@ class Server:
             raise self._refused(self._settings.authorization_url, str(error.error), error.description) from None
         self._secrets.add(question.verifier)
         self._secrets.add(told["code"])
-        others = {name: value for name, value in self._credentials().items() if name != "client_id"}  # it knows that
         return self._issued(
             self._client.prepare_request_body(
-                code=told["code"], redirect_uri=question.redirect, code_verifier=question.verifier, **others
+                code=told["code"],
+                redirect_uri=question.redirect,
+                code_verifier=question.verifier,
+                client_secret=self._settings.client_secret or None,
             )
         )
 

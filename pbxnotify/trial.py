@@ -67,6 +67,7 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
 
 def apart(send: Callable[[], None]) -> int:
     """Send a test mail in a process of its own, which may give up what we still need to be.
+
     Returns the exit status, which is 0 when the relay took it; what it said is printed.
     """
     sys.stdout.flush()
