@@ -173,7 +173,7 @@ def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path)
 def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None], monkeypatch) -> None:  # type: ignore[no-untyped-def]
     whole = scene.strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        outcomes = list(threads.map(scene.strike, _moments(whole.begun)))
+        outcomes = list(threads.map(scene.strike, moments(whole.begun)))
     killed = [outcome for outcome in outcomes if outcome.begun == outcome.at]
     assert len(killed) > 0.8 * len(outcomes)
     scene.catcher.settle()
@@ -209,7 +209,7 @@ def _since(first: int) -> str:
     return "before" if first == 1 else f"from the {first}th on"
 
 
-def _moments(count: int) -> list[int]:
+def moments(count: int) -> list[int]:
     """Return the system calls to kill at: all, or some of them, closer together where something is written and sent.
 
     Their number differs a little from run to run.
