@@ -5,7 +5,7 @@
 #                  BENCH=--quick two, BENCH="--only SECTION" a part of it
 # make test-pythons   the tests that need no Asterisk, on every Python there is
 # make screenshots every mail as Chromium shows it, and the picture in README
-# make install     EXTRAS=oauth2 for logins without a password; with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
+# make install     EXTRAS=oauth2 for logins without a password; with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, DOCDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
 #                  ASTSPOOLDIR (as asterisk.conf says); SCHEDULER (systemd, cron or none), UNITDIR, CRONDIR
 # make uninstall   leaves the settings and the queue
 

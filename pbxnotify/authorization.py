@@ -12,6 +12,7 @@ from pbxnotify.conversation import printable
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable, SettingsError, UsageError
 from pbxnotify.frozen import NamedTuple
 from pbxnotify.hints import trouble
+from pbxnotify.oauth2 import NO_LIBRARY
 from pbxnotify.relay import Smtp
 from pbxnotify.secrecy import Secrets
 
@@ -24,10 +25,7 @@ try:
         WebApplicationClient,
     )
 except ImportError:
-    raise SettingsError(
-        "[smtp] auth = oauth2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  or"
-        "  pip install 'pbxnotify[oauth2]'"
-    ) from None
+    raise SettingsError(NO_LIBRARY) from None
 
 PRINTABLE = "[ -~]{1,8192}"
 """A token or a code (RFC 6749 appendix A)."""
@@ -44,7 +42,7 @@ YANDEX_GRANT = "device_code"
 LOG_IN_AGAIN = "the permission has ended or was withdrawn; log in with  pbxnotify oauth login"
 ADVICE = {
     "invalid_client": "check client_id and client_secret in [oauth2]",
-    "unauthorized_client": "the application is not registered for this: see README for what to register",
+    "unauthorized_client": "the application is not registered for this: see OAuth 2 in README for what to register",
     "invalid_scope": "check scope in [oauth2], and what the application is registered for",
     "unsupported_grant_type": "check token_url in [oauth2]",
     **dict.fromkeys(("invalid_grant", "interaction_required", "login_required", "consent_required"), LOG_IN_AGAIN),
@@ -56,6 +54,8 @@ ADVICE = {
 OTHERWISE = "if that stays so, log in with  pbxnotify oauth login"
 PASSING = ("temporarily_unavailable", "server_error")
 """Errors that pass by themselves."""
+NOT_THERE = (404, 405, 410)
+"""Statuses of an address that was never, or is no more, one of OAuth 2."""
 NOT_YET = ("authorization_pending", "slow_down")
 """Those of a code that nobody has entered yet (RFC 8628 section 3.5)."""
 
@@ -208,7 +208,8 @@ class Server:
         try:
             return endpoint.post(url, form, self._trusting, self._relay.timeout)
         except OSError as error:
-            raise self._unavailable(url, trouble(error)) from None
+            advice = " (name the file of its authority as [smtp] ca_file)" if "certificate" in str(error) else ""
+            raise self._unavailable(url, trouble(error) + advice) from None
 
     def _meaning(self, url: str, status: int, body: bytes) -> dict[str, Any]:
         """Return what an endpoint has answered. Raises GrantRefused, RelayUnavailable."""
@@ -217,7 +218,9 @@ class Server:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2: is its address right?")
+            if status in NOT_THERE:
+                raise self._refused(url, f"status {status}", f"is {url} right?")
+            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2")
         if status != 200 or answer.get("error"):
             raise self._error(url, status, str(answer.get("error") or ""), answer.get("error_description"))
         return answer

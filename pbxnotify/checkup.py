@@ -69,7 +69,7 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
 
 def _of_login(relay: Smtp, provider: Provider) -> Iterator[str]:
     """Note a login that this provider does not take, or not for long."""
-    if relay.auth == "password" and relay.login and not provider.takes_passwords:
+    if relay.auth == "password" and relay.login and (provider.prefers_tokens or not provider.takes_passwords):
         yield f"{provider.name}: {provider.password}; see  pbxnotify setup"
     if relay.wants_token and relay.oauth2.provider not in (provider.oauth2, "custom"):
         yield f"the token is of {relay.oauth2.provider}, but {relay.host} is {provider.name}"

@@ -31,7 +31,7 @@ Open this address in a browser, sign in as {login}, and allow it:
 
 The browser then goes to {back}. If it is on another machine, either let ssh bring it here, with this in a
 terminal on that machine:   {way}
-or, when it cannot open that page, copy the whole address of the page, and paste it here."""
+or, when it cannot open that page, copy the whole address of the page, and paste it here (Ctrl-C gives up)."""
 
 
 def login(options: argparse.Namespace) -> int:
@@ -42,10 +42,13 @@ def login(options: argparse.Namespace) -> int:
     spool = open_spool()  # from here on as Asterisk's user, who will need the token
     log_in(relay, options.flow or "", options.port)
     options.interrupted = "the token is kept already"
-    tokens.forget_others(relay)
     rest.note(spool.directory, None)  # what waits for this leaves with the next run of the queue
     if not options.no_test:
         trial.send(configured, configured.notifications.admin_email)
+        tokens.forget_others(relay)  # only now: a login that fails must not cost one that works
+    waiting = len(spool.identifiers())
+    if waiting:
+        print(f"{waiting} wait: they leave within a minute, or now with  pbxnotify queue run")
     return os.EX_OK
 
 
@@ -54,7 +57,7 @@ def status(options: argparse.Namespace) -> int:
     relay = settings.load(settings.location()).smtp
     _require_tokens(relay)
     open_spool()
-    kept, now = tokens.read(relay), time.time()
+    kept = tokens.read(relay)
     until = moment(kept.expires) if kept.expires else "the relay rejects it"
     renewal = f"possible until {moment(kept.ends)}" if kept.ends else "possible"
     for name, text in (
@@ -65,21 +68,20 @@ def status(options: argparse.Namespace) -> int:
         ("kept in", tokens.path()),
     ):
         print(f"{name:16} {text}")
-    can_renew = kept.refresh and not kept.refused and (not kept.ends or now < kept.ends)
-    if kept.is_valid() or can_renew:
-        return os.EX_OK
-    raise GrantRefused(f"no mail can leave: {tokens.LOG_IN}")
+    trouble = tokens.trouble(relay)
+    if trouble:
+        raise GrantRefused(trouble)
+    return os.EX_OK
 
 
 def logout(options: argparse.Namespace) -> int:
-    """End the token at the provider, and forget it here, whatever the provider says."""
+    """End the token at the provider, and forget it here, whatever the provider says and the settings are by now."""
     relay = settings.load(settings.location()).smtp
-    _require_tokens(relay)
     open_spool()
     with tokens.alone():  # so that no other process renews what is ended here
         told = _revoke(relay)
-        was_there = tokens.forget(relay)
-    print(f"{relay.login}: {f'logged out; {told}' if was_there else 'there was no token'}")
+        was_there = tokens.forget()
+    print(f"logged out; {told}" if was_there else "there was no token")
     return os.EX_OK
 
 
@@ -190,6 +192,8 @@ def _revoke(relay: Smtp) -> str:
         kept = tokens.read(relay)
     except GrantRefused:
         return f"what there was is damaged, and the provider was not told: {by_hand}"
+    if kept == tokens.Tokens():
+        return f"it was not for these settings, and the provider was not told: {by_hand}"
     if not relay.oauth2.revocation_url:
         return f"{relay.oauth2.provider} cannot be told: {by_hand}"
     try:

@@ -52,6 +52,10 @@ PROVIDERS = {
     ),
     "custom": Provider("", "", "", "", ""),
 }
+NO_LIBRARY = (
+    "[smtp] auth = oauth2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  (in a venv:"
+    "  pip install oauthlib), then  pbxnotify queue run --all"
+)
 EVERYBODY, CONSUMERS = "common", "consumers"
 """Microsoft's tenants of all accounts, and of those of Outlook.com."""
 
@@ -107,3 +111,10 @@ class OAuth2(NamedTuple):
             yield ("token_url",), "there is none; write where tokens come from, as this provider is custom"
         if not filled.authorization_url and not filled.device_url:
             yield ("authorization_url", "device_url"), "there is none, nor a device_url; write at least one of them"
+
+
+def has_library() -> bool:
+    """Return whether what speaks OAuth 2 is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("oauthlib") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pbxnotify.oauth2 import CONSUMERS
+from pbxnotify.values import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Provider:
     tenant: str = ""
     """Of its accounts, where that is known."""
     takes_passwords: bool = True
-    """Still, and from accounts as they come."""
+    prefers_tokens: bool = False
+    """Passwords are taken where an administrator has said so."""
 
 
 PROVIDERS = (
@@ -64,7 +66,7 @@ PROVIDERS = (
         " of December 2026 Microsoft switches it off by default: take OAuth 2",
         'refuses it without the right "Send As"',
         oauth2="microsoft",
-        takes_passwords=False,
+        prefers_tokens=True,
     ),
     Provider(
         "outlook.com",
@@ -84,6 +86,20 @@ PROVIDERS = (
         "refuses it, unless it is one of the account's own addresses",
     ),
 )
+
+
+ALIASES = {"google": "gmail", "microsoft": "microsoft365", "outlook": "outlook.com", "mailru": "mail.ru"}
+"""Other names on the command line."""
+
+
+def named(key: str) -> Provider:
+    """Return the provider with this name on the command line. Raises ValueError."""
+    key = ALIASES.get(key.lower(), key.lower())
+    found = next((one for one in PROVIDERS if one.key == key), None)
+    if found is None:
+        known = [one.key for one in PROVIDERS]
+        raise ValueError(f"is none of {', '.join(known)}{did_you_mean(key, known)}")
+    return found
 
 
 def at(host: str) -> Provider | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pbxnotify import providers, terminal, values
-from pbxnotify.oauth2 import CONSUMERS, OAuth2
+from pbxnotify.errors import SettingsError
+from pbxnotify.oauth2 import CONSUMERS, NO_LIBRARY, OAuth2, has_library
 from pbxnotify.providers import PROVIDERS, Provider
 from pbxnotify.settings import SECTIONS
 from pbxnotify.values import Option, options
@@ -25,6 +26,7 @@ RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)
 """What is asked of a relay that is no provider's."""
 LANGUAGE, ENABLED = ("notifications", "language"), ("notifications", "enabled")
 PEOPLE = (ADMIN, ("missed_calls", "email"), ("voicemail", "email"), LANGUAGE, ENABLED)
+HOW_TO_REGISTER = "OAuth 2 in README.md, which is installed in share/doc/pbxnotify"
 ANOTHER = "another relay, such as one in the house"
 WAYS = ("with a password", "with OAuth 2: no password, but an application that you register with the provider")
 
@@ -67,14 +69,20 @@ def _ask_for_relay(current: Answers, answers: Answers) -> None:
 
 
 def _ask_for_way(provider: Provider | None, now: Answers, answers: Answers) -> bool:
-    """Ask whether we log in with a token; of a relay that we do not know it stays as it stands."""
+    """Ask whether we log in with a token, where that can be; returns whether. Raises SettingsError without oauthlib."""
     is_usual = now.get(AUTH) == "oauth2"
-    if provider is None:
-        return is_usual
     with_token = False
-    if provider.oauth2:
-        with_token = terminal.choose("Log in", WAYS, int(is_usual or not provider.takes_passwords)) == 1
-    answers.update(by_token(provider, now) if with_token else {AUTH: "password"})
+    if provider is None and is_usual:  # a provider of tokens that we do not know, or one left behind
+        with_token = terminal.choose("Log in", WAYS, int(now.get(TOKEN_PROVIDER) == "custom")) == 1
+    elif provider and provider.oauth2:
+        usual = int(is_usual or provider.prefers_tokens)
+        with_token = not provider.takes_passwords or terminal.choose("Log in", WAYS, usual) == 1
+    if with_token and not has_library():
+        raise SettingsError(NO_LIBRARY)
+    if not with_token:
+        answers[AUTH] = "password"
+    elif provider:
+        answers.update(by_token(provider, now))
     return with_token
 
 
@@ -90,12 +98,13 @@ def by_token(provider: Provider, now: Answers) -> Answers:
 
 def _ask_for_application(current: Answers, answers: Answers) -> None:
     """Ask for the application that is registered with the provider."""
-    print("\n  What to register, and where: see OAuth 2 in README")
-    _ask(CLIENT_ID, current, answers)
-    if {**current, **answers}.get(TOKEN_PROVIDER) == "microsoft":
+    print(f"\n  What to register, and where: see {HOW_TO_REGISTER}")
+    _ask(CLIENT_ID, current, answers, is_needed=True)
+    provider = {**current, **answers}.get(TOKEN_PROVIDER)
+    if provider == "microsoft":
         _ask(TENANT, current, answers)
     else:
-        _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=False)
+        _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=provider == "google")
 
 
 def _usual(current: Answers) -> int:
@@ -137,13 +146,17 @@ def _ask_for_secret(
             return bool(typed)
 
 
-def _ask(place: Place, current: Answers, answers: Answers, *, whole_address: bool = False) -> None:
+def _ask(
+    place: Place, current: Answers, answers: Answers, *, whole_address: bool = False, is_needed: bool = False
+) -> None:
     """Ask for one option by its label on the screen, below what may be written."""
     option, usual = declared(place), _usual_value(place)
 
     def check(answer: str) -> None:
         if whole_address and "@" not in answer:
             raise ValueError(f"{answer!r} is no e-mail address; write the whole address of the account")
+        if is_needed and not answer:
+            raise ValueError(f"nothing is no answer here; write {option.write}")
         for part in _parts(place, answer) or ([""] if usual else []):
             option.value(part)
 

@@ -12,6 +12,7 @@ from pbxnotify import (
     changes,
     installation,
     oauth,
+    providers,
     questions,
     revision,
     settings,
@@ -21,7 +22,7 @@ from pbxnotify import (
 )
 from pbxnotify.check import say_notes
 from pbxnotify.errors import SettingsError, UsageError
-from pbxnotify.providers import PROVIDERS
+from pbxnotify.providers import PROVIDERS, Provider
 from pbxnotify.questions import (
     ADMIN,
     AUTH,
@@ -79,9 +80,9 @@ def setup(chosen: argparse.Namespace) -> int:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument(
-        "--provider", choices=[one.key for one in PROVIDERS], help="fills in host, port and encryption", metavar="NAME"
-    )
+    known = ", ".join(one.key for one in PROVIDERS)
+    text = f"fills in host, port and encryption, with --auth oauth2 also who gives tokens: {known}"
+    parser.add_argument("--provider", type=_provider, help=text, metavar="NAME")
     for flag, place in FLAGS.items():
         option = questions.declared(place)
         parser.add_argument(flag, metavar="VALUE", help=option.write.replace("%", "%%"))
@@ -89,6 +90,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = "read the secret of the application for OAuth 2 from standard input"
     parser.add_argument("--client-secret-stdin", action="store_true", help=text)
     parser.add_argument("--no-test", action="store_true", help="write the settings without trying them")
+
+
+def _provider(text: str) -> Provider:
+    try:
+        return providers.named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def _attribute(flag: str) -> str:
@@ -110,11 +118,10 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
     return _write(path, answers, chosen, tested=True)
 
 
-def _of_provider(key: str | None, given: Answers, current: Answers) -> Answers:
+def _of_provider(provider: Provider | None, given: Answers, current: Answers) -> Answers:
     """Return what a provider wants of the relay and, where we log in with a token, of [oauth2]."""
-    if key is None:
+    if provider is None:
         return {}
-    provider = next(one for one in PROVIDERS if one.key == key)
     if given.get(AUTH) != "oauth2":
         return {**questions.relay_of(provider), AUTH: "password"}
     if not provider.oauth2:
@@ -172,6 +179,8 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: 
             changes.note(configured)
             tokens.forget_others(configured.smtp)  # as the owner of the spool, who must be able to read them
         settings.load(path)  # as the owner of the spool by now
+    if tokens.trouble(configured.smtp):
+        print("next: the login, with  pbxnotify oauth login: until then mail waits")
     if not configured.employees:
         print("next: the employees and their addresses, with  pbxnotify edit  (below [employees])")
     print("then:  pbxnotify check  says what else this machine needs")
@@ -194,19 +203,20 @@ def _group_of_asterisk() -> int:
 def _with_questions(path: Path, chosen: argparse.Namespace) -> int:
     """Ask until the relay takes the test mail, or the admin wants to go on without."""
     print(f"{path}. Enter keeps what stands in [brackets], - empties it, Ctrl-C leaves all as it was.\n")
-    current, answers = _current(path), Answers()
+    current, answers, answer = _current(path), Answers(), "a"
     while True:
-        questions.ask(current, answers)
-        choices = "a to answer again, q to leave all as it was"
+        if answer == "a":
+            questions.ask(current, answers)
         try:
             if not _try(_revised(path, answers)[1]):
                 return _write(path, answers, chosen, tested=True)
-            answer = terminal.ask_letter(f"{choices}, w to write it all the same", "aqw")
+            choices = "a to answer again, t to try again, q to leave the ini file as it was, w to write it all the same"
+            answer = terminal.ask_letter(choices, "atqw")
         except SettingsError as error:
             terminal.complain(error)
-            answer = terminal.ask_letter(choices, "aq")
+            answer = terminal.ask_letter("a to answer again, q to leave the ini file as it was", "aq")
         if answer == "q":
-            raise UsageError("nothing is changed")
+            raise UsageError("the ini file is as it was")
         if answer == "w":
             return _write(path, answers, chosen, tested=False)
 

@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 
-from pbxnotify import records, rest, settings, terminal
+from pbxnotify import records, rest, settings, terminal, tokens
 from pbxnotify.entry import Entry
 from pbxnotify.errors import NewerItem, SettingsError
 from pbxnotify.events import Alert
@@ -51,6 +51,8 @@ class Status:
     settings: str
     broken: bool
     """The ini file has mistakes."""
+    token: str
+    """Why no mail can leave, where we log in with a token."""
 
     def lacks_monitor(self) -> bool:
         """Return whether nothing looks at this machine."""
@@ -86,7 +88,7 @@ def look(spool: Spool) -> Status:
     waiting = [item for name in names if (item := _read(spool, name))]
     due = [max(item.due, noted.until if rests else 0.0) for item in waiting]
     sent, event = records.read(spool.directory, records.SENT)
-    relay, enabled, mistakes = _of_settings(path)
+    relay, enabled, mistakes, token = _of_settings(path)
     return Status(
         last_sent=sent,
         last_sent_event=event,
@@ -110,6 +112,7 @@ def look(spool: Spool) -> Status:
         enabled=enabled,
         settings=mistakes or f"{path}: no mistakes found",
         broken=bool(mistakes),
+        token=token,
     )
 
 
@@ -125,14 +128,15 @@ def _read(spool: Spool, identifier: str) -> Item | None:
         return None
 
 
-def _of_settings(path: str) -> tuple[str, bool, str]:
-    """Return the relay, whether mail is switched on, and what is wrong with the ini file."""
+def _of_settings(path: str) -> tuple[str, bool, str, str]:
+    """Return the relay, whether mail is switched on, what is wrong with the ini file, and with our token."""
     try:
         configured = settings.load_as_of(path, settings.fingerprint(path))
     except SettingsError as error:
         others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        return "unknown", True, error.problems[0] + others
-    return f"{configured.smtp.host}:{configured.smtp.port}", configured.notifications.enabled, ""
+        return "unknown", True, error.problems[0] + others, ""
+    relay = configured.smtp
+    return f"{relay.host}:{relay.port}", configured.notifications.enabled, "", tokens.trouble(relay)
 
 
 def _problems(found: Status) -> list[tuple[int, str]]:
@@ -143,6 +147,7 @@ def _problems(found: Status) -> list[tuple[int, str]]:
         (level, text)
         for level, text, holds in (
             (CRITICAL, "the ini file has mistakes, all mail waits", found.broken),
+            (CRITICAL, f"no mail can leave, or none soon: {found.token}", found.token and not found.needs_mending),
             (CRITICAL, f"mail has been waiting for {duration(age)}", age > VERY_LATE),
             (WARNING, f"mail has been waiting for {duration(age)}", LATE < age <= VERY_LATE),
             (CRITICAL, f"the relay takes no mail: {found.relay_reason}", found.needs_mending),

@@ -7,7 +7,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 
 from pbxnotify import installation, mailbox, phone_book, status, tokens
 from pbxnotify.attachment import NEEDS
@@ -31,6 +30,7 @@ MOST_NAMED = 5
 
 def notes(configured: Settings, spool: Spool) -> Iterator[str]:
     """Yield the notes, the most important ones first. As the owner of the spool, who is Asterisk's user."""
+    yield from _of_token(configured.smtp)
     running = ""
     try:
         running = installation.answer("core show settings")
@@ -43,7 +43,6 @@ def notes(configured: Settings, spool: Spool) -> Iterator[str]:
     if not configured.notifications.timezone and time.tzname[0] == "UTC":
         yield "mails show times in UTC, as this machine does: write [notifications] timezone = Europe/Moscow, or = UTC"
     yield from of_file(configured)
-    yield from _of_token(configured.smtp)
     if configured.notifications.phone_book:
         yield from _of_phone_book(configured.notifications.phone_book)
     if configured.voicemail.enabled:
@@ -121,27 +120,26 @@ def _of_queue(spool: Spool) -> Iterator[str]:
 def of_file(configured: Settings) -> Iterator[str]:
     """Yield what is to be noted of the ini file's mode."""
     mode = os.stat(configured.path).st_mode
-    if mode & 0o004 and (configured.smtp.password or configured.smtp.oauth2.client_secret):
-        yield f"everybody on this machine may read the password in {configured.path}: chmod o= {configured.path}"
+    secret = "password" if configured.smtp.password else "client_secret" if configured.smtp.oauth2.client_secret else ""
+    if mode & 0o004 and secret:
+        yield f"everybody on this machine may read the {secret} in {configured.path}: chmod o= {configured.path}"
     if mode & 0o002:
         yield f"everybody on this machine may write {configured.path}: chmod o-w {configured.path}"
 
 
 def _of_token(relay: Smtp) -> Iterator[str]:
-    """Note what is missing for a login with a token, or will be soon."""
+    """Note what is missing for a login with a token, or will be soon, and a token that nobody needs."""
     if not relay.wants_token:
+        if os.path.exists(tokens.path()):
+            yield f"a token lies in {tokens.path()}, and is not used: end it with  pbxnotify oauth logout"
         return
-    if not find_spec("oauthlib"):
-        yield "oauthlib is not installed, so that no token can be renewed: make install EXTRAS=oauth2"
-    try:
-        kept = tokens.read(relay)
-    except PbxnotifyError as error:
-        yield str(error)
+    trouble = tokens.trouble(relay)
+    if trouble:
+        yield f"no mail can leave, or none soon: {trouble}"
         return
-    if kept.refused:
-        yield kept.refused
-    elif not kept.refresh:
-        yield f"{relay.login}: there is no token that can be renewed: {tokens.LOG_IN}"
+    kept = tokens.read(relay)
+    if not kept.refresh:
+        yield f"{relay.login}: the token cannot be renewed: {tokens.LOG_IN} when it has ended"
     elif kept.ends and kept.ends < time.time() + SOON:
         yield f"the provider lets the login end at {status.moment(kept.ends)}: {tokens.LOG_IN} before"
 

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pbxnotify import log, records
 from pbxnotify.errors import GrantRefused, RelayUnavailable
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
+from pbxnotify.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import Spool, location
 
 if TYPE_CHECKING:
@@ -161,6 +162,21 @@ def _all() -> dict[str, Tokens]:
     return kept
 
 
+def trouble(relay: Smtp) -> str:
+    """Return why no mail can leave, or none soon, where we log in with a token of the provider; "" for nothing."""
+    if not relay.wants_token:
+        return ""
+    try:
+        kept = read(relay)
+    except GrantRefused as error:
+        return str(error)
+    if kept.refused:
+        return kept.refused
+    if not kept.is_valid() and (not kept.refresh or 0 < kept.ends < time.time()):
+        return f"{relay.login}: there is no token{' any more' if kept.obtained else ''}: {LOG_IN}"
+    return "" if has_library() else NO_LIBRARY
+
+
 def write(relay: Smtp, tokens: Tokens) -> None:
     """Put the tokens for these settings in place, durable; those of other accounts stay. Raises OSError.
 
@@ -173,19 +189,13 @@ def write(relay: Smtp, tokens: Tokens) -> None:
     _put({**others, account(relay): tokens})
 
 
-def forget(relay: Smtp) -> bool:
-    """Forget the tokens for these settings, or all if they are damaged; returns whether there were any.
-
-    Raises OSError.
-    """
+def forget() -> bool:
+    """Forget all tokens; returns whether there were any. Raises OSError."""
     try:
-        kept = _all()
-    except GrantRefused:
-        kept = {account(relay): Tokens()}  # which stands for whatever is in the way
-    found = kept.pop(account(relay), None)
-    if found is not None:
-        _put(kept)
-    return found is not None
+        os.unlink(path())
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def forget_others(relay: Smtp) -> None:
@@ -197,11 +207,8 @@ def forget_others(relay: Smtp) -> None:
 
 
 def _put(kept: dict[str, Tokens]) -> None:
-    if kept:
-        text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items()})
-        records.replace(location(), PLACE, text, durable=True)
-    else:
-        os.unlink(path())
+    text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items()})
+    records.replace(location(), PLACE, text, durable=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from pbxnotify import events, language, message, settings, smtp, terminal
+from pbxnotify import events, language, message, rest, settings, smtp, terminal
 from pbxnotify.errors import PbxnotifyError, SpoolError, UsageError
 from pbxnotify.recipients import Recipient
 from pbxnotify.relay import Smtp
@@ -51,8 +51,9 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
     As the owner of the spool, who is Asterisk's user, if there is a spool: what is shown must hold for that one, and
     root need not run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
     """
+    spool = None
     with suppress(SpoolError):
-        open_spool()
+        spool = open_spool()
     relay = configured.smtp
     code = configured.notifications.language
     print(f"connecting to {relay.host}:{relay.port} ({SECURITY[relay.security]})", flush=True)
@@ -61,6 +62,8 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
             identifier = f"test-{time.time_ns():x}"
             mail = message.compose(event(code), identifier, Recipient(address, code), configured)
             print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
+    if spool and addresses:
+        rest.note(spool.directory, None)  # it takes mail again: what waits need not wait for the end of the rest
     if not configured.notifications.enabled:
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
 

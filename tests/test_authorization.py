@@ -32,7 +32,7 @@ REFRESH = "1//0r3fresh-token+of/the-office"
 OTHERWISE = "(if that stays so, log in with  pbxnotify oauth login)"
 LOG_IN_AGAIN = "(the permission has ended or was withdrawn; log in with  pbxnotify oauth login)"
 CHECK_CLIENT = "(check client_id and client_secret in [oauth2])"
-REGISTER = "(the application is not registered for this: see README for what to register)"
+REGISTER = "(the application is not registered for this: see OAuth 2 in README for what to register)"
 CHECK_SCOPE = "(check scope in [oauth2], and what the application is registered for)"
 SAID_NO = "(somebody said no in the browser; log in again and allow it)"
 
@@ -215,7 +215,6 @@ def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice) -> None
         pytest.param(Answer(200, "<html>Please log in to the hotel", "text/html"), id="a captive portal"),
         pytest.param(Answer(302, "", headers=(("Location", "https://localhost:1/"),)), id="a redirection"),
         pytest.param(Answer(403, "<h1>Blocked by policy</h1>", "text/html"), id="a firewall"),
-        pytest.param(Answer(404, "<h1>Not here</h1>", "text/html"), id="another address"),
         pytest.param(Answer(200, ""), id="nothing"),
         pytest.param(Answer(200, "[]"), id="a list"),
         pytest.param(Answer(200, "[" * 60000), id="nested"),
@@ -236,6 +235,13 @@ def test_not_now(office: LoginOffice, answer: Answer) -> None:
     refused = refusal(office, answer)
     assert isinstance(refused, RelayUnavailable)
     assert str(refused).startswith("localhost, which is asked for a token, ")
+
+
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_an_address_that_is_none_of_oauth(office: LoginOffice, status: int) -> None:
+    refused = refusal(office, Answer(status, "<h1>Not here</h1>", "text/html"))
+    assert isinstance(refused, GrantRefused)
+    assert str(refused) == f"localhost says no: status {status}: is {office.server.url}/token right? {OTHERWISE}"
 
 
 @pytest.mark.parametrize(
@@ -372,7 +378,7 @@ def test_without_oauthlib(office: LoginOffice, box: Path) -> None:
     assert done.returncode == os.EX_CONFIG
     assert done.stderr == (
         "pbxnotify: [smtp] auth = oauth2 needs oauthlib, which is not there; install it with  make install"
-        " EXTRAS=oauth2  or  pip install 'pbxnotify[oauth2]'\n"
+        " EXTRAS=oauth2  (in a venv:  pip install oauthlib), then  pbxnotify queue run --all\n"
     )
 
 
@@ -382,6 +388,7 @@ def test_a_certificate_that_nobody_here_trusts(office: LoginOffice, certificates
     refused = refusal(office)
     assert isinstance(refused, RelayUnavailable)
     assert "has a certificate that is signed by an authority unknown here" in str(refused)
+    assert str(refused).endswith("(name the file of its authority as [smtp] ca_file)")
     assert office.server.requests == []
 
 

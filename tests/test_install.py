@@ -188,6 +188,7 @@ def test_where_things_are(package: Path) -> None:
     assert outside_package(package) == {
         *("said", "etc/asterisk/asterisk.conf", "etc/asterisk/pbxnotify.ini"),
         *("etc/asterisk/extensions_pbxnotify.conf", "usr/local/bin/pbxnotify", "usr/local/share/man/man1/pbxnotify.1"),
+        *("usr/local/share/doc/pbxnotify/README.md", "usr/local/share/doc/pbxnotify/README.ru.md"),
         *(f"usr/local/lib/systemd/system/{unit}" for unit in UNITS),
         *(f"srv/agi-bin/{script}" for script in SCRIPTS),
         "usr/local/lib/pbxnotify/current",

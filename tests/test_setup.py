@@ -25,6 +25,12 @@ from pbxnotify.spool import Spool
 from pbxnotify.tokens import Tokens
 
 LOGIN = ("office@example.com", 's3cret #1, "two"')
+WITHOUT_OAUTHLIB = """
+import sys
+sys.modules["oauthlib"] = None
+from pbxnotify.cli import main
+sys.exit(main())
+"""
 OTHER = str(len(PROVIDERS) + 1)
 """The choice of another relay than a provider's."""
 
@@ -99,7 +105,9 @@ def test_a_wrong_password_then_the_right_one(ini: Path, secure: Catcher) -> None
         people(shell)
         shell.wait_for("535")
         shell.wait_for("app password")
-        shell.answer("a to answer again, q to leave all as it was, w to write it all the same [a]: ", "")
+        shell.answer(
+            "a to answer again, t to try again, q to leave the ini file as it was, w to write it all the same [a]: ", ""
+        )
         assert not ini.exists()
         shell.answer("Number [7]: ", "")
         for label in ("SMTP host", "SMTP port", "Use TLS", "Verify server certificate", "SMTP login"):
@@ -240,7 +248,7 @@ def test_options_change_what_they_name_and_nothing_else(run, ini: Path) -> None:
     [
         pytest.param(("--port", "x"), os.EX_CONFIG, "[smtp] port: 'x' is no number from 1 to 65535", id="wrong value"),
         pytest.param(("--login", "me"), os.EX_CONFIG, "login: there is no password", id="no password"),
-        pytest.param(("--provider", "gmial"), os.EX_USAGE, "invalid choice: 'gmial'", id="no provider"),
+        pytest.param(("--provider", "gmial"), os.EX_USAGE, "'gmial' is none of gmail, yandex,", id="no provider"),
         pytest.param(("--password-stdin",), os.EX_USAGE, "no password came from standard input", id="empty password"),
         pytest.param((), os.EX_USAGE, "nobody can be asked here; give options", id="no options"),
     ],
@@ -305,19 +313,22 @@ def office(ini: Path, box: Path, certificates: Certificates, monkeypatch: pytest
         pytest.param("1", "1", "ssl://smtp.gmail.com", None, id="Gmail takes app passwords still"),
         pytest.param("2", "1", "ssl://smtp.yandex.ru", None, id="Yandex too"),
         pytest.param("4", "2", "tls://smtp.office365.com", "", id="Microsoft 365 does not for long"),
-        pytest.param("5", "2", "tls://smtp-mail.outlook.com", "consumers", id="Outlook.com does not"),
+        pytest.param("5", "", "tls://smtp-mail.outlook.com", "consumers", id="Outlook.com takes nothing else"),
     ],
 )
 def test_a_login_without_a_password_is_offered(ini: Path, number: str, way: str, host: str, tenant: str | None) -> None:
     with Shell("setup") as shell:
         shell.answer("Number: ", number)
         shell.wait_for(f": {host}.")
-        shell.wait_for("with OAuth 2: no password")
-        shell.answer(f"Log in [{way}]: ", "2")
+        if way:
+            shell.wait_for("with OAuth 2: no password")
+            shell.answer(f"Log in [{way}]: ", "2")
         shell.answer("SMTP login", "office@example.com")
+        shell.answer("client_id: ", "")
+        shell.answer("nothing is no answer here; write the id of the application", "")
         shell.answer("client_id: ", "app-1")
         if tenant is None:
-            shell.answer("client_secret (it is not shown, Enter for none)", "s3cret")
+            shell.answer(f"client_secret (it is not shown{'' if number == '1' else ', Enter for none'})", "s3cret")
         else:
             shell.answer(f"tenant [{tenant}]: " if tenant else "tenant: ", "")
         shell.wait_for("Sender address")
@@ -336,6 +347,7 @@ def test_from_nothing_to_a_test_mail_without_a_password(ini: Path, office: Login
             "SMTP port",
             "Use TLS",
             "Verify server certificate",
+            "Log in [2]",
             "SMTP логин [pbx@",
             "client_id [pbx-client]",
         ):
@@ -417,18 +429,53 @@ def test_a_provider_gets_nothing_of_the_application_of_another(ini: Path, run) -
 
 def test_a_secret_can_be_taken_out_again(ini: Path) -> None:
     ini.write_text(
-        "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
-        "client_id = a\nclient_secret = s3cret\n"
+        "[smtp]\nhost = ssl://smtp.yandex.ru\nauth = oauth2\nlogin = a@yandex.ru\n[oauth2]\nprovider = yandex\n"
+        "client_id = a\nclient_secret = s3cret\ndevice_url = https://localhost:1/\n"
     )
     with Shell("setup") as shell:
-        for question in ("Number [1]: ", "Log in [2]: ", "SMTP логин [a@", "client_id [a]"):
+        for question in ("Number [2]: ", "Log in [2]: ", "SMTP логин [a@", "client_id [a]"):
             shell.answer(question, "")
         shell.answer("client_secret (Enter keeps it, - for none)", "-")
         for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
             shell.answer(label, "")
-        shell.wait_for("Open this address")
-        shell.interrupt()
-        assert shell.end()[0] == 130
+        shell.answer("w to write it all the same [a]: ", "t")
+        shell.answer("w to write it all the same [a]: ", "w")
+        status, said = shell.end()
+    assert (status, settings.load(ini).smtp.oauth2.client_secret) == (0, "")
+    assert said.count("cannot be reached") + said.count("Connection refused") >= 2
+    assert "next: the login, with  pbxnotify oauth login: until then mail waits" in said
+
+
+def test_a_relay_of_the_house_ends_a_login_by_token(ini: Path) -> None:
+    ini.write_text(
+        "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
+        "client_id = a\n"
+    )
+    with Shell("setup") as shell:
+        shell.answer("Number [1]: ", OTHER)
+        shell.answer("SMTP host", "mx.example.com")
+        for label in ("SMTP port", "Use TLS", "Verify server certificate", "Log in [1]: "):
+            shell.answer(label, "")
+        shell.answer("SMTP login", "-")
+        shell.wait_for("Sender address")
+
+
+@pytest.mark.parametrize("key", ["gmail", "google", "Microsoft", "outlook"])
+def test_a_provider_has_more_than_one_name(ini: Path, run, key: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("setup", "--provider", key, "--no-test")[0] == 0
+    assert settings.load(ini).smtp.host.startswith("smtp")
+
+
+def test_a_provider_that_is_none(run) -> None:  # type: ignore[no-untyped-def]
+    status, _, said = run("setup", "--provider", "aol")
+    assert (status, "'aol' is none of gmail, yandex, mail.ru" in said) == (os.EX_USAGE, True)
+
+
+def test_what_is_missing_for_it_is_said_before_the_questions(ini: Path) -> None:
+    with Shell("setup", command=(sys.executable, "-c", WITHOUT_OAUTHLIB)) as shell:
+        shell.answer("Number: ", "5")
+        status, said = shell.end()
+    assert (status, "needs oauthlib, which is not there" in said, ini.exists()) == (os.EX_CONFIG, True, False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])

@@ -392,9 +392,9 @@ def test_a_token_that_no_disk_takes_is_good_for_this_mail(
 
 
 def test_forgetting_what_is_not_there(office: LoginOffice) -> None:
-    assert tokens.forget(office.relay) is False
+    assert tokens.forget() is False
     office.keep()
-    assert tokens.forget(office.relay) is True
+    assert tokens.forget() is True
     assert not Path(tokens.path()).exists()
 
 
