@@ -270,7 +270,17 @@ def next_version(tmp_path: Path) -> Path:
     """Return a checkout of a next version, in which nothing can be delivered."""
     checkout = tmp_path / "next"
     checkout.mkdir()
-    for name in ("LICENSE", "Makefile", "README.md", "agi-bin", "etc", "pbxnotify", "pyproject.toml", "setup.cfg"):
+    for name in (
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "README.ru.md",
+        "agi-bin",
+        "etc",
+        "pbxnotify",
+        "pyproject.toml",
+        "setup.cfg",
+    ):
         copy: Callable[[Path, Path], object] = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, checkout / name)
     version = checkout / "pbxnotify" / "__init__.py"
