@@ -290,7 +290,7 @@ def test_a_token_that_lets_us_in_no_more(
         assert held_status(office) == ("QUEUED" if is_withdrawn else "SENT")
         if is_withdrawn:
             logged_in.keep()
-            assert office.pbxnotify("queue", "run", "--all").returncode == 0
+            office.wait_until(lambda: office.pbxnotify("queue", "run", "--all").returncode == 0)
         mails = logged_in.catcher.wait(1 + is_withdrawn)
     admins = ["admin@example.com"] if is_withdrawn else []
     assert sorted(mail.recipients[0] for mail in mails) == [*admins, "ivan@example.com"]
