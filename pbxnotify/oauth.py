@@ -7,7 +7,7 @@ import os
 import socket
 import time
 
-from pbxnotify import rest, settings, terminal, tokens, trial
+from pbxnotify import changes, rest, settings, terminal, tokens, trial
 from pbxnotify.conversation import printable
 from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
 from pbxnotify.frozen import TYPE_CHECKING
@@ -45,6 +45,7 @@ def login(options: argparse.Namespace) -> int:
     rest.note(spool.directory, None)  # what waits for this leaves with the next run of the queue
     if not options.no_test:
         trial.send(configured, configured.notifications.admin_email)
+        changes.note(configured)  # else the run of the queue would send a test mail too
         tokens.forget_others(relay)  # only now: a login that fails must not cost one that works
     waiting = len(spool.identifiers())
     if waiting:

@@ -24,7 +24,7 @@ from pbxnotify import notify, redirect, rest, tokens
 from pbxnotify.entry import Entry
 from pbxnotify.spool import Spool
 
-DAY = 86400.0
+CODE = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a"}
 USER_CODE = r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$"
 
 
@@ -61,6 +61,15 @@ def test_a_code_entered_elsewhere(office: LoginOffice) -> None:
     assert office.server.is_valid(ACCOUNT, kept(office).access)
     assert kept(office).access not in said
     assert office.catcher.mails[0].recipients == ("admin@example.com",)
+
+
+def test_what_was_tested_is_not_tested_again_by_the_run_of_the_queue(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    run("queue", "run")
+    office.write_ini(own=office.server.ini() + "tenant = another\n")
+    office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    assert (run("oauth", "login")[0], run("queue", "run")[0]) == (0, 0)
+    assert len(office.catcher.mails) == 1
 
 
 def test_without_a_test_mail(office: LoginOffice) -> None:
