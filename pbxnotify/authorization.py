@@ -182,8 +182,7 @@ class Server:
         )
         status, body = self._post(url, form)
         if status != 200:
-            self._meaning(url, status, body)
-            raise self._unavailable(url, f"answered with {status}")
+            self._meaning(url, status, body)  # which raises; what comes with 200 says nothing (RFC 7009 section 2.2)
 
     def _credentials(self) -> dict[str, Any]:
         """Return what shows which application we are (RFC 6749 section 2.3.1)."""

@@ -38,7 +38,7 @@ def check(options: argparse.Namespace) -> int:
 def say_notes(configured: Settings) -> None:
     """Print what is to be noted of an ini file that has just been put in place."""
     for note in (*checkup.of_settings(configured), *surroundings.of_file(configured)):
-        print(f"{terminal.coloured('NOTE', 'yellow')}  {note}")
+        terminal.note(note)
 
 
 def _note(text: str, colour: str = "yellow") -> None:

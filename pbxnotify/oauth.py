@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FLOWS = ("device", "code")
 SLOWER = 5.0
 """Seconds by which we ask less often when told to (RFC 8628 section 3.5)."""
-SLOWEST = 60.0
 BY_BROWSER = """\
 Open this address in a browser, sign in as {login}, and allow it:
 
@@ -101,9 +100,9 @@ def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
     print(f"{terminal.coloured('logged in', 'green')}: {relay.login}, the token is kept in {tokens.path()}")
     if not kept.refresh:
         until = moment(kept.expires) if kept.expires else "it is rejected"
-        _note(f"the provider gave no refresh token: this one is good until {until}, then you must log in again")
+        terminal.note(f"the provider gave no refresh token: this one is good until {until}, then you must log in again")
     if kept.ends:
-        _note(f"the provider lets this login end at {moment(kept.ends)}{_of_google(relay)}")
+        terminal.note(f"the provider lets this login end at {moment(kept.ends)}{_of_google(relay)}")
 
 
 def send_test(configured: Settings) -> None:
@@ -143,6 +142,8 @@ def _flow(relay: Smtp, wanted: str) -> str:
 
 def _by_device(server: Server, relay: Smtp) -> Grant:
     """Show a code to be entered anywhere, and ask until that is done (RFC 8628 section 3.5)."""
+    from pbxnotify.authorization import LONGEST_INTERVAL
+
     code = server.ask_for_code()
     print(f"Open  {code.page}  in a browser on any device, sign in as {relay.login}, and enter this code:\n")
     print(f"    {terminal.coloured(code.shown, 'green')}\n")
@@ -158,7 +159,7 @@ def _by_device(server: Server, relay: Smtp) -> Grant:
             elif error.error != "authorization_pending":
                 raise
         except RelayUnavailable as error:
-            interval = max(interval, min(2 * interval, SLOWEST))
+            interval = max(interval, min(2 * interval, LONGEST_INTERVAL))
             print(f"{error}; asking again in {interval:.0f} s", flush=True)
     raise GrantRefused("nobody has entered the code in time: log in again", error="expired_token")
 
@@ -210,7 +211,3 @@ def _of_google(relay: Smtp) -> str:
     if relay.oauth2.provider != "google":
         return ""
     return ": publish the application (Audience, Publish app), one that is being tested lasts seven days only"
-
-
-def _note(text: str) -> None:
-    print(f"{terminal.coloured('NOTE', 'yellow')}  {text}")

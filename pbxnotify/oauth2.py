@@ -60,10 +60,15 @@ EVERYBODY, CONSUMERS = "common", "consumers"
 """Microsoft's tenants of all accounts, and of those of Outlook.com."""
 
 
+def token_provider(value: str) -> str:
+    """Take who gives us tokens."""
+    return values.one_of(PROVIDERS, value)
+
+
 class OAuth2(NamedTuple):
     """Who gives us tokens; ``filled`` puts what is known of the provider where nothing is written."""
 
-    provider: str = option(values.token_provider, "", "google, microsoft, yandex or custom")
+    provider: str = option(token_provider, "", "google, microsoft, yandex or custom")
     client_id: str = option(values.line, "", "the id of the application that you have registered with the provider")
     client_secret: str = option(
         values.line, "", "its secret in quotes, if it has one (Microsoft's need none)", secret=True

@@ -87,7 +87,7 @@ def read(directory: str, name: str) -> tuple[float, str]:
     A time to come is none: the clock was ahead.
     """
     try:
-        with open(_path(directory, name), encoding="utf-8", errors="replace", opener=_at_once) as file:
+        with open(_path(directory, name), encoding="utf-8", errors="replace", opener=at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return 0.0, ""
@@ -115,7 +115,8 @@ def _path(directory: str, name: str) -> str:
     return os.path.join(directory, FOLDER, name)
 
 
-def _at_once(path: str, flags: int) -> int:
+def at_once(path: str, flags: int) -> int:
+    """Open a file for ``open``: no link, and nothing that would keep us waiting. Raises OSError."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 

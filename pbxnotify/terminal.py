@@ -40,6 +40,11 @@ def complain(error: Exception) -> None:
         print(f"pbxnotify: {coloured(sentence, 'red', sys.stderr)}", file=sys.stderr)
 
 
+def note(text: str) -> None:
+    """Say what is no mistake, but worth a word."""
+    print(f"{coloured('NOTE', 'yellow')}  {text}")
+
+
 def ask(question: str, default: str = "", check: Callable[[str], object] = str) -> str:
     """Return the answer to a question, the default where none is given; asks again while ``check`` raises ValueError.
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PLACE = os.path.join(records.FOLDER, records.TOKENS)
 MARGIN = 60.0
 """Seconds before its end from which on a token is renewed: the relay looks at it a little later than we."""
-LONGEST = 65536
-"""Bytes of the file."""
 PATIENCE = 90.0
 """Seconds for which a process waits for another one to renew the token."""
 LOG_IN = "log in with  pbxnotify oauth login"
@@ -148,8 +146,8 @@ def read(relay: Smtp) -> Tokens:
 def _all() -> dict[str, Tokens]:
     """Return what is kept, by account. Raises GrantRefused if it is damaged."""
     try:
-        with open(path(), encoding="utf-8", opener=_at_once) as file:
-            kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(file.read(LONGEST)).items()}
+        with open(path(), encoding="utf-8", opener=records.at_once) as file:
+            kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(file.read(records.LONGEST)).items()}
         if not all(tokens.is_sound() for tokens in kept.values()):
             raise ValueError
     except FileNotFoundError:
@@ -226,7 +224,3 @@ def alone() -> Iterator[None]:
             what = f"another process has been renewing the token for {PATIENCE:g} s"
             raise RelayUnavailable(what, stage="AUTH")
         yield
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

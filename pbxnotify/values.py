@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import cache
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
 AUTHENTICATION = ("password", "oauth2")
-TOKEN_PROVIDERS = ("google", "microsoft", "yandex", "custom")
 AUDIO = ("as-is", "mp3", "wav")
 AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
@@ -141,25 +140,21 @@ def megabytes(value: str) -> int:
 
 def authentication(value: str) -> str:
     """Take what we log in with."""
-    return _one_of(AUTHENTICATION, value)
-
-
-def token_provider(value: str) -> str:
-    """Take who gives us tokens."""
-    return _one_of(TOKEN_PROVIDERS, value)
+    return one_of(AUTHENTICATION, value)
 
 
 def audio(value: str) -> str:
     """Take a way to attach a recording."""
-    return _one_of(AUDIO, value)
+    return one_of(AUDIO, value)
 
 
 def after_mailing(value: str) -> str:
     """Take what becomes of a message once it is mailed."""
-    return _one_of(AFTER_MAILING, value)
+    return one_of(AFTER_MAILING, value)
 
 
-def _one_of(words: tuple[str, ...], value: str) -> str:
+def one_of(words: Collection[str], value: str) -> str:
+    """Take one of some words, in whatever case."""
     if value.lower() not in words:
         raise ValueError(f"is none of {', '.join(words)}{did_you_mean(value, words)}")
     return value.lower()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import process_group
 from skipping import unavailable
 
 DOVECOT_CONF = """\
@@ -97,7 +97,7 @@ class Dovecot:
             self.socket = self.directory / "auth"
             self._configure()
             self._start()
-            undo.callback(self._stop)
+            undo.callback(process_group.end, self._master)  # asked to end, it takes a second
             self._wait_until_it_answers()
             self._undo = undo.pop_all()
         return self
@@ -120,19 +120,7 @@ class Dovecot:
     def _start(self) -> None:
         # "-F" leaves the pipe to it and to all its processes: it ends with the last of them.
         with (self.directory / "log").open("ab") as log:
-            self._master = subprocess.Popen(
-                ["dovecot", "-F", "-c", self.directory / "dovecot.conf"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _stop(self) -> None:
-        """End it with all its processes, at once: asked to end, it takes a second."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._master.pid, signal.SIGKILL)
-        self._master.communicate()
+            self._master = process_group.begin(["dovecot", "-F", "-c", self.directory / "dovecot.conf"], log)
 
     def _wait_until_it_answers(self) -> None:
         """Raises DovecotError."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -17,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import process_group
 from skipping import unavailable
 
 MAIN_CF = """\
@@ -154,7 +154,7 @@ class Postfix:
                 if self._knows_passwords:
                     self._add_account()
                 self._start()
-                undo.callback(self._stop)
+                undo.callback(process_group.end, self._master)  # nobody wants its queue
                 self._wait_until_it_answers()
             self._undo = undo.pop_all()
         return self
@@ -203,18 +203,7 @@ class Postfix:
         ask = ["postconf", "-c", self.directory, "-h", "daemon_directory"]
         daemons = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
         # "-d" leaves the pipe to it and to all its daemons: it ends with the last of them.
-        self._master = subprocess.Popen(
-            [f"{daemons}/master", "-d", "-c", self.directory],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def _stop(self) -> None:
-        """End it with all its daemons, at once: nobody wants its queue."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._master.pid, signal.SIGKILL)
-        self._master.communicate()
+        self._master = process_group.begin([f"{daemons}/master", "-d", "-c", self.directory])
 
     def _wait_until_it_answers(self) -> None:
         """Raises PostfixError."""
