@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import calls
+import extent
 import pytest
 from relay import Catcher, Certificates
 
 from pbxnotify.cli import main
 from pbxnotify.spool import Spool, open_spool
+
+extent.load_profile()
 
 FIGURES: list[tuple[str, str]] = []
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pbxnotify import records
@@ -64,7 +63,6 @@ def test_a_fresh_memory_is_not_damaged(spool: Spool, logged) -> None:  # type: i
 @given(
     st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.dictionaries(st.text(), inner))
 )
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_anything_can_be_read(spool: Spool, record: object) -> None:
     records.write(spool.directory, records.MONITOR, json.dumps({"problems": record, "known": record}))
     assert isinstance(Memory.read(spool.directory), Memory)

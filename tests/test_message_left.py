@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mailboxes import CHANNEL, message, sound
 
@@ -272,7 +271,6 @@ def test_what_is_no_information_file_is_not_opened(asterisk: Path, make: Callabl
 
 
 @given(st.text())
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_variable_says(named: str) -> None:
     told = message_left.on({**CALLER, "VM_MESSAGEFILE": named})
     assert told is None or told[1] == -1

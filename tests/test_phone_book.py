@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pbxnotify import phone_book
@@ -207,7 +206,6 @@ ROW = st.builds(
 
 @given(st.binary() | st.lists(ROW).map(b"\n".join), st.sampled_from([b"", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"]))
 @example(b'84951234567,"\r"\n', b"")
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_the_file_holds(tmp_path: Path, content: bytes, mark: bytes) -> None:
     book = tmp_path / "phones.csv"
     book.write_bytes(mark + content)

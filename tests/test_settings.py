@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, strategies
 
 from pbxnotify.disk import Least
 from pbxnotify.errors import SettingsError
@@ -630,7 +630,6 @@ anything = strategies.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=anything, after=anything)
 def test_nothing_raises_anything_else_or_shows_the_password(ini: Path, before: bytes, after: bytes) -> None:
     ini.write_bytes(before + b"\n[smtp]\nlogin = a\npassword = " + SECRET.encode() + after)
@@ -641,7 +640,6 @@ def test_nothing_raises_anything_else_or_shows_the_password(ini: Path, before: b
         assert SECRET not in str(error)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(end=strategies.integers(0, len(SAMPLE.read_bytes())))
 def test_a_half_written_file(ini: Path, end: int) -> None:
     ini.write_bytes(SAMPLE.read_bytes()[:end])

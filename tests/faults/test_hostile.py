@@ -18,7 +18,7 @@ import pytest
 from calls import CALL, INI, recipients_of
 from extent import EXAMPLES, LONG, PATIENCE
 from far_end import RANG_OUT, ROOT, FarEnd, environment_text
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from relay import Catcher
 
@@ -34,8 +34,6 @@ from pbxnotify.settings import Settings, load
 from pbxnotify.spool import Spool
 
 pytestmark = pytest.mark.timeout(PATIENCE, method="thread")  # a channel needs the alarm signal for itself
-
-many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 NASTY = (
     *(
@@ -137,7 +135,6 @@ def part(message: EmailMessage, kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", [MissedCall, Voicemail], ids=["missed call", "voicemail"])
-@many
 @given(name=text, number=text, private=st.booleans())
 def test_a_caller_is_never_more_than_text(
     configured: Settings, kind: Callable[..., MissedCall | Voicemail], name: str, number: str, private: bool
@@ -160,7 +157,6 @@ def test_a_caller_is_never_more_than_text(
     assert str(hostile["Subject"]).isprintable()
 
 
-@many
 @given(subject=text, body=text, footer=text, name=text)
 def test_whatever_the_texts_are(configured: Settings, subject: str, body: str, footer: str, name: str) -> None:
     encodable = [value.encode("utf-8", "replace").decode() for value in (subject, body, footer)]
@@ -171,7 +167,6 @@ def test_whatever_the_texts_are(configured: Settings, subject: str, body: str, f
     assert message["To"] == ADDRESS
 
 
-@many
 @given(subject=text, body=text)
 def test_whatever_an_alert_says(configured: Settings, subject: str, body: str) -> None:
     encodable = [value.encode("utf-8", "replace").decode() for value in (subject, body)]
@@ -267,7 +262,6 @@ def test_a_dialogue_that_ends_at_any_byte(report: Callable[[str], None]) -> None
 
 
 @pytest.mark.usefixtures("impatient")
-@many
 @given(
     at=st.integers(0, 1600),
     length=st.integers(0, 40),
@@ -315,7 +309,6 @@ ini_files = st.one_of(
 )
 
 
-@many
 @given(content=ini_files)
 def test_an_ini_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "pbxnotify.ini"
@@ -347,7 +340,6 @@ def records(draw: st.DrawFn) -> str:
     return json.dumps(record)
 
 
-@many
 @given(content=records())
 def test_an_items_file(content: str) -> None:
     try:
@@ -359,7 +351,7 @@ def test_an_items_file(content: str) -> None:
     assert not where or os.path.dirname(os.path.normpath(where)) == "/spool/queue"
 
 
-@settings(parent=many, max_examples=EXAMPLES // 10)
+@settings(max_examples=EXAMPLES // 10)
 @given(content=st.one_of(records().map(str.encode), st.binary()))
 def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spool, content: bytes) -> None:  # type: ignore[no-untyped-def]
     use(catcher.port)
@@ -376,7 +368,6 @@ def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spo
     assert Entry.read(spool.directory, entry.item.id) is None
 
 
-@many
 @given(
     content=st.one_of(
         st.binary(), nasty_bytes, mutations(b"[message]\norigtime=1\nduration=3\nmsg_id=1-1\ncallerchan=a\n")
@@ -404,7 +395,6 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 steps = st.lists(st.sampled_from(("..", ".", "voicemail", "default", "101", "INBOX", "msg0000", "secret", "", *NASTY)))
 
 
-@many
 @given(path=steps.map("/".join), call=text, message_id=text)
 def test_no_path_leads_out(asterisk: Path, spool: Spool, path: str, call: str, message_id: str) -> None:
     told = message_left.on(

@@ -1,0 +1,28 @@
+"""How far the tests go: a shorter form in every run, the whole one with ``make faults``."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+LONG = os.environ.get("PBXNOTIFY_FAULTS") == "long"
+EXAMPLES = 10_000 if LONG else 300
+"""Of each property, made up by hypothesis."""
+PATIENCE = 0 if LONG else 300
+"""Seconds for one test; 0: no end."""
+
+
+def load_profile() -> None:
+    """Let hypothesis make up the same examples in every run, which must tell of a change and not of luck.
+
+    The long form looks for new ones. None is held to a time.
+    """
+    settings.register_profile(
+        "pbxnotify",
+        max_examples=EXAMPLES,
+        derandomize=not LONG,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    settings.load_profile("pbxnotify")
