@@ -35,7 +35,8 @@ lint: $(VENV)/tools
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 
-# Killed at each system call, 10000 examples of hostile input, minutes of waiting: half an hour.
+# Killed at each system call, 10000 examples of hostile input, minutes of waiting: half an hour; then as many new examples
+# for each property that any test asserts: ten minutes.
 faults: $(VENV)/tools
 	@tests/need-tools sox strace
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
