@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from pbxnotify import endpoint, security
 from pbxnotify.conversation import printable
@@ -33,24 +34,29 @@ LONGEST_LIFETIME = 10 * 366 * 86400.0
 """Seconds; what claims to live longer will be asked for again before."""
 LONGEST_REASON = 300
 """Characters of what the provider says that are quoted."""
-INTERVAL, LONGEST_INTERVAL = 5.0, 60.0
-"""Seconds between two questions for a token, where the provider does not say (RFC 8628 section 3.2), and at most."""
+INTERVAL = 5.0
+"""Seconds between two questions for a token, where the provider does not say (RFC 8628 section 3.2)."""
 LIFETIME_OF_CODE, LONGEST_LIFETIME_OF_CODE = 600.0, 3600.0
 """Seconds for a code whose lifetime the provider does not say, although it must, and at most."""
+LIFETIMES = ("expires_in", "refresh_token_expires_in")
+"""Where an answer says how long the two tokens last; the second is Google's."""
 YANDEX_GRANT = "device_code"
 """Yandex has had its device flow since before the RFC, with names of its own."""
-LOG_IN_AGAIN = "the permission has ended or was withdrawn; log in with  pbxnotify oauth login"
-ADVICE = {
-    "invalid_client": "check client_id and client_secret in [oauth2]",
-    "unauthorized_client": "the application is not registered for this: see OAuth 2 in README for what to register",
-    "invalid_scope": "check scope in [oauth2], and what the application is registered for",
-    "unsupported_grant_type": "check token_url in [oauth2]",
-    **dict.fromkeys(("invalid_grant", "interaction_required", "login_required", "consent_required"), LOG_IN_AGAIN),
-    "access_denied": "somebody said no in the browser; log in again and allow it",
-    "authorization_declined": "somebody said no in the browser; log in again and allow it",
-    "expired_token": "nobody has entered the code in time; log in again",
-}
-"""What to do about an error code (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, Microsoft)."""
+ADVICE = (
+    ("AADSTS7000218", 'allow public client flows: the application, Authentication, or "Settings" there'),
+    ("client_secret is missing", "write client_secret in [oauth2]"),
+    ("^(invalid|deleted)_client", "check client_id and client_secret in [oauth2]"),
+    ("^unauthorized_client", "the application is not registered for this: see OAuth 2 in README for what to register"),
+    ("^invalid_scope", "check scope in [oauth2], and what the application is registered for"),
+    ("^unsupported_grant_type", "check token_url in [oauth2]"),
+    (
+        "^(invalid_grant|(interaction|login|consent)_required)",
+        "what was shown has ended, was withdrawn or used before; log in with  pbxnotify oauth login",
+    ),
+    ("^(access_denied|authorization_declined)", "somebody said no in the browser; log in again and allow it"),
+    ("^expired_token", "nobody has entered the code in time; log in again"),
+)
+"""What to do about an error (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, Google, Microsoft)."""
 OTHERWISE = "if that stays so, log in with  pbxnotify oauth login"
 PASSING = ("temporarily_unavailable", "server_error")
 """Errors that pass by themselves."""
@@ -67,6 +73,13 @@ class Grant(NamedTuple):
     refresh: str
     lifetime: float
     refresh_lifetime: float
+    scope: str = ""
+    """What it allows, where that may be something else than we have asked for (RFC 6749 section 5.1)."""
+
+    def lacks(self, scope: str) -> bool:
+        """Return whether it allows less than was asked for; that it can be renewed is not always said."""
+        wanted, allowed = (set(text.lower().split()) - {"offline_access"} for text in (scope, self.scope))
+        return bool(allowed) and not wanted <= allowed
 
 
 class DeviceCode(NamedTuple):
@@ -104,6 +117,13 @@ class Server:
             why = f"ca_file {relay.ca_file}: {error.strerror or error}"
             raise RelayMisconfigured(f"no token can be asked for: {why}", stage="AUTH") from None
 
+    def require_reachable(self) -> None:
+        """Raise RelayUnavailable if we could redeem nothing now: better said before somebody has signed in."""
+        try:
+            endpoint.reach(self._settings.token_url, self._trusting, self._relay.timeout).close()
+        except OSError as error:
+            raise self._unreachable(self._settings.token_url, error) from None
+
     def question(self, redirect: str) -> Question:
         """Return where a person allows us to send mail, and is sent back to ``redirect``."""
         verifier, state = self._client.create_code_verifier(64), self._client.state_generator()
@@ -139,7 +159,7 @@ class Server:
                 code=told["code"],
                 redirect_uri=question.redirect,
                 code_verifier=question.verifier,
-                client_secret=self._settings.client_secret or None,
+                **self._secret(),
             )
         )
 
@@ -152,8 +172,8 @@ class Server:
         if not all(isinstance(text, str) and re.fullmatch(PRINTABLE, text) for text in (code, shown, page)):
             raise self._unavailable(self._settings.device_url, "gave no code")
         self._secrets.add(str(code))
-        interval = min(_seconds(answer.get("interval")) or INTERVAL, LONGEST_INTERVAL)
         lifetime = min(_seconds(answer.get("expires_in")) or LIFETIME_OF_CODE, LONGEST_LIFETIME_OF_CODE)
+        interval = min(_seconds(answer.get("interval")) or INTERVAL, lifetime)
         return DeviceCode(str(code), str(shown), str(page), lifetime, interval)
 
     def redeem(self, code: DeviceCode) -> Grant:
@@ -185,9 +205,22 @@ class Server:
             self._meaning(url, status, body)  # which raises; what comes with 200 says nothing (RFC 7009 section 2.2)
 
     def _credentials(self) -> dict[str, Any]:
-        """Return what shows which application we are (RFC 6749 section 2.3.1)."""
-        known = {"client_id": self._settings.client_id, "client_secret": self._settings.client_secret}
-        return {name: value for name, value in known.items() if value}
+        """Return what shows within a form which application we are."""
+        return {"client_id": self._settings.client_id, **self._secret()}
+
+    def _secret(self) -> dict[str, Any]:
+        secret = self._settings.client_secret
+        return {"client_secret": secret} if secret and not self._headers() else {}
+
+    def _headers(self) -> dict[str, str]:
+        """Return what shows the secret beside a form: every server must take that, and some nothing else.
+
+        See RFC 6749 section 2.3.1. The providers that we know are used to it within the form.
+        """
+        if self._settings.provider != "custom" or not self._settings.client_secret:
+            return {}
+        known = f"{quote_plus(self._settings.client_id)}:{quote_plus(self._settings.client_secret)}"
+        return {"Authorization": f"Basic {b64encode(known.encode()).decode()}"}
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url
@@ -197,18 +230,24 @@ class Server:
             raise self._unavailable(url, "gave none that can be used")
         if not isinstance(refresh, str) or not re.fullmatch(f"({PRINTABLE})?", refresh):
             raise self._unavailable(url, "gave one that cannot be renewed")
-        lifetime = _seconds(answer.get("expires_in"))
-        return Grant(access, refresh, lifetime, _seconds(answer.get("refresh_token_expires_in")))
+        kind, scope = answer.get("token_type") or "bearer", answer.get("scope") or ""
+        if str(kind).lower() != "bearer":  # RFC 6749 section 7.1
+            raise self._unavailable(url, f"gave one of the type {self._shown(kind)}, which is not for mail")
+        lifetime, refresh_lifetime = (_seconds(answer.get(name)) for name in LIFETIMES)
+        return Grant(access, refresh, lifetime, refresh_lifetime, self._shown(scope))
 
     def _ask(self, url: str, form: str) -> dict[str, Any]:
         return self._meaning(url, *self._post(url, form))
 
     def _post(self, url: str, form: str) -> tuple[int, bytes]:
         try:
-            return endpoint.post(url, form, self._trusting, self._relay.timeout)
+            return endpoint.post(url, form, self._trusting, self._relay.timeout, self._headers())
         except OSError as error:
-            advice = " (name the file of its authority as [smtp] ca_file)" if "certificate" in str(error) else ""
-            raise self._unavailable(url, trouble(error) + advice) from None
+            raise self._unreachable(url, error) from None
+
+    def _unreachable(self, url: str, error: OSError) -> RelayUnavailable:
+        advice = " (name the file of its authority as [smtp] ca_file)" if "certificate" in str(error) else ""
+        return self._unavailable(url, trouble(error) + advice)
 
     def _meaning(self, url: str, status: int, body: bytes) -> dict[str, Any]:
         """Return what an endpoint has answered. Raises GrantRefused, RelayUnavailable."""
@@ -219,9 +258,11 @@ class Server:
         if not isinstance(answer, dict):
             if status in NOT_THERE:
                 raise self._refused(url, f"status {status}", f"is {url} right?")
-            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2")
-        if status != 200 or answer.get("error"):
-            raise self._error(url, status, str(answer.get("error") or ""), answer.get("error_description"))
+            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2: is {url} right?")
+        error = answer.get("error")
+        if status != 200 or error:
+            code = error if isinstance(error, str) else ""  # Google's other services answer with an object
+            raise self._error(url, status, code, answer.get("error_description"))
         return answer
 
     def _error(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
@@ -232,7 +273,8 @@ class Server:
 
     def _refused(self, url: str, error: str, description: object) -> GrantRefused:
         reason = ": ".join(filter(None, (self._shown(error), self._shown(description or ""))))
-        advice = ADVICE.get(error) or (OTHERWISE if url == self._settings.token_url else "")
+        otherwise = OTHERWISE if url == self._settings.token_url else ""
+        advice = next((told for pattern, told in ADVICE if re.search(pattern, reason)), otherwise)
         return GrantRefused(f"{_host(url)} says no: {reason}{f' ({advice})' if advice else ''}", error=error)
 
     def _unavailable(self, url: str, what: str) -> RelayUnavailable:

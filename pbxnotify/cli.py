@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = int(options.command(options))
-        sys.stdout.flush()
+        print(end="", flush=True)  # what fails to be written is known then; a stdout that was closed before is None
     except PbxnotifyError as error:
         terminal.complain(error)
         return error.exit_status
@@ -265,8 +265,8 @@ def _oauth(parser: _Parser) -> None:
     login.set_defaults(interrupted="nothing is changed")
     text = "say what token we have, and how long it lasts"
     _command(commands, "status", _runs(oauth.status), text, "oauth status", (DONE, USAGE, SPOOL, MISTAKES))
-    text = "end the token at the provider, and forget it here"
-    _command(commands, "logout", _runs(oauth.logout), text, "oauth logout", (DONE, USAGE, SPOOL, WAITS))
+    text = "end the token at the provider, where it has a way for that, and forget it here"
+    _command(commands, "logout", _runs(oauth.logout), text, "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES))
 
 
 def _queue(parser: _Parser) -> None:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pbxnotify.frozen import TYPE_CHECKING
@@ -44,7 +44,7 @@ class Conversation(smtplib.SMTP):
 
     ehlo_msg = "EHLO"
 
-    def __init__(self, timeout: float, transcript: Callable[[str], None]) -> None:
+    def __init__(self, timeout: float, transcript: Callable[[str], None] | None) -> None:
         # Without local_hostname smtplib would look up this host's name: 10 to 20 s with a dead DNS.
         super().__init__(local_hostname="", timeout=timeout)
         self.command_encoding = "utf-8"
@@ -59,15 +59,7 @@ class Conversation(smtplib.SMTP):
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
         addresses = self._limited(self.timeout, look_up, host, port)
-        while not self.sock:
-            family, kind, protocol, _, address = addresses.pop(0)
-            try:
-                self.sock = socket.socket(family, kind, protocol)
-                self._limited(self.seconds_left / (len(addresses) + 1), self.sock.connect, address)
-            except OSError:
-                self.close()
-                if not addresses:
-                    raise
+        self.sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
         self._connected(self.sock)
 
     def _connected(self, sock: socket.socket) -> None:
@@ -113,12 +105,12 @@ class Conversation(smtplib.SMTP):
 
     def putcmd(self, cmd: str, args: str = "", shown: str = "") -> None:
         """Send a command."""
-        self._transcript(f"> {shown or f'{cmd} {args}'.rstrip()}")
+        self._tell(f"> {shown or f'{cmd} {args}'.rstrip()}")
         super().putcmd(cmd, args)
 
     def send_text(self, text: bytes) -> None:
         """Send what comes before the final dot."""
-        self._transcript(f"> (message, {len(text)} bytes)")
+        self._tell(f"> (message, {len(text)} bytes)")
         self.send(text)
 
     def send(self, s: ReadableBuffer | str) -> None:
@@ -150,13 +142,18 @@ class Conversation(smtplib.SMTP):
         lines: list[bytes] = []
         while len(lines) < MOST_LINES:
             line = self._line()
-            self._transcript(f"< {self.words(line)}")
+            if self._transcript:  # else a secret would be looked for in vain
+                self._tell(f"< {self.words(line)}")
             if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
                 raise ConnectionError("sent something that is not SMTP")
             lines.append(line[4:].strip())
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(lines)
         raise ConnectionError("sent a reply without end")
+
+    def _tell(self, line: str) -> None:
+        if self._transcript:
+            self._transcript(line)
 
     def _line(self) -> bytes:
         while b"\n" not in self._received:
@@ -180,16 +177,30 @@ class Conversation(smtplib.SMTP):
             self.seconds_left -= time.monotonic() - began
 
 
-def hurry_look_ups() -> None:
-    """Have DNS asked once for a second: no timeout of ours interrupts a look-up."""
-    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
-
-
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     """Return the addresses of a relay, as ``getaddrinfo`` does. Raises OSError."""
-    hurry_look_ups()
+    # DNS is asked once, for a second: no timeout of ours interrupts a look-up.
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
     # Settings hold the name as DNS knows it; of a str, Python would make that once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
+
+
+def connect(addresses: Sequence[tuple[Any, ...]], seconds: float) -> socket.socket:
+    """Return a connection to the first address that answers, each in its share of so many seconds. Raises OSError."""
+    until = time.monotonic() + seconds
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        reached = None
+        try:
+            reached = socket.socket(family, kind, protocol)
+            share = (until - time.monotonic()) / (len(addresses) - tried + 1)
+            reached.settimeout(max(share, 0.001))
+            reached.connect(address)
+            return reached
+        except OSError as error:
+            trouble = error
+            if reached:
+                reached.close()
+    raise trouble
 
 
 def printable(text: str) -> str:

@@ -6,12 +6,17 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
-from pbxnotify.conversation import hurry_look_ups
+from pbxnotify.conversation import connect, look_up
 
 LONGEST = 65536
 """Bytes of an answer."""
+SHORTEST = 0.001
+"""Seconds; 0 would be no timeout but no waiting at all."""
+NONE: Mapping[str, str] = MappingProxyType({})
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
@@ -29,29 +34,47 @@ class _Timely(ssl.SSLSocket):
         return super().recv_into(*arguments)  # type: ignore[arg-type]  # what it takes is nothing to us
 
 
-def post(url: str, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple[int, bytes]:
+def post(
+    url: str, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str] = NONE
+) -> tuple[int, bytes]:
     """Send a form, and return the status and the body of the answer, which may be an error of HTTP.
 
     Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after so many seconds
-    at most, look-up and connect apart, which have as many of their own; and for what is no HTTP, or has no end.
+    at most, the look-up apart; and for what is no HTTP, or has no end.
     """
     try:
-        return _post(urlsplit(url), form, trusting, seconds)
+        return _post(urlsplit(url), form, trusting, seconds, headers)
     except OSError:  # some of which, of certificates, are ValueErrors too
         raise
     except (http.client.HTTPException, ValueError) as error:
         raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
 
 
-def _post(url: SplitResult, form: str, trusting: ssl.SSLContext, seconds: float) -> tuple[int, bytes]:
-    trusting.sslsocket_class = _Timely
-    hurry_look_ups()
-    connection = http.client.HTTPSConnection(str(url.hostname), url.port, timeout=seconds, context=trusting)
+def reach(url: str, trusting: ssl.SSLContext, seconds: float) -> _Timely:
+    """Return a connection with the endpoint, whose waits together end so many seconds from now. Raises OSError."""
+    address = urlsplit(url)
+    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
+    deadline = time.monotonic() + seconds
+    reached = connect(addresses, seconds)
     try:
-        connection.connect()
-        assert isinstance(connection.sock, _Timely)
-        connection.sock.deadline = time.monotonic() + seconds
-        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, HEADERS)
+        reached.settimeout(max(deadline - time.monotonic(), SHORTEST))
+        trusting.sslsocket_class = _Timely
+        encrypted = trusting.wrap_socket(reached, server_hostname=address.hostname)
+    except BaseException:
+        reached.close()
+        raise
+    assert isinstance(encrypted, _Timely)
+    encrypted.deadline = deadline
+    return encrypted
+
+
+def _post(
+    url: SplitResult, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str]
+) -> tuple[int, bytes]:
+    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=trusting)
+    try:
+        connection.sock = reach(url.geturl(), trusting, seconds)
+        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, {**HEADERS, **headers})
         answer = connection.getresponse()
         body = answer.read(LONGEST + 1)
     finally:

@@ -37,11 +37,29 @@ HINTS = (
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "it does not speak TLS 1.2 or later"),
     ("^STARTTLS .* not offer", "write host = ssl://{host} if it speaks TLS from the first byte, mostly on port 465"),
     (
-        "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 53",
-        "the token is for another account or was withdrawn: log in with  pbxnotify oauth login  as the account in"
-        " login, or mend what password_command prints; Microsoft: authenticated SMTP must be allowed for the mailbox",
+        r"^\w+ .* (5\.7\.30\b|[Bb]asic authentication is)",
+        "Microsoft takes no passwords any more: run  pbxnotify setup  and choose OAuth 2, see README",
     ),
-    (r"^AUTH .* (5\.7\.139|5\.7\.3\b|\S*SmtpClientAuth)", "Microsoft: an administrator must allow authenticated SMTP"),
+    (
+        "^AUTH .* SmtpClientAuth",
+        "Microsoft: an administrator must allow authenticated SMTP, for the mailbox or for all (Manage email apps)",
+    ),
+    ("^AUTH none .*with (530|538) ", "it wants encryption first: write use_tls = yes, or ssl://{host}"),
+    (
+        "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 535 ",
+        "the token is for another account or was withdrawn: log in again as the account in login, with"
+        "  pbxnotify oauth login  or setup, or mend what password_command prints; Microsoft: authenticated SMTP must be"
+        " allowed for the mailbox, and security defaults be off",
+    ),
+    (
+        r"^AUTH .* 5\.7\.139 .*(security defaults|criteria)",
+        "Microsoft: a rule forbids it: security defaults must be off, or take OAuth 2",
+    ),
+    (
+        r"^AUTH .* (5\.7\.139|5\.7\.3)\b",
+        "check login and password; Microsoft: an administrator must allow authenticated SMTP and passwords, or take"
+        " OAuth 2",
+    ),
     ("^AUTH .* 53[45] ", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),
     ("^AUTH .* in the clear", "write ssl://{host} or use_tls = yes, or else allow_plaintext_login = yes"),
     ("^AUTH .* offers no login with a token", "is host that of the provider in [oauth2]? Else write auth = password"),

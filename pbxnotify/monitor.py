@@ -22,6 +22,8 @@ MOST = 100
 """Problems that are remembered; what else is found waits until some of them are over."""
 HOURLY = 300
 """Seconds at the beginning of an hour in which a problem is told where nothing can be remembered."""
+LONGEST_REASON = 300
+"""Characters of a problem's text in the log."""
 LEVELS = ("critical", "warning", "info")
 """The worst first."""
 
@@ -114,7 +116,7 @@ def _deliver(alert: events.Alert) -> bool:
 
 def _log(change: Change) -> None:
     """Say it in syslog, where it is all that can be had while no mail can leave."""
-    reason = "" if change.by_mail else f": {change.text.partition(chr(10))[0]}"
+    reason = "" if change.by_mail else f": {' '.join(change.text.split())[:LONGEST_REASON]}"
     log.write(syslog.LOG_NOTICE if change.level == "info" else syslog.LOG_ERR, f"monitor: {change.subject}{reason}")
 
 

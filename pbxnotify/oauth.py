@@ -6,12 +6,20 @@ import argparse
 import os
 import socket
 import time
+from collections.abc import Iterable
 
 from pbxnotify import changes, rest, settings, terminal, tokens, trial
 from pbxnotify.conversation import printable
-from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
+from pbxnotify.errors import (
+    GrantRefused,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SettingsError,
+    SpoolError,
+    UsageError,
+)
 from pbxnotify.frozen import TYPE_CHECKING
-from pbxnotify.redirect import Redirect
+from pbxnotify.redirect import PATIENCE, Redirect
 from pbxnotify.relay import Smtp
 from pbxnotify.settings import Settings
 from pbxnotify.spool import open_spool
@@ -21,8 +29,9 @@ if TYPE_CHECKING:
     from pbxnotify.authorization import Grant, Server
 
 FLOWS = ("device", "code")
-SLOWER = 5.0
-"""Seconds by which we ask less often when told to (RFC 8628 section 3.5)."""
+SLOWER, SLOWEST = 5.0, 60.0
+"""Seconds by which we ask less often when told to (RFC 8628 section 3.5); at most, where nothing answers."""
+BY_HAND = "withdraw the permission in the account's settings"
 BY_BROWSER = """\
 Open this address in a browser, sign in as {login}, and allow it:
 
@@ -30,58 +39,69 @@ Open this address in a browser, sign in as {login}, and allow it:
 
 The browser then goes to {back}. If it is on another machine, either let ssh bring it here, with this in a
 terminal on that machine:   {way}
-or, when it cannot open that page, copy the whole address of the page, and paste it here (Ctrl-C gives up)."""
+or, when it cannot open that page, copy the whole address of the page, and paste it here.
+Waiting until {until}; Ctrl-C gives up."""
 
 
 def login(options: argparse.Namespace) -> int:
     """Get a token, and send a test mail with it."""
+    spool = open_spool()  # from here on as Asterisk's user, who will need the settings and the token
     configured = settings.load(settings.location())
     relay = configured.smtp
     _require_tokens(relay)
-    spool = open_spool()  # from here on as Asterisk's user, who will need the token
-    log_in(relay, options.flow or "", options.port)
+    with terminal.hangup_interrupts():
+        log_in(relay, options.flow or "", options.port)
     options.interrupted = "the token is kept already"
     rest.note(spool.directory, None)  # what waits for this leaves with the next run of the queue
     if not options.no_test:
         trial.send(configured, configured.notifications.admin_email)
         changes.note(configured)  # else the run of the queue would send a test mail too
-        tokens.forget_others(relay)  # only now: a login that fails must not cost one that works
+        forget_others(relay)  # only now: a login that fails must not cost one that works
     waiting = len(spool.identifiers())
     if waiting:
-        print(f"{waiting} wait: they leave within a minute, or now with  pbxnotify queue run")
+        print(f"{waiting} wait: they leave with the next run of the queue, or now with  pbxnotify queue run")
     return os.EX_OK
 
 
 def status(options: argparse.Namespace) -> int:
     """Print what we have; returns 0 if we can log in with it, as far as we know."""
+    open_spool()
     relay = settings.load(settings.location()).smtp
     _require_tokens(relay)
-    open_spool()
-    kept = tokens.read(relay)
+    kept, trouble = tokens.read(relay), tokens.trouble(relay)
     until = moment(kept.expires) if kept.expires else "the relay rejects it"
-    renewal = f"possible until {moment(kept.ends)}" if kept.ends else "possible"
+    ends = f", until {moment(kept.ends)}" if kept.ends else ""
     for name, text in (
         ("provider", f"{relay.oauth2.provider}, application {relay.oauth2.client_id}"),
         ("login", relay.login),
+        ("state", trouble or "well"),
+        ("renewed", f"by itself{ends}" if kept.refresh else "not at all, there is no refresh token"),
         ("access token", f"valid until {until}" if kept.is_valid() else "ended" if kept.access else "none"),
-        ("renewal", kept.refused or (renewal if kept.refresh else "not possible, there is no refresh token")),
         ("kept in", tokens.path()),
     ):
         print(f"{name:16} {text}")
-    trouble = tokens.trouble(relay)
-    if trouble:
-        raise GrantRefused(trouble)
-    return os.EX_OK
+    return os.EX_CONFIG if trouble else os.EX_OK
 
 
 def logout(options: argparse.Namespace) -> int:
-    """End the token at the provider, and forget it here, whatever the provider says and the settings are by now."""
-    relay = settings.load(settings.location()).smtp
+    """End the token at the provider, and forget it here with all others, whatever the settings are by now.
+
+    Raises RelayUnavailable where the provider cannot be told now, and keeps it for another try.
+    """
     open_spool()
+    relay, mistakes = None, ""
+    try:
+        relay = settings.load(settings.location()).smtp
+    except SettingsError as error:
+        mistakes = error.problems[0]
     with tokens.alone():  # so that no other process renews what is ended here
-        told = _revoke(relay)
+        told = _revoke(relay) if relay else f"the provider was not told, as the ini file has mistakes: {mistakes}"
+        others = _others(relay)
         was_there = tokens.forget()
     print(f"logged out; {told}" if was_there else "there was no token")
+    _say_forgotten(others)
+    if was_there and relay and relay.wants_token:
+        print("mail waits from now on, until  pbxnotify oauth login  or another auth in the ini file")
     return os.EX_OK
 
 
@@ -92,17 +112,35 @@ def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
     """
     from pbxnotify import authorization
 
+    if not flow and port:
+        flow = "code"
     server = authorization.Server(relay)
     grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port)
-    kept = tokens.Tokens().renewed(*grant)
-    with tokens.alone():
-        tokens.write(relay, kept)
-    print(f"{terminal.coloured('logged in', 'green')}: {relay.login}, the token is kept in {tokens.path()}")
+    kept = tokens.Tokens().renewed(grant)
+    _keep(relay, kept)
+    print(f"{terminal.coloured('allowed', 'green')}: the token for {relay.login} is kept in {tokens.path()}")
     if not kept.refresh:
         until = moment(kept.expires) if kept.expires else "it is rejected"
         terminal.note(f"the provider gave no refresh token: this one is good until {until}, then you must log in again")
     if kept.ends:
         terminal.note(f"the provider lets this login end at {moment(kept.ends)}{_of_google(relay)}")
+    if grant.lacks(relay.oauth2.scope):
+        terminal.note(f"the provider allows only {grant.scope}, not {relay.oauth2.scope}")
+
+
+def forget_others(relay: Smtp) -> None:
+    """Forget all tokens but those for these settings, and say whose that were. Raises OSError, RelayError."""
+    _say_forgotten(tokens.forget_others(relay))
+
+
+def withdraw(relay: Smtp) -> None:
+    """End what was given for settings that are not to be, and say so. Raises OSError, RelayError."""
+    open_spool()
+    if _has_token(relay):
+        with tokens.alone():
+            told = _revoke(relay)
+            tokens.write(relay, tokens.Tokens())
+        print(f"the token for {relay.login} is forgotten; {told}")
 
 
 def send_test(configured: Settings) -> None:
@@ -120,6 +158,18 @@ def send_test(configured: Settings) -> None:
     trial.send(configured, admins)
 
 
+def _keep(relay: Smtp, kept: tokens.Tokens) -> None:
+    """Keep what was given just now. Raises OSError, RelayUnavailable, which say that it is lost."""
+    lost = "so this login is lost: mend that, and log in again"
+    try:
+        with tokens.alone():
+            tokens.write(relay, kept)
+    except RelayUnavailable as error:
+        raise RelayUnavailable(f"{error}, {lost}", stage="AUTH") from None
+    except OSError as error:
+        raise SpoolError(f"{tokens.path()} cannot be written: {error.strerror}, {lost}") from None
+
+
 def _has_token(relay: Smtp) -> bool:
     open_spool()
     return tokens.read(relay) != tokens.Tokens()
@@ -127,7 +177,7 @@ def _has_token(relay: Smtp) -> bool:
 
 def _require_tokens(relay: Smtp) -> None:
     if relay.auth != "oauth2":
-        raise UsageError("[smtp] auth = password: there is no token; for OAuth 2 run  pbxnotify setup")
+        raise UsageError("[smtp] auth = password: no token is used; for OAuth 2 run  pbxnotify setup")
     if relay.password_command:
         raise UsageError("[smtp] password_command gives the token: there is none of ours")
 
@@ -142,15 +192,13 @@ def _flow(relay: Smtp, wanted: str) -> str:
 
 def _by_device(server: Server, relay: Smtp) -> Grant:
     """Show a code to be entered anywhere, and ask until that is done (RFC 8628 section 3.5)."""
-    from pbxnotify.authorization import LONGEST_INTERVAL
-
     code = server.ask_for_code()
     print(f"Open  {code.page}  in a browser on any device, sign in as {relay.login}, and enter this code:\n")
     print(f"    {terminal.coloured(code.shown, 'green')}\n")
     print(f"waiting until {moment(time.time() + code.lifetime)}; Ctrl-C gives up", flush=True)
     until, interval = time.monotonic() + code.lifetime, code.interval
-    while time.monotonic() < until:
-        time.sleep(interval)
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(interval, left))
         try:
             return server.redeem(code)
         except GrantRefused as error:
@@ -159,16 +207,23 @@ def _by_device(server: Server, relay: Smtp) -> Grant:
             elif error.error != "authorization_pending":
                 raise
         except RelayUnavailable as error:
-            interval = max(interval, min(2 * interval, LONGEST_INTERVAL))
+            interval = max(interval, min(2 * interval, SLOWEST))
             print(f"{error}; asking again in {interval:.0f} s", flush=True)
-    raise GrantRefused("nobody has entered the code in time: log in again", error="expired_token")
+    raise RelayUnavailable("nobody has entered the code in time: log in again", stage="AUTH")
 
 
 def _by_browser(server: Server, relay: Smtp, port: int) -> Grant:
     """Let a browser come back to loopback, by way of ssh if need be, or its address be pasted."""
+    server.require_reachable()
     with Redirect(relay.oauth2.known.redirect_host, port) as redirect:
         question, way = server.question(redirect.address), _forwarding(redirect.port)
-        words = BY_BROWSER.format(login=relay.login, address=question.address, back=redirect.address, way=way)
+        words = BY_BROWSER.format(
+            login=relay.login,
+            address=question.address,
+            back=redirect.address,
+            way=way,
+            until=moment(time.time() + PATIENCE),
+        )
         print(words, flush=True)
         while True:
             address = redirect.next_address()
@@ -188,23 +243,38 @@ def _forwarding(port: int) -> str:
 
 
 def _revoke(relay: Smtp) -> str:
-    """End the token at the provider; returns how that went, for a sentence."""
-    by_hand = "withdraw the permission in the account's settings too"
+    """End the token at the provider; returns how that went, for a sentence. Raises RelayUnavailable, SettingsError."""
     try:
         kept = tokens.read(relay)
     except GrantRefused:
-        return f"what there was is damaged, and the provider was not told: {by_hand}"
+        return f"what there was cannot be used, and the provider was not told: {BY_HAND}"
     if kept == tokens.Tokens():
-        return f"it was not for these settings, and the provider was not told: {by_hand}"
+        return f"it was not for these settings, and the provider was not told: {BY_HAND}"
     if not relay.oauth2.revocation_url:
-        return f"{relay.oauth2.provider} cannot be told: {by_hand}"
-    try:
-        from pbxnotify import authorization
+        return f"{relay.oauth2.provider} cannot be told: {BY_HAND}"
+    from pbxnotify import authorization
 
+    try:
         authorization.Server(relay).revoke(kept.refresh or kept.access)
-    except PbxnotifyError as error:
-        return f"the provider was not told ({error}): {by_hand}"
+    except GrantRefused as error:
+        return f"the provider does not end the token ({error}): {BY_HAND}"
+    except RelayUnavailable as error:
+        what = f"{error}; the token is kept: try again, or remove {tokens.path()}, and {BY_HAND}"
+        raise RelayUnavailable(what, stage="AUTH") from None
     return "the provider has ended the token"
+
+
+def _others(relay: Smtp | None) -> list[str]:
+    """Return whose tokens there are beside those for these settings; nothing of a file that cannot be read."""
+    try:
+        return tokens.others(relay)
+    except GrantRefused:
+        return []
+
+
+def _say_forgotten(whose: Iterable[str]) -> None:
+    for account in whose:
+        terminal.note(f"forgotten too: the login as {account}; {BY_HAND}")
 
 
 def _of_google(relay: Smtp) -> str:

@@ -13,11 +13,12 @@ class Provider(NamedTuple):
     """What a provider of tokens is known for; ``{tenant}`` in an address is the admin's."""
 
     authorization_url: str
+    """"" where a redirection to loopback must be registered with its port: there the device flow is the way."""
     token_url: str
     device_url: str
     """"" where mail is not among what its device flow (RFC 8628) may be asked for."""
     revocation_url: str
-    """"" where it has none: withdrawn in the account's settings only."""
+    """"" where it has none as in RFC 7009: a permission is withdrawn in the account's settings only."""
     scope: str
     redirect_host: str = "127.0.0.1"
     """Loopback as it must be registered; providers take any port of it (RFC 8252 section 7.3)."""
@@ -43,25 +44,31 @@ PROVIDERS = {
         redirect_host="localhost",
     ),
     "yandex": Provider(
-        "https://oauth.yandex.ru/authorize",
+        "",
         "https://oauth.yandex.ru/token",
         "https://oauth.yandex.ru/device/code",
-        "https://oauth.yandex.ru/revoke_token",
+        "",
         "mail:smtp",
-        redirect_host="localhost",
     ),
     "custom": Provider("", "", "", "", ""),
 }
 NO_LIBRARY = (
-    "[smtp] auth = oauth2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  (in a venv:"
-    "  pip install oauthlib), then  pbxnotify queue run --all"
+    "OAuth 2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  (in a venv:"
+    "  pip install oauthlib)"
 )
+SERVICES = {"gmail": "google", "microsoft365": "microsoft", "office365": "microsoft", "outlook": "microsoft"}
+"""What people write who think of the mail, and not of who lets them in."""
+WITH_SECRET = ("google",)
+"""Providers that give no token to an application, even one on somebody's own machine, which shows no secret."""
 EVERYBODY, CONSUMERS = "common", "consumers"
 """Microsoft's tenants of all accounts, and of those of Outlook.com."""
 
 
 def token_provider(value: str) -> str:
     """Take who gives us tokens."""
+    service = SERVICES.get(value.lower())
+    if service:
+        raise ValueError(f"is none of {', '.join(PROVIDERS)} (did you mean {service}?)")
     return values.one_of(PROVIDERS, value)
 
 
@@ -111,6 +118,8 @@ class OAuth2(NamedTuple):
             return
         if not self.client_id:
             yield ("client_id",), "there is none; write the id of the application that you have registered"
+        if self.provider in WITH_SECRET and not self.client_secret:
+            yield ("client_secret",), "there is none; write the one of the application, in quotes"
         filled = self.filled()
         if not filled.token_url:
             yield ("token_url",), "there is none; write where tokens come from, as this provider is custom"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pbxnotify import providers, terminal, values
 from pbxnotify.errors import SettingsError
-from pbxnotify.oauth2 import CONSUMERS, NO_LIBRARY, OAuth2, has_library
+from pbxnotify.oauth2 import CONSUMERS, NO_LIBRARY, WITH_SECRET, OAuth2, has_library
 from pbxnotify.providers import PROVIDERS, Provider
 from pbxnotify.settings import SECTIONS
 from pbxnotify.values import Option, options
@@ -78,7 +78,7 @@ def _ask_for_way(provider: Provider | None, now: Answers, answers: Answers) -> b
         usual = int(is_usual or provider.prefers_tokens)
         with_token = not provider.takes_passwords or terminal.choose("Log in", WAYS, usual) == 1
     if with_token and not has_library():
-        raise SettingsError(NO_LIBRARY)
+        raise SettingsError(f"{NO_LIBRARY}, then  pbxnotify setup")
     if not with_token:
         answers[AUTH] = "password"
     elif provider:
@@ -104,7 +104,7 @@ def _ask_for_application(current: Answers, answers: Answers) -> None:
     if provider == "microsoft":
         _ask(TENANT, current, answers)
     else:
-        _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=provider == "google")
+        _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=provider in WITH_SECRET)
 
 
 def _usual(current: Answers) -> int:

@@ -6,10 +6,11 @@ import argparse
 import os
 import syslog
 import time
+from contextlib import suppress
 
-from pbxnotify import changes, log, notify, records, rest, settings, terminal
+from pbxnotify import changes, log, notify, records, rest, settings, terminal, tokens
 from pbxnotify.entry import Entry
-from pbxnotify.errors import NewerItem, UsageError
+from pbxnotify.errors import NewerItem, SettingsError, UsageError
 from pbxnotify.spool import Spool, open_spool
 
 
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         records.write(spool.directory, records.RUN)
         spool.sweep()
         _notice_changes(spool)
+        _keep_login()
         with terminal.waiting("the relay"):
             states = notify.run_queue(spool, everything=options.all)
     records.write(spool.directory, records.RUN)
@@ -72,6 +74,15 @@ def _notice_changes(spool: Spool) -> None:
         changes.notice(spool)
     except Exception as error:
         log.write(syslog.LOG_ERR, f"error: the ini file cannot be looked at: {type(error).__name__}: {error}")
+
+
+def _keep_login() -> None:
+    """Have a login at the provider renewed that is used too seldom to be renewed by the mails; whatever comes of it."""
+    if tokens.has_stale():
+        with suppress(SettingsError):
+            relay = settings.load(settings.location()).smtp
+            if relay.wants_token:
+                tokens.keep_login(relay)
 
 
 def _say_rest(spool: Spool) -> None:

@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 def replace(directory: str, place: str, text: str, *, durable: bool = False) -> None:
     """Put a text in the place of a file of the spool, where nobody ever reads half of it. Raises OSError.
 
-    On a full disk the file is written over where it is, which takes no room.
+    On a full disk the file is written over where it is, if it has the room for all of it.
     """
     path = os.path.join(directory, place)
     temporary = os.path.join(directory, "tmp", f"{os.path.basename(place)}.{os.getpid()}")
@@ -58,10 +58,21 @@ def replace(directory: str, place: str, text: str, *, durable: bool = False) -> 
             os.unlink(temporary)
         try:
             with open(path, "r+", encoding="utf-8", errors="backslashreplace") as file:
+                _reserve(file, len(text.encode("utf-8", "backslashreplace")))
                 _fill(file, text, durable)
             os.utime(path)
         except OSError:
             raise error from None
+
+
+def _reserve(file: TextIO, length: int) -> None:
+    """Have room for all bytes before one of them is changed: half a text is worse than the old one. Raises OSError."""
+    before = os.fstat(file.fileno()).st_size
+    try:
+        os.posix_fallocate(file.fileno(), 0, length)
+    except OSError:
+        file.truncate(before)
+        raise
 
 
 def _fill(file: TextIO, text: str, durable: bool) -> None:

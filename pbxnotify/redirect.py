@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import sys
@@ -12,12 +13,14 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from urllib.parse import parse_qs, urlsplit
 
-from pbxnotify.errors import UsageError
+from pbxnotify.errors import RelayUnavailable, UsageError
 
 PATIENCE = 900.0
 """Seconds for somebody to sign in, find the telephone for the second factor, and allow it."""
 SILENCE = 10.0
 """Seconds for a request: browsers open connections ahead, and say nothing on them."""
+PAUSE = 0.3
+"""Seconds between the lines of one paste, at most: a long address may have been copied as several."""
 LONGEST = 65536
 """Bytes of an address."""
 MOST_VISITORS = 32
@@ -86,22 +89,33 @@ class Redirect(ThreadingMixIn, TCPServer):
         self._there.send(path.encode()[:LONGEST])
 
     def next_address(self) -> str:
-        """Return where a browser was sent, or what somebody has pasted. Raises UsageError when nothing comes."""
+        """Return where a browser was sent, or what somebody has pasted. Raises RelayUnavailable when nothing comes."""
         while True:
             sources = [self.fileno(), self._here.fileno(), *([self._typed] if self._typed >= 0 else [])]
             ready, _, _ = select.select(sources, [], [], max(self._until - time.monotonic(), 0))
             if not ready:
-                raise UsageError(f"no browser has come back within {PATIENCE / 60:.0f} minutes: nothing is changed")
+                what = f"no browser has come back within {PATIENCE / 60:.0f} minutes: nothing is changed"
+                raise RelayUnavailable(what, stage="AUTH")
             if self._here.fileno() in ready:
                 return self.address + self._here.recv(LONGEST).decode(errors="replace")
             if self.fileno() in ready:
                 self.handle_request()
             if self._typed in ready:
-                pasted = os.read(self._typed, LONGEST).decode(errors="replace")
-                if not pasted:
-                    self._typed = -1
-                elif pasted.strip():
-                    return "".join(pasted.split())
+                pasted = self._pasted()
+                if pasted:
+                    return pasted
+
+    def _pasted(self) -> str:
+        """Return what is pasted, whatever line ends, quotes and marks of a terminal have come along with it."""
+        pasted = b""
+        while len(pasted) < LONGEST and (not pasted or select.select([self._typed], [], [], PAUSE)[0]):
+            piece = os.read(self._typed, LONGEST)
+            pasted += piece
+            if not piece:
+                self._typed = -1
+                break
+        text = re.sub(r"\x1b\[20[01]~|\s", "", pasted.decode(errors="replace"))
+        return text.strip("'\"<>").replace("&amp;", "&")
 
 
 def _descriptor_of_stdin() -> int:

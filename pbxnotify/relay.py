@@ -137,7 +137,8 @@ class Smtp(NamedTuple):
         if self.wants_token and not self.login:
             yield ("auth", "login"), "there is no login; write the whole address of the account as login"
         elif self.login and not has_password:
-            yield ("login", "password", "password_command"), "there is no password; write password, or remove login"
+            write = "auth = oauth2, or password" if self.oauth2.provider else "password, or remove login"
+            yield ("login", "password", "password_command"), f"there is no password; write {write}"
         elif has_password and not self.login:
             blamed = ("password", "password_command") if self.password else ("password_command", "password")
             yield (*blamed, "login"), "there is no login; write login, or remove this line"

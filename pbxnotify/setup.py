@@ -110,9 +110,12 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
     except SettingsError:  # what is given may mend it, and else it is told then
         current = {}
     answers = {**_of_provider(chosen.provider, given, current), **given, **_of_stdin(chosen, given)}
+    if given.get(CLIENT_ID):
+        answers.setdefault(AUTH, "oauth2")
     _, configured = _revised(path, answers)
     status = os.EX_OK if chosen.no_test else _try(configured)
     if status:
+        _withdraw(path, configured)
         print("nothing is changed")
         return status
     return _write(path, answers, chosen, tested=True)
@@ -162,9 +165,23 @@ def _revised(path: Path, answers: Answers) -> tuple[str, Settings]:
 
 def _try(configured: Settings) -> int:
     """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
-    if not configured.notifications.admin_email:
-        print("no test mail: there is no administrator's address (--admin-email)")
     return trial.apart(lambda: oauth.send_test(configured))
+
+
+def _withdraw(path: Path, configured: Settings) -> None:
+    """Give back a token for settings that are not to be written, unless those in the file go on with it."""
+    relay = configured.smtp
+    if relay.wants_token and tokens.account(relay) != _account_in(path):
+        trial.apart(lambda: oauth.withdraw(relay))
+
+
+def _account_in(path: Path) -> str:
+    """Return whose tokens the settings in the file want; "" for nobody's."""
+    try:
+        relay = settings.load(path).smtp
+    except SettingsError:
+        return ""
+    return tokens.account(relay) if relay.wants_token else ""
 
 
 def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: bool) -> int:
@@ -177,7 +194,8 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: 
         say_notes(configured)
         if tested:  # else the run of the queue tries it again
             changes.note(configured)
-            tokens.forget_others(configured.smtp)  # as the owner of the spool, who must be able to read them
+            if configured.smtp.wants_token:
+                oauth.forget_others(configured.smtp)  # as the owner of the spool, who must be able to read them
         settings.load(path)  # as the owner of the spool by now
     if tokens.trouble(configured.smtp):
         print("next: the login, with  pbxnotify oauth login: until then mail waits")
@@ -203,12 +221,13 @@ def _group_of_asterisk() -> int:
 def _with_questions(path: Path, chosen: argparse.Namespace) -> int:
     """Ask until the relay takes the test mail, or the admin wants to go on without."""
     print(f"{path}. Enter keeps what stands in [brackets], - empties it, Ctrl-C leaves all as it was.\n")
-    current, answers, answer = _current(path), Answers(), "a"
+    current, answers, answer, configured = _current(path), Answers(), "a", None
     while True:
         if answer == "a":
             questions.ask(current, answers)
         try:
-            if not _try(_revised(path, answers)[1]):
+            configured = _revised(path, answers)[1]
+            if not _try(configured):
                 return _write(path, answers, chosen, tested=True)
             choices = "a to answer again, t to try again, q to leave the ini file as it was, w to write it all the same"
             answer = terminal.ask_letter(choices, "atqw")
@@ -216,6 +235,8 @@ def _with_questions(path: Path, chosen: argparse.Namespace) -> int:
             terminal.complain(error)
             answer = terminal.ask_letter("a to answer again, q to leave the ini file as it was", "aq")
         if answer == "q":
+            if configured:
+                _withdraw(path, configured)
             raise UsageError("the ini file is as it was")
         if answer == "w":
             return _write(path, answers, chosen, tested=False)

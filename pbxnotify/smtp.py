@@ -57,7 +57,7 @@ class Relay:
         ``passed`` is told each stage on the way in that is behind us: connect, TLS or STARTTLS, EHLO, AUTH.
         """
         self._settings = settings
-        self._transcript = transcript or (lambda line: None)
+        self._transcript = transcript
         self._passed = passed
         self._access: Access | None = None
         """The token that we have shown."""
@@ -191,8 +191,20 @@ class Relay:
         secret = self._access.token if self._access else settings.secret()
         with self._stage("AUTH"):
             code, reply, asked = sasl.log_in(conversation, mechanism, settings, secret)
-        self._accepted("AUTH", asked, code, reply)
+        try:
+            self._accepted("AUTH", asked, code, reply)
+        except RelayMisconfigured as error:
+            self._note_answer(str(error))
+            raise
+        self._note_answer("")
         self._passed("AUTH", conversation)
+
+    def _note_answer(self, refused: str) -> None:
+        """Note that the relay has refused a new token, or takes one that it had refused, as after an admin's switch."""
+        if self._access and (self._access.is_new if refused else self._access.was_refused):
+            from pbxnotify import tokens
+
+            tokens.note_answer(self._settings, self._access.token, refused)
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""

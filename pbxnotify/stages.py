@@ -12,6 +12,7 @@ from pbxnotify import smtp, terminal
 from pbxnotify.attachment import MEGABYTE
 from pbxnotify.conversation import Conversation, look_up, printable
 from pbxnotify.errors import PbxnotifyError, RelayError
+from pbxnotify.relay import Smtp
 from pbxnotify.settings import Settings
 
 SOON = 14
@@ -24,17 +25,32 @@ TEXT = 20000
 
 def walk(configured: Settings, say: Callable[[str, str], None]) -> PbxnotifyError | None:
     """Go to the relay and log in, and say what each stage found; returns why it stopped, None if it did not."""
-    relay = configured.smtp
-    try:
-        with terminal.waiting(f"{relay.host}:{relay.port}"):
-            _say_addresses(relay.host, relay.port, say)
-            with smtp.Relay(relay, passed=_teller(configured, say)):
-                pass
-    except PbxnotifyError as error:  # or a password_command that gives none
+    relay, told = configured.smtp, set[str]()
+
+    def say_once(stage: str, what: str) -> None:
+        if stage not in told:  # it goes a second time where the relay rejects a token
+            told.add(stage)
+            say(stage, what)
+
+    with terminal.waiting(f"{relay.host}:{relay.port}"):
+        _say_addresses(relay.host, relay.port, say)
+        error = _stop(relay, _teller(configured, say_once))
+        if error and not told:  # before it was tried, as there is no token: how far would we come with one?
+            without_login = _stop(relay._replace(login=""), _teller(configured, say_once))
+            error = without_login or error
+    if error:
         stage = error.stage if isinstance(error, RelayError) else "AUTH"
         say(stage, f"{terminal.coloured('stops here', 'red')}: {error}")
+    return error
+
+
+def _stop(relay: Smtp, passed: Callable[[str, Conversation], None]) -> PbxnotifyError | None:
+    """Go as far as it goes; returns why it stopped."""
+    try:
+        with smtp.Relay(relay, passed=passed):
+            return None
+    except PbxnotifyError as error:  # or a password_command that gives none
         return error
-    return None
 
 
 def _say_addresses(host: str, port: int, say: Callable[[str, str], None]) -> None:

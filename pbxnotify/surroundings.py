@@ -137,6 +137,8 @@ def _of_token(relay: Smtp) -> Iterator[str]:
     if trouble:
         yield f"no mail can leave, or none soon: {trouble}"
         return
+    for whose in tokens.others(relay):
+        yield f"{tokens.path()} has a token that is not used, for {whose}: the next  pbxnotify oauth login  forgets it"
     kept = tokens.read(relay)
     if not kept.refresh:
         yield f"{relay.login}: the token cannot be renewed: {tokens.LOG_IN} when it has ended"

@@ -11,15 +11,16 @@ import os
 import syslog
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify import log, records
-from pbxnotify.errors import GrantRefused, RelayUnavailable
+from pbxnotify.errors import GrantRefused, RelayError, RelayUnavailable
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 from pbxnotify.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import Spool, location
 
 if TYPE_CHECKING:
+    from pbxnotify.authorization import Grant
     from pbxnotify.relay import Smtp
 
 PLACE = os.path.join(records.FOLDER, records.TOKENS)
@@ -27,7 +28,14 @@ MARGIN = 60.0
 """Seconds before its end from which on a token is renewed: the relay looks at it a little later than we."""
 PATIENCE = 90.0
 """Seconds for which a process waits for another one to renew the token."""
+STALE, AGAIN = 30 * 86400.0, 86400.0
+"""Seconds after which a login that no mail has used is renewed all the same, and until that is tried once more: Google
+ends one that is not used for six months, Microsoft for 90 days, Yandex a year after it was renewed."""
 LOG_IN = "log in with  pbxnotify oauth login"
+
+
+class Damaged(GrantRefused):
+    """The file of the tokens is none of ours."""
 
 
 class Access(NamedTuple):
@@ -36,6 +44,8 @@ class Access(NamedTuple):
     token: str
     is_new: bool
     """It was issued for this very login, so another one would fare no better."""
+    was_refused: bool = False
+    """The relay has refused it before."""
 
 
 class Tokens(NamedTuple):
@@ -50,8 +60,10 @@ class Tokens(NamedTuple):
     ends: float = 0.0
     """When the refresh token ends."""
     refused: str = ""
-    """Why the last renewal was refused for good."""
+    """Why no mail can leave with them, as the provider said when asked to renew them, or the relay of a new one."""
     refused_at: float = 0.0
+    asked: float = 0.0
+    """When a new one was last asked for in vain, and not refused."""
 
     def is_valid(self) -> bool:
         """Return whether the access token lets us in, as far as we know: a clock that was set back knows nothing."""
@@ -59,22 +71,28 @@ class Tokens(NamedTuple):
         began = self.obtained - MARGIN <= now
         return bool(self.access) and began and (not self.expires or now < self.expires - MARGIN)
 
+    def is_stale(self) -> bool:
+        """Return whether the provider may end the login before a mail needs it."""
+        now = time.time()
+        was_asked = 0 <= now - self.asked < AGAIN
+        return bool(self.refresh) and not self.refused and now - self.obtained > STALE and not was_asked
+
     def is_sound(self) -> bool:
         """Return whether this is what we write: times that are some, tokens that fit into a command."""
-        moments = (self.obtained, self.expires, self.ends, self.refused_at)
+        moments = (self.obtained, self.expires, self.ends, self.refused_at, self.asked)
         are_times = all(type(moment) in (int, float) and 0 <= moment < 1e11 for moment in moments)
         texts = (self.access, self.refresh, self.refused)
         return are_times and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
 
-    def renewed(self, access: str, refresh: str, lifetime: float, refresh_lifetime: float) -> Tokens:
-        """Return them with what was issued just now; lifetimes are in seconds, 0 for unknown.
+    def renewed(self, grant: Grant) -> Tokens:
+        """Return them with what was issued just now.
 
         A provider that gives no new refresh token lets the old one go on (RFC 6749 section 6).
         """
         now = time.time()
-        ends = now + refresh_lifetime if refresh_lifetime else 0.0 if refresh else self.ends
-        expires = now + lifetime if lifetime else 0.0
-        return Tokens(access, refresh or self.refresh, now, expires, ends)
+        ends = now + grant.refresh_lifetime if grant.refresh_lifetime else 0.0 if grant.refresh else self.ends
+        expires = now + grant.lifetime if grant.lifetime else 0.0
+        return Tokens(grant.access, grant.refresh or self.refresh, now, expires, ends)
 
 
 def path() -> str:
@@ -93,22 +111,54 @@ def access(relay: Smtp, rejected: str = "") -> Access:
 
     Raises RelayUnavailable when none can be had now, GrantRefused when the admin must log in.
     """
-    began, kept = time.time(), read(relay)
+    began, kept = time.time(), Tokens()
+    with suppress(Damaged):  # on a full disk it may be half written at this very moment
+        kept = read(relay)
     if not _serves(kept, rejected):
         with alone():
             kept = read(relay)  # which somebody else may have renewed meanwhile
             if not _serves(kept, rejected):
-                return _renew(relay, kept._replace(access="") if kept.access == rejected else kept, began)
-    return Access(kept.access, is_new=False)
+                return _renew(relay, kept, began, rejected)
+    return Access(kept.access, is_new=False, was_refused=bool(kept.refused))
+
+
+def note_answer(relay: Smtp, token: str, refused: str) -> None:
+    """Note why the relay has refused a token, or with "" that it takes it; what cannot be noted is known next time."""
+    with suppress(RelayError), alone():
+        kept = read(relay)
+        if kept.access == token:
+            _keep(relay, kept._replace(refused=refused, refused_at=time.time() if refused else 0.0))
+
+
+def keep_login(relay: Smtp) -> None:
+    """Renew a login that no mail has used for so long that the provider may end it; what fails is logged."""
+    try:
+        with alone():
+            kept = read(relay)
+            if kept.is_stale():
+                _renew(relay, kept, time.time())
+    except RelayError as error:
+        log.write(syslog.LOG_ERR, f"the login of {relay.login} cannot be renewed: {error}")
+
+
+def has_stale() -> bool:
+    """Return whether ``keep_login`` may have something to do: no more than a look into the file."""
+    with suppress(GrantRefused):
+        return any(kept.is_stale() for kept in _all().values())
+    return False
 
 
 def _serves(kept: Tokens, rejected: str) -> bool:
     return kept.is_valid() and kept.access != rejected
 
 
-def _renew(relay: Smtp, kept: Tokens, began: float) -> Access:
-    """Have a new token issued, and keep it; else note that the old one is worth nothing any more."""
+def _renew(relay: Smtp, kept: Tokens, began: float, rejected: str = "") -> Access:
+    """Have a new token issued, and keep it; else note why not, and forget the one that the relay has rejected."""
+    if kept.access == rejected:
+        kept = kept._replace(access="")
     if not kept.refresh:
+        if rejected:
+            _keep(relay, kept)
         why = (
             "the last token has ended, and there is none to renew it with" if kept.obtained else "there is no token yet"
         )
@@ -119,15 +169,18 @@ def _renew(relay: Smtp, kept: Tokens, began: float) -> Access:
 
     server = authorization.Server(relay)
     try:
-        fresh = kept.renewed(*server.refresh(kept.refresh))
+        kept = kept.renewed(server.refresh(kept.refresh))
+        if kept.access == rejected:
+            raise GrantRefused(f"{relay.login}: the relay rejects the token, and a new one is the same: {LOG_IN}")
     except RelayUnavailable:
-        _keep(relay, kept)
+        _keep(relay, kept._replace(asked=time.time()))
         raise
     except GrantRefused as error:
-        _keep(relay, kept._replace(refused=str(error), refused_at=time.time()))
+        access = "" if kept.access == rejected else kept.access
+        _keep(relay, kept._replace(access=access, refused=str(error), refused_at=time.time()))
         raise
-    _keep(relay, fresh)
-    return Access(fresh.access, is_new=True)
+    _keep(relay, kept)
+    return Access(kept.access, is_new=True)
 
 
 def _keep(relay: Smtp, tokens: Tokens) -> None:
@@ -156,7 +209,7 @@ def _all() -> dict[str, Tokens]:
         what = f"the token in {path()} cannot be read: {error.strerror}; mend that, or {LOG_IN}"
         raise GrantRefused(what) from None
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise GrantRefused(f"the token in {path()} is damaged; {LOG_IN}") from None
+        raise Damaged(f"the token in {path()} is damaged; {LOG_IN}") from None
     return kept
 
 
@@ -170,13 +223,14 @@ def trouble(relay: Smtp) -> str:
         return str(error)
     if kept.refused:
         return kept.refused
-    if not kept.is_valid() and (not kept.refresh or 0 < kept.ends < time.time()):
-        return f"{relay.login}: there is no token{' any more' if kept.obtained else ''}: {LOG_IN}"
-    return "" if has_library() else NO_LIBRARY
+    is_there = kept.is_valid() or (bool(kept.refresh) and not 0 < kept.ends < time.time())
+    if not has_library():
+        return f"{NO_LIBRARY}, then  pbxnotify {'queue run --all' if is_there else 'oauth login'}"
+    return "" if is_there else f"{relay.login}: there is no token{' any more' if kept.obtained else ''}: {LOG_IN}"
 
 
 def write(relay: Smtp, tokens: Tokens) -> None:
-    """Put the tokens for these settings in place, durable; those of other accounts stay. Raises OSError.
+    """Put the tokens for these settings in place, durable, if not empty; those of other accounts stay. Raises OSError.
 
     Durable, because a provider may have ended the old ones with the new ones.
     """
@@ -188,25 +242,33 @@ def write(relay: Smtp, tokens: Tokens) -> None:
 
 
 def forget() -> bool:
-    """Forget all tokens; returns whether there were any. Raises OSError."""
-    try:
-        os.unlink(path())
-    except FileNotFoundError:
-        return False
-    return True
+    """Forget all tokens, and what a process has left that was killed while it wrote them; returns whether there were
+    any. The caller is ``alone``. Raises OSError."""
+    folder = os.path.join(location(), "tmp")
+    left = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{records.TOKENS}.")]
+    places = [place for place in (path(), *left) if os.path.lexists(place)]
+    for place in places:
+        os.unlink(place)
+    return bool(places)
 
 
-def forget_others(relay: Smtp) -> None:
-    """Forget all tokens but those for these settings. Raises OSError, GrantRefused."""
-    kept = _all()
-    ours = {whose: tokens for whose, tokens in kept.items() if whose == account(relay)}
-    if ours != kept:
-        _put(ours)
+def others(relay: Smtp | None) -> list[str]:
+    """Return whose tokens are kept beside those for these settings. Raises GrantRefused if they are damaged."""
+    return [whose for whose in _all() if relay is None or whose != account(relay)]
+
+
+def forget_others(relay: Smtp) -> list[str]:
+    """Forget all tokens but those for these settings; returns whose. Raises OSError, GrantRefused, RelayUnavailable."""
+    with alone():
+        forgotten = others(relay)
+        if forgotten:
+            _put({whose: kept for whose, kept in _all().items() if whose not in forgotten})
+    return forgotten
 
 
 def _put(kept: dict[str, Tokens]) -> None:
-    text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items()})
-    records.replace(location(), PLACE, text, durable=True)
+    text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()})
+    records.replace(location(), PLACE, text.ljust(records.ROOM), durable=True)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from th
 
 def test(options: argparse.Namespace) -> int:
     """Send a test mail at once, and show what the relay says."""
+    with suppress(SpoolError):
+        open_spool()  # as Asterisk's user, who must be able to read the settings
     configured = settings.load(settings.location())
     addresses = [options.address] if options.address else list(configured.notifications.admin_email)
     if not addresses:
@@ -62,6 +64,8 @@ def send(configured: Settings, addresses: Sequence[str], transcript: Callable[[s
             identifier = f"test-{time.time_ns():x}"
             mail = message.compose(event(code), identifier, Recipient(address, code), configured)
             print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
+    if not addresses:
+        print("the relay has let us in; no test mail: there is no administrator's address (admin_email)")
     if spool and addresses:
         rest.note(spool.directory, None)  # it takes mail again: what waits need not wait for the end of the rest
     if not configured.notifications.enabled:

@@ -25,7 +25,7 @@ from authlib.oauth2.rfc8628 import DeviceCredentialMixin as CredentialMixin
 SCOPE = "mail.send"
 SCOPES = (SCOPE, "offline_access")
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE_GRANT_TYPE)
-CLIENT_METHODS = ["client_secret_post", "none"]
+CLIENT_METHODS = ["client_secret_basic", "client_secret_post", "none"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SLOW_DOWN = 5
 """Seconds by which slow_down makes the interval longer."""
@@ -58,7 +58,8 @@ class Client(ClientMixin):
         return secrets.compare_digest(client_secret.encode(), self.secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == ("client_secret_post" if self.secret else "none")
+        """Whether it shows its secret, if it has one, in the way that every server must take, or in the form."""
+        return method in (CLIENT_METHODS[:2] if self.secret else CLIENT_METHODS[2:])
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"

@@ -100,7 +100,7 @@ def test_a_code_that_ends_while_nobody_says_so(office: LoginOffice, run) -> None
     office.server.answer("/device", Answer(200, code))
     office.server.answer("/token", *(Answer(400, {"error": "authorization_pending"}) for _ in range(9)))
     status, _, said = run("oauth", "login")
-    assert (status, said) == (os.EX_CONFIG, "pbxnotify: nobody has entered the code in time: log in again\n")
+    assert (status, said) == (os.EX_TEMPFAIL, "pbxnotify: nobody has entered the code in time: log in again\n")
 
 
 def test_asked_too_often(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
@@ -134,7 +134,7 @@ def test_a_browser_that_comes_back_by_itself_or_through_ssh(office: LoginOffice)
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
         port = urlsplit(back).port
         shell.wait_for(f"ssh -L {port}:127.0.0.1:{port} pbx@192.0.2.1\r\n")
-        shell.wait_for("paste it here (Ctrl-C gives up).")
+        shell.wait_for("paste it here.")
         assert browser_goes_to(f"http://127.0.0.1:{port}/favicon.ico")[0] == 404
         status, page = browser_goes_to(back)
         assert (status, b"You can close this page" in page) == (200, True)
@@ -159,7 +159,7 @@ def test_how_ssh_brings_the_browser_here(office: LoginOffice, connection: str, c
 def test_an_address_that_is_pasted(office: LoginOffice) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
-        shell.answer("paste it here (Ctrl-C gives up).", back.replace("state=", "state=x"))
+        shell.answer("paste it here.", back.replace("state=", "state=x"))
         shell.answer("this is not the address that the browser was sent back to: paste all of it", f"  {back} ")
         assert shell.end()[0] == 0
     assert office.server.is_valid(ACCOUNT, kept(office).access)
@@ -168,7 +168,7 @@ def test_an_address_that_is_pasted(office: LoginOffice) -> None:
 def test_visitors_that_go_at_once_say_nothing_on_the_terminal(office: LoginOffice) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
-        shell.wait_for("paste it here (Ctrl-C gives up).")
+        shell.wait_for("paste it here.")
         for _ in range(5):
             visitor = socket.create_connection(("127.0.0.1", urlsplit(back).port or 0))
             visitor.sendall(b"GET / HT")
@@ -183,7 +183,7 @@ def test_a_visitor_that_says_nothing_keeps_nobody_waiting(office: LoginOffice) -
     """Browsers open connections ahead; and whoever else is on this machine may know the port."""
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
-        shell.wait_for("paste it here (Ctrl-C gives up).")
+        shell.wait_for("paste it here.")
         port = urlsplit(back).port or 0
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
         assert browser_goes_to(f"http://127.0.0.1:{port}/?code=guessed&state=guessed")[0] == 200
@@ -197,7 +197,7 @@ def test_a_visitor_that_says_nothing_keeps_nobody_waiting(office: LoginOffice) -
 def test_somebody_says_no_in_the_browser(office: LoginOffice) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"), consents=False)
-        shell.answer("paste it here (Ctrl-C gives up).", back)
+        shell.answer("paste it here.", back)
         status, said = shell.end()
     assert (status, "access_denied" in said, "log in again and allow it" in said) == (os.EX_CONFIG, True, True)
 
@@ -215,13 +215,13 @@ def test_a_port_of_ones_choice(office: LoginOffice) -> None:
 def test_no_browser_comes(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(redirect, "PATIENCE", 0.3)
     status, _, said = run("oauth", "login", "--flow", "code")
-    assert (status, "no browser has come back within 0 minutes: nothing is changed" in said) == (os.EX_USAGE, True)
+    assert (status, "no browser has come back within 0 minutes: nothing is changed" in said) == (os.EX_TEMPFAIL, True)
 
 
 def test_without_a_device_flow_a_browser_is_the_way(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     office.write_ini(own=re.sub("device_url.*\n", "", office.server.ini()))
     with Shell("oauth", "login") as shell:
-        shell.wait_for("paste it here (Ctrl-C gives up).")
+        shell.wait_for("paste it here.")
     status, _, said = run("oauth", "login", "--flow", "device")
     assert (status, "--flow device: custom has no address for that; leave it out" in said) == (os.EX_USAGE, True)
 
@@ -238,13 +238,13 @@ def test_a_login_without_a_refresh_token_is_said(office: LoginOffice, run) -> No
 
 def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     """Google's applications that are being tested: seven days."""
-    office.write_ini(own=office.server.ini().replace("provider = custom", "provider = google"))
+    office.write_ini(own=office.server.ini().replace("custom\n", 'google\nclient_secret = "a"\n'))
     issued = {**office.server.issue(), "refresh_token_expires_in": 604799}
     office.server.answer("/token", Answer(200, issued))
     status, said, _ = run("oauth", "login")
     assert status == 0
     assert re.search("NOTE  the provider lets this login end at 20.*: publish the application", said)
-    assert "possible until 20" in run("oauth", "status")[1]
+    assert "by itself, until 20" in run("oauth", "status")[1]
     assert "the provider lets the login end at" in run("check")[1]
 
 
@@ -266,7 +266,7 @@ def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:
     [
         pytest.param(
             'password = "a"\n',
-            "[smtp] auth = password: there is no token; for OAuth 2 run  pbxnotify setup",
+            "[smtp] auth = password: no token is used; for OAuth 2 run  pbxnotify setup",
             id="password",
         ),
         pytest.param(
@@ -287,18 +287,30 @@ def test_settings_that_want_no_token(
 
 
 @pytest.mark.parametrize(
-    ("changes", "status", "access", "renewal"),
+    ("changes", "status", "state", "access", "renewed"),
     [
-        pytest.param({}, 0, "valid until 20", "possible", id="well"),
-        pytest.param({"expires": 1.0}, 0, "ended", "possible", id="to be renewed"),
-        pytest.param({"expires": 0.0}, 0, "valid until the relay rejects it", "possible", id="no end known"),
+        pytest.param({}, 0, "well", "valid until 20", "by itself", id="well"),
+        pytest.param({"expires": 1.0}, 0, "well", "ended", "by itself", id="to be renewed"),
+        pytest.param({"expires": 0.0}, 0, "well", "valid until the relay rejects it", "by itself", id="no end known"),
+        pytest.param({"refresh": ""}, 0, "well", "valid until 20", "not at all, there is no", id="this one only"),
         pytest.param(
-            {"refresh": ""}, 0, "valid until 20", "not possible, there is no refresh token", id="this one only"
+            {"access": "", "refresh": ""}, os.EX_CONFIG, f"{ACCOUNT}: there is no", "none", "not at all", id="none"
         ),
-        pytest.param({"access": "", "refresh": ""}, os.EX_CONFIG, "none", "not possible", id="none"),
-        pytest.param({"expires": 1.0, "ends": 2.0}, os.EX_CONFIG, "ended", "possible until 1970", id="over"),
         pytest.param(
-            {"expires": 1.0, "refused": "withdrawn; log in"}, os.EX_CONFIG, "ended", "withdrawn; log in", id="refused"
+            {"expires": 1.0, "ends": 2.0},
+            os.EX_CONFIG,
+            f"{ACCOUNT}: there is no token any more",
+            "ended",
+            "by itself, until 1970",
+            id="over",
+        ),
+        pytest.param(
+            {"expires": 1.0, "refused": "withdrawn; log in"},
+            os.EX_CONFIG,
+            "withdrawn; log in",
+            "ended",
+            "by itself",
+            id="refused",
         ),
     ],
 )
@@ -307,16 +319,17 @@ def test_status(
     run: Callable[..., tuple[int, str, str]],
     changes: dict[str, object],
     status: int,
+    state: str,
     access: str,
-    renewal: str,
+    renewed: str,
 ) -> None:
     secrets = office.keep(**changes)
-    found, said, complained = run("oauth", "status")
-    lines = dict(re.findall("(?m)^(.{16}) (.*)$", said))
+    found, said, _ = run("oauth", "status")
+    lines = {name.strip(): text for name, text in re.findall("(?m)^(.{16}) (.*)$", said)}
     assert found == status
-    assert lines["access token".ljust(16)].startswith(access)
-    assert lines["renewal".ljust(16)].startswith(renewal)
-    assert bool(complained) == bool(status)
+    assert lines["access token"].startswith(access)
+    assert lines["renewed"].startswith(renewed)
+    assert lines["state"].startswith(state)
     assert secrets.access not in said
     assert secrets.refresh not in said
     assert office.server.requests == []
@@ -324,51 +337,56 @@ def test_status(
 
 def test_logout_ends_the_token_at_the_provider(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     given = office.keep()
-    assert run("oauth", "logout") == (0, "logged out; the provider has ended the token\n", "")
+    assert run("oauth", "logout") == (0, f"logged out; the provider has ended the token\n{WAITS}", "")
     assert not office.server.is_valid(ACCOUNT, given.access)
     assert not Path(tokens.path()).exists()
 
 
-BY_HAND = "withdraw the permission in the account's settings too"
+BY_HAND = "withdraw the permission in the account's settings"
+WAITS = "mail waits from now on, until  pbxnotify oauth login  or another auth in the ini file\n"
 
 
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
         pytest.param(
-            lambda office: office.server.answer("/revoke", Answer(503, "")),
-            "logged out; the provider was not told (localhost, which is asked for a token, answered with 503, and"
-            f" nothing of OAuth 2): {BY_HAND}",
-            id="the provider does not answer",
-        ),
-        pytest.param(
             lambda office: office.write_ini(own=re.sub("revocation_url.*\n", "", office.server.ini())),
-            f"logged out; custom cannot be told: {BY_HAND}",
+            f"logged out; custom cannot be told: {BY_HAND}\n{WAITS}",
             id="no address for that",
         ),
         pytest.param(
             lambda office: Path(tokens.path()).write_text("{"),
-            f"logged out; what there was is damaged, and the provider was not told: {BY_HAND}",
+            f"logged out; what there was cannot be used, and the provider was not told: {BY_HAND}\n{WAITS}",
             id="a damaged file",
         ),
         pytest.param(
             lambda office: office.server.answer("/revoke", Answer(400, {"error": "invalid_token"})),
-            f"logged out; the provider was not told (localhost says no: invalid_token): {BY_HAND}",
+            f"logged out; the provider does not end the token (localhost says no: invalid_token): {BY_HAND}\n{WAITS}",
             id="the provider knows no such token",
         ),
         pytest.param(
             lambda office: office.write_ini(own=office.server.ini().replace("pbx-client", "another")),
-            f"logged out; it was not for these settings, and the provider was not told: {BY_HAND}",
+            f"logged out; it was not for these settings, and the provider was not told: {BY_HAND}\n{{other}}{WAITS}",
             id="other settings by now",
         ),
         pytest.param(
             lambda office: office.ini.write_text("[smtp]\nhost = ssl://mx.example.com\n"),
-            f"logged out; it was not for these settings, and the provider was not told: {BY_HAND}",
+            f"logged out; it was not for these settings, and the provider was not told: {BY_HAND}\n{{other}}",
             id="back to a password",
         ),
         pytest.param(
+            lambda office: office.ini.write_text("[smtp]\nhots = ssl://mx.example.com\n"),
+            "logged out; the provider was not told, as the ini file has mistakes: {mistake}\n{other}",
+            id="a mistake in the ini file",
+        ),
+        pytest.param(
+            lambda office: Path(tokens.path()).rename(Path(tokens.path()).parent.parent / "tmp" / "oauth2.json.4711"),
+            f"logged out; it was not for these settings, and the provider was not told: {BY_HAND}\n{WAITS}",
+            id="a copy that a process left when it was killed",
+        ),
+        pytest.param(
             lambda office: Path(tokens.path()).unlink(),
-            "there was no token",
+            "there was no token\n",
             id="nothing there",
         ),
     ],
@@ -377,9 +395,24 @@ def test_logout_forgets_it_whatever_the_provider_says(
     office: LoginOffice, run: Callable[..., tuple[int, str, str]], spoil: Callable[[LoginOffice], object], told: str
 ) -> None:
     office.keep()
+    other = f"NOTE  forgotten too: the login as {tokens.account(office.relay)}; {BY_HAND}\n"
     spoil(office)
-    assert run("oauth", "logout") == (0, f"{told}\n", "")
-    assert not Path(tokens.path()).exists()
+    mistake = f"{office.ini}:2: [smtp] hots: there is no such option here (did you mean host?); correct its name"
+    status, said, complained = run("oauth", "logout")
+    assert (status, complained) == (0, "")
+    assert said == told.format(other=other, mistake=f"{mistake} or remove the line")
+    assert [path.name for path in Path(tokens.path()).parent.parent.rglob("oauth2.json*")] == []
+
+
+def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    given = office.keep()
+    office.server.answer("/revoke", Answer(503, ""))
+    status, _, complained = run("oauth", "logout")
+    assert status == os.EX_TEMPFAIL
+    assert f"the token is kept: try again, or remove {tokens.path()}, and {BY_HAND}" in complained
+    assert kept(office) == given
+    assert run("oauth", "logout")[0] == 0
+    assert not office.server.is_valid(ACCOUNT, given.access)
 
 
 # The whole way: what the end of a login does to mails
@@ -482,7 +515,7 @@ def test_a_withdrawn_login_is_no_login_any_more(office: LoginOffice, run) -> Non
     status, said, _ = run("oauth", "status")
     assert status == os.EX_CONFIG
     assert re.search("(?m)^access token +none$", said)
-    assert re.search("(?m)^renewal +localhost says no: invalid_grant", said)
+    assert re.search("(?m)^state +localhost says no: invalid_grant", said)
 
 
 def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
@@ -491,7 +524,7 @@ def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) 
     calls.tell()
     office.server.answer("/token", Answer(200, office.server.issue()))
     status, said, _ = run("oauth", "login")
-    assert (status, "2 wait: they leave within a minute" in said) == (0, True)
+    assert (status, "2 wait: they leave with the next run of the queue" in said) == (0, True)
     assert run("queue", "run")[0] == 0
     assert sorted(mail.recipients[0] for mail in office.catcher.wait(3)) == [
         *("admin@example.com", "admin@example.com", "ivan@example.com")

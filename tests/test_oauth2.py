@@ -17,10 +17,10 @@ SMTP = "[smtp]\nhost = ssl://mx.example.com\nauth = oauth2\nlogin = a@example.co
 
 @pytest.mark.parametrize("provider", ["google", "microsoft", "yandex"])
 def test_a_provider_is_filled_in(provider: str) -> None:
-    filled = OAuth2(provider=provider, client_id="a").filled()
+    filled = OAuth2(provider=provider, client_id="a", client_secret="s").filled()  # noqa: S106 - nobody's
     addresses = (filled.authorization_url, filled.token_url, filled.device_url, filled.revocation_url)
     assert all(address.startswith("https://") for address in addresses if address)
-    assert all((filled.authorization_url, filled.token_url, filled.scope))
+    assert all((filled.authorization_url or filled.device_url, filled.token_url, filled.scope))
     assert list(filled.lacks()) == []
 
 
@@ -49,9 +49,14 @@ def test_what_is_written_goes_before_what_is_known() -> None:
             id="nothing",
         ),
         pytest.param(
-            "[oauth2]\nprovider = google\n",
+            "[oauth2]\nprovider = yandex\n",
             ["5: [oauth2] client_id: there is none; write the id of the application that you have registered"],
             id="no application",
+        ),
+        pytest.param(
+            "[oauth2]\nprovider = google\nclient_id = a\n",
+            ["5: [oauth2] client_secret: there is none; write the one of the application, in quotes"],
+            id="Google wants the secret of an application on somebody's own machine too",
         ),
         pytest.param(
             "[oauth2]\nprovider = custom\nclient_id = a\n",
@@ -68,6 +73,14 @@ def test_what_is_written_goes_before_what_is_known() -> None:
                 " write google, microsoft, yandex or custom"
             ],
             id="mistyped: that alone is said",
+        ),
+        pytest.param(
+            "[oauth2]\nprovider = gmail\n",
+            [
+                "6: [oauth2] provider: 'gmail' is none of google, microsoft, yandex, custom (did you mean google?);"
+                " write google, microsoft, yandex or custom"
+            ],
+            id="the name of the mail",
         ),
         pytest.param("[oauth2]\nprovider = microsoft\nclient_id = a\n", [], id="enough"),
         pytest.param(
@@ -106,7 +119,7 @@ def mistakes(path: Path) -> list[str]:
     ],
 )
 def test_a_login_with_a_token_is_a_login(write_ini: Callable[[str], Path], smtp: str, problem: str) -> None:
-    ini = write_ini(f"[smtp]\n{smtp}[oauth2]\nprovider = google\nclient_id = a\n")
+    ini = write_ini(f"[smtp]\n{smtp}[oauth2]\nprovider = microsoft\nclient_id = a\n")
     assert mistakes(ini) == [problem]
 
 

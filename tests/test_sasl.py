@@ -104,7 +104,7 @@ def test_the_reason_is_acknowledged_and_told(
         lines, error = conversation(catcher.port, security="tls", ca_file=certificates.ca_file)
     assert isinstance(error, RelayMisconfigured)
     assert f"answered AUTH {mechanism} (status {status}) with 535" in str(error)
-    assert "log in with  pbxnotify oauth login  as the account in login" in str(error)
+    assert "log in again as the account in login, with  pbxnotify oauth login  or setup" in str(error)
     assert f"> {b64encode(answer).decode()}".rstrip() in [line.rstrip() for line in lines]
 
 

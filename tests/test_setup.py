@@ -449,7 +449,7 @@ def test_a_secret_can_be_taken_out_again(ini: Path) -> None:
 def test_a_relay_of_the_house_ends_a_login_by_token(ini: Path) -> None:
     ini.write_text(
         "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
-        "client_id = a\n"
+        "client_id = a\nclient_secret = a\n"
     )
     with Shell("setup") as shell:
         shell.answer("Number [1]: ", OTHER)
@@ -494,7 +494,7 @@ def test_nothing_goes_on_behind_the_back_of_who_ended_it(ini: Path, office: Logi
 def test_back_to_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
     ini.write_text(
         "[smtp]\nhost = smtp.gmail.com:465\nlogin = a@gmail.com\nauth = oauth2\n"
-        "[oauth2]\nprovider = google\nclient_id = a\n"
+        "[oauth2]\nprovider = google\nclient_id = a\nclient_secret = a\n"
     )
     with Shell("setup") as shell:
         shell.answer("Number [1]: ", "")

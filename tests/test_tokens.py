@@ -23,7 +23,7 @@ from pbxnotify import tokens
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable
 from pbxnotify.relay import Smtp
 from pbxnotify.spool import Spool
-from pbxnotify.tokens import Tokens
+from pbxnotify.tokens import Access, Tokens
 
 HOUR = 3600.0
 
@@ -59,7 +59,7 @@ def refused(office: LoginOffice, kind: type[Exception] = GrantRefused, **known: 
 
 def test_a_valid_token_is_read_and_nobody_is_asked(office: LoginOffice) -> None:
     valid = office.keep()
-    assert tokens.access(office.relay) == (valid.access, False)
+    assert tokens.access(office.relay) == Access(valid.access, is_new=False)
     assert office.server.requests == []
 
 
@@ -164,7 +164,7 @@ def test_a_lifetime_as_servers_write_it(office: LoginOffice, written: object, li
 def test_a_renewed_token_is_kept_for_the_next_call(office: LoginOffice) -> None:
     office.keep(expires=1.0)
     first = tokens.access(office.relay)
-    assert (first.is_new, tokens.access(office.relay), office.asked()) == (True, (first.token, False), 1)
+    assert (first.is_new, tokens.access(office.relay), office.asked()) == (True, Access(first.token, is_new=False), 1)
 
 
 def test_without_a_new_refresh_token_the_old_one_goes_on(office: LoginOffice) -> None:
@@ -268,7 +268,7 @@ def test_a_withdrawn_login_is_told_with_what_to_do(office: LoginOffice) -> None:
     office.server.withdraw()
     said = refused(office)
     assert said.startswith("localhost says no: invalid_grant")
-    assert said.endswith("(the permission has ended or was withdrawn; log in with  pbxnotify oauth login)")
+    assert said.endswith("(what was shown has ended, was withdrawn or used before; log in with  pbxnotify oauth login)")
 
 
 def test_a_token_without_a_refresh_token_ends(office: LoginOffice) -> None:
