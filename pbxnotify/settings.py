@@ -149,7 +149,8 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
 def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings:
     """Return the settings in a file, or in what it is to hold; raises SettingsError with everything that is wrong."""
     ini = IniFile(os.fspath(path), SECTIONS, content)
-    smtp, oauth2 = ini.fill(Smtp, "smtp"), ini.fill(OAuth2, "oauth2")
+    oauth2 = ini.fill(OAuth2, "oauth2")
+    smtp = ini.fill(Smtp, "smtp")._replace(oauth2=oauth2.filled())
     for names, what in smtp.contradictions():
         ini.contradiction("smtp", names, what)
     for names, what in oauth2.lacks() if smtp.wants_token else ():
@@ -159,8 +160,7 @@ def load(path: str | os.PathLike[str], content: bytes | None = None) -> Settings
     system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
     ini.raise_problems()
-    smtp = smtp.connection()._replace(oauth2=oauth2.filled())
-    return Settings(ini.path, smtp, notifications, missed_calls, voicemail, system, employees)
+    return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
 
 
 @lru_cache(maxsize=1)  # a queue of thousands is sent with one reading, and the monitor needs one

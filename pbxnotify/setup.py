@@ -109,9 +109,9 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
         current = _written(path)
     except SettingsError:  # what is given may mend it, and else it is told then
         current = {}
+    if given.get(CLIENT_ID):  # which is for nothing else
+        given = {AUTH: "oauth2", **given}
     answers = {**_of_provider(chosen.provider, given, current), **given, **_of_stdin(chosen, given)}
-    if given.get(CLIENT_ID):
-        answers.setdefault(AUTH, "oauth2")
     _, configured = _revised(path, answers)
     status = os.EX_OK if chosen.no_test else _try(configured)
     if status:

@@ -29,6 +29,8 @@ class Request:
     form: dict[str, str]
     """Of the query, where there is no form."""
     came: float
+    authorization: str = ""
+    """The header."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,8 @@ class AuthorizationServer:
     def _receive(self) -> flask.Response | None:
         """Keep what came, and answer as scripted."""
         request = flask.request
-        self.requests.append(Request(request.path, request.values.to_dict(), time.monotonic()))
+        header = request.headers.get("Authorization", "")
+        self.requests.append(Request(request.path, request.values.to_dict(), time.monotonic(), header))
         answers = self._answers[request.path]
         return answers.pop(0).response() if answers else None
 

@@ -10,6 +10,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 
 import login_office
@@ -19,7 +20,7 @@ from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
 from pbxnotify import settings
-from pbxnotify.authorization import DeviceCode, Server
+from pbxnotify.authorization import DeviceCode, Grant, Server
 from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
 from pbxnotify.oauth2 import OAuth2
 from pbxnotify.relay import Smtp
@@ -95,6 +96,23 @@ def test_renewed_and_ended(kind: str, request: pytest.FixtureRequest) -> None:
     assert office.server.is_valid(ACCOUNT, fresh.access)
     server(office).revoke(first["refresh_token"])
     assert not office.server.is_valid(ACCOUNT, fresh.access)
+
+
+def test_the_secret_goes_beside_the_form_as_every_server_must_take_it(office: LoginOffice) -> None:
+    """RFC 6749 section 2.3.1; some take it in no other way."""
+    server(office).ask_for_code()
+    server(office).refresh(office.server.issue()["refresh_token"])
+    server(office).revoke(office.server.issue()["refresh_token"])
+    known = b64encode(f"pbx-client:{quote_plus(CLIENT_SECRET)}".encode()).decode()
+    assert [one.authorization for one in office.server.requests] == [f"Basic {known}"] * 3
+    assert all("client_secret" not in one.form for one in office.server.requests)
+
+
+def test_the_providers_that_we_know_take_it_within_the_form(office: LoginOffice) -> None:
+    office.write_ini(own=office.server.ini().replace("provider = custom", "provider = microsoft"))
+    server(office).refresh(office.server.issue()["refresh_token"])
+    asked = office.server.requests[-1]
+    assert (asked.authorization, asked.form["client_secret"]) == ("", CLIENT_SECRET)
 
 
 def test_what_the_browser_is_asked(office: LoginOffice) -> None:
@@ -194,6 +212,52 @@ def test_refused_for_good(office: LoginOffice, error: str, advice: str, status: 
     assert isinstance(refused, GrantRefused)
     reason = error or f"status {status}"
     assert str(refused) == f"localhost says no: {reason}: AADSTS70000: no more Trace ID: 1 {advice}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(
+            {"error": "invalid_client", "error_description": "AADSTS7000218: The request body must contain: secret"},
+            "(allow public client flows: the application, Authentication",
+            id="Microsoft: the switch, and no secret",
+        ),
+        pytest.param(
+            {"error": "invalid_request", "error_description": "client_secret is missing."},
+            "(write client_secret in [oauth2])",
+            id="Google: no secret",
+        ),
+        pytest.param({"error": "deleted_client"}, CHECK_CLIENT, id="Google: the application is gone"),
+        pytest.param({"error": {"code": 403, "message": "no"}}, "says no: status 400 (if that", id="no code but more"),
+    ],
+)
+def test_what_is_met_first(office: LoginOffice, answer: dict[str, Any], said: str) -> None:
+    assert said in str(refusal(office, Answer(400, answer)))
+
+
+@pytest.mark.parametrize(("kind", "is_taken"), [("bearer", True), ("Bearer", True), ("", True), ("mac", False)])
+def test_the_type_of_a_token(office: LoginOffice, kind: str, is_taken: bool) -> None:
+    """RFC 6749 section 7.1: one that we do not understand is not used."""
+    office.server.answer("/token", Answer(200, {**office.server.issue(), "token_type": kind}))
+    if is_taken:
+        assert server(office).refresh(REFRESH).access
+    else:
+        with pytest.raises(RelayUnavailable, match="gave one of the type mac, which is not for mail"):
+            server(office).refresh(REFRESH)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "lacks"),
+    [
+        pytest.param("https://outlook.office.com/SMTP.Send", False, id="what was asked for"),
+        pytest.param("openid https://OUTLOOK.office.com/smtp.send", False, id="more, written otherwise"),
+        pytest.param("", False, id="not said: as asked for"),
+        pytest.param("openid", True, id="something else"),
+    ],
+)
+def test_what_a_token_allows(allowed: str, lacks: bool) -> None:
+    grant = Grant("a", "r", 1.0, 0.0, allowed)
+    assert grant.lacks("https://outlook.office.com/SMTP.Send offline_access") == lacks
 
 
 def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice) -> None:

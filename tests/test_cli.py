@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from calls import ONE_EMPLOYEE as INI
 from relay import Catcher, Certificates, ScriptedRelay, silence
-from shell import Shell
+from shell import CHECKOUT, Shell
 
 from pbxnotify.spool import Spool
 
@@ -168,3 +168,17 @@ def test_a_pipe(relay: Catcher, command: str, reader: str) -> None:
 def test_colours_on_a_terminal(relay: Catcher, command: str) -> None:
     with Shell(command) as shell:
         assert "\033[3" in shell.end()[1]
+
+
+@pytest.mark.parametrize("command", ["status", "check", "queue list", "queue run", "preview test"])
+def test_a_stdout_that_was_closed_before(box: Path, command: str) -> None:
+    """A status of 1 would be a warning for monitoring."""
+    run = [sys.executable, "-m", "pbxnotify.cli", *command.split()]
+    statuses = {}
+    for where in ("/dev/null", "&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" >{where}', "sh", *run], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        statuses[where] = done.returncode
+        assert "Traceback" not in done.stderr
+    assert len(set(statuses.values())) == 1

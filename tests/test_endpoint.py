@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import ssl
 import threading
 import time
@@ -14,6 +15,7 @@ from broken_endpoint import BODY, FAULTS, BrokenEndpoint
 from relay import Certificates
 
 from pbxnotify import endpoint
+from pbxnotify.conversation import connect
 
 FORM = "grant_type=refresh_token&refresh_token=r3fresh"
 PATIENCE = 1.0
@@ -66,6 +68,28 @@ def test_a_broken_endpoint(certificates: Certificates, trusting: ssl.SSLContext,
         ended = time.monotonic()
         assert broken.connections == 1
     assert ended - began < TOO_LONG
+
+
+def test_addresses_that_say_nothing_share_the_time() -> None:
+    with socket.socket() as full, socket.socket() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting.connect(full.getsockname())  # the one that fits in: the kernel answers no other
+        nobody = (socket.AF_INET, socket.SOCK_STREAM, 0, "", full.getsockname())
+        began = time.monotonic()
+        with pytest.raises(OSError, match="timed out"):
+            connect([nobody] * 4, PATIENCE)
+        assert time.monotonic() - began < 2 * PATIENCE
+
+
+def test_an_address_that_says_nothing_costs_its_share_only() -> None:
+    with socket.socket() as full, socket.socket() as waiting, socket.create_server(("127.0.0.1", 0)) as other:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting.connect(full.getsockname())
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", one.getsockname()) for one in (full, other)]
+        with connect(addresses, PATIENCE) as reached:
+            assert reached.getpeername() == other.getsockname()
 
 
 @pytest.mark.parametrize("name", AN_ANSWER)

@@ -383,6 +383,22 @@ def test_a_login_by_the_admin_is_one_of_asterisks_user(installed: Installation, 
     assert installed.run("oauth", "status").returncode == 0
 
 
+def test_what_the_settings_need_is_there_after_an_uninstall_too(installed: Installation, login: LoginOffice) -> None:
+    token = installed.spool / "pbxnotify" / "done" / "oauth2.json"
+    login.server.answer("/device", Answer(200, {"device_code": "d", "user_code": "A", "verification_uri": "https://a"}))
+    login.server.answer("/token", Answer(200, login.server.issue()))
+    assert installed.run("oauth", "login", "--no-test").returncode == 0
+    told = installed.make("uninstall").stdout
+    assert f"So is what lets it send mail ({token}): withdraw the permission" in told
+    assert installed.make("install", "SCHEDULER=cron").returncode == 0
+    assert (installed.current / "oauthlib").is_dir()
+
+
+def test_an_extra_that_is_none(installed: Installation) -> None:
+    done = installed.make("install", "EXTRAS=oauth")
+    assert (done.returncode != 0, "EXTRAS is oauth2 or nothing, not oauth" in done.stderr) == (True, True)
+
+
 def test_an_upgrade_keeps_what_there_was(installed: Installation, login: LoginOffice) -> None:
     assert installed.make("install", "SCHEDULER=cron").returncode == 0
     assert (installed.current / "oauthlib").is_dir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import signal
 import socket
 import struct
 import time
@@ -165,6 +166,33 @@ def test_an_address_that_is_pasted(office: LoginOffice) -> None:
     assert office.server.is_valid(ACCOUNT, kept(office).access)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda back: re.sub("(code=.{9})", r"\1\n", back), id="two lines, broken within the code"),
+        pytest.param(lambda back: f"'{back}'", id="in quotes"),
+        pytest.param(lambda back: f"<{back}>", id="in angle brackets"),
+        pytest.param(lambda back: back.replace("&", "&amp;"), id="out of a page's source"),
+        pytest.param(lambda back: f"\x1b[200~{back}\x1b[201~", id="with the marks of a terminal"),
+    ],
+)
+def test_an_address_that_is_pasted_with_something(office: LoginOffice, spoil: Callable[[str], str]) -> None:
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
+        shell.answer("paste it here.", spoil(back))
+        status, said = shell.end()
+    assert (status, "this is not the address" in said) == (0, False)
+    assert office.server.is_valid(ACCOUNT, kept(office).access)
+
+
+def test_nobody_signs_in_for_a_provider_that_cannot_be_reached(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    office.write_ini(own=office.server.ini().replace(f"{office.server.port}/token", f"{port}/token"))
+    status, said, complained = run("oauth", "login", "--flow", "code")
+    assert (status, said, "cannot be reached: Connection refused" in complained) == (os.EX_TEMPFAIL, "", True)
+
+
 def test_visitors_that_go_at_once_say_nothing_on_the_terminal(office: LoginOffice) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"))
@@ -208,8 +236,17 @@ def test_a_port_of_ones_choice(office: LoginOffice) -> None:
         with Shell("oauth", "login", "--flow", "code", "--port", str(port)) as shell:
             status, said = shell.end()
         assert (status, f"port {port} cannot be used: Address already in use" in said) == (os.EX_USAGE, True)
-    with Shell("oauth", "login", "--flow", "code", "--port", str(port)) as shell:
+    with Shell("oauth", "login", "--port", str(port)) as shell:
         shell.wait_for(f"The browser then goes to http://127.0.0.1:{port}.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_is_closed(office: LoginOffice, number: int) -> None:
+    with Shell("oauth", "login", "--flow", "code") as shell:
+        shell.wait_for("Ctrl-C gives up")
+        shell.kill(number)
+        status, said = shell.end()
+    assert (status, "interrupted; nothing is changed" in said) == (130, True)
 
 
 def test_no_browser_comes(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
@@ -240,12 +277,50 @@ def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:  # type: i
     """Google's applications that are being tested: seven days."""
     office.write_ini(own=office.server.ini().replace("custom\n", 'google\nclient_secret = "a"\n'))
     issued = {**office.server.issue(), "refresh_token_expires_in": 604799}
+    office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
     office.server.answer("/token", Answer(200, issued))
     status, said, _ = run("oauth", "login")
     assert status == 0
     assert re.search("NOTE  the provider lets this login end at 20.*: publish the application", said)
     assert "by itself, until 20" in run("oauth", "status")[1]
     assert "the provider lets the login end at" in run("check")[1]
+
+
+def test_less_than_was_asked_for_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    issued = {**office.server.issue(), "scope": "mail.read"}
+    office.server.answer("/token", Answer(200, issued))
+    assert "NOTE  the provider allows only mail.read, not mail.send" in run("oauth", "login")[1]
+
+
+def test_a_login_without_an_administrators_address(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.ini.write_text(office.ini.read_text().replace("admin_email = admin@example.com\n", ""))
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    status, said, _ = run("oauth", "login")
+    assert (status, "the relay has let us in; no test mail: there is no administrator's address" in said) == (0, True)
+
+
+def test_a_login_that_cannot_be_kept_is_said_to_be_lost(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "PATIENCE", 0.2)
+    office.server.answer("/token", *(Answer(200, office.server.issue()) for _ in range(2)))
+    lost = "so this login is lost: mend that, and log in again"
+    with tokens.alone():
+        status, _, complained = run("oauth", "login")
+    assert (status, lost in complained) == (os.EX_TEMPFAIL, True)
+    Path(tokens.path()).mkdir()
+    status, _, complained = run("oauth", "login")
+    assert (status, f"{tokens.path()} cannot be written: Is a directory, {lost}" in complained) == (74, True)
+
+
+def test_the_token_of_another_account_is_told_when_it_goes(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    office.keep()
+    before = tokens.account(office.relay)
+    office.write_ini(own=office.server.ini().replace("scope = mail.send", "scope = mail.send offline_access"))
+    office.keep()
+    assert f"has a token that is not used, for {before}" in " ".join(run("check")[1].split())
+    office.server.answer("/token", Answer(200, office.server.issue()))
+    assert f"NOTE  forgotten too: the login as {before}" in run("oauth", "login")[1]
 
 
 def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
@@ -258,6 +333,7 @@ def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:
     assert "the token is for another account or was withdrawn" in complained
     assert (len(office.catcher.logins), office.asked()) == (2, 2)
     assert "of-another" not in said + complained
+    assert run("oauth", "status")[0] == os.EX_CONFIG
 
 
 @pytest.mark.parametrize("action", ["login", "status"])

@@ -112,6 +112,11 @@ def mistakes(path: Path) -> list[str]:
             id="no login",
         ),
         pytest.param(
+            "host = ssl://a\nlogin = a@example.com\n",
+            "3: [smtp] login: there is no password; write auth = oauth2, or password",
+            id="auth is not oauth2, but the section is filled",
+        ),
+        pytest.param(
             "host = mx.example.com\nauth = oauth2\nlogin = a@example.com\n",
             "4: [smtp] login: it would cross the network unencrypted; write use_tls = yes, or ssl:// before the host",
             id="in the clear",

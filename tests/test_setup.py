@@ -14,7 +14,7 @@ from pathlib import Path
 import login_office
 import pytest
 from authorization_server import Answer
-from login_office import LoginOffice
+from login_office import ACCOUNT, LoginOffice
 from relay import Catcher, Certificates
 from shell import CHECKOUT, Shell
 
@@ -31,6 +31,7 @@ sys.modules["oauthlib"] = None
 from pbxnotify.cli import main
 sys.exit(main())
 """
+CODE = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
 OTHER = str(len(PROVIDERS) + 1)
 """The choice of another relay than a provider's."""
 
@@ -380,8 +381,7 @@ def test_the_secret_of_the_application_comes_from_standard_input(ini: Path) -> N
 
 def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     ini.write_text(office.server.ini())
-    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
-    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/device", Answer(200, CODE))
     office.server.answer("/token", Answer(200, office.server.issue()))
     options = ("--auth", "oauth2", "--login", "pbx@office.test", "--admin-email", "admin@example.com")
     assert run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)[0] == 0
@@ -392,19 +392,40 @@ def test_another_account_that_fails_leaves_the_login_that_works(ini: Path, offic
     office.write_ini()
     office.keep()
     before = ini.read_text()
-    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
-    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/device", Answer(200, CODE))
     office.server.answer("/token", Answer(200, office.server.issue()))
     status, _, complained = run("setup", "--login", "other@office.test")
     assert (status, "AUTH XOAUTH2 (status 401) with 535" in complained) == (os.EX_CONFIG, True)
     assert (ini.read_text(), run("test", "ivan@example.com")[0]) == (before, 0)
 
 
+def test_what_was_given_for_settings_that_are_not_written_is_given_back(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    """Somebody signed in as another account than the login."""
+    ini.write_text(office.server.ini())
+    issued = office.server.issue()
+    other = {**issued, "access_token": "of-another"}
+    office.server.answer("/device", Answer(200, CODE))
+    office.server.answer("/token", Answer(200, other), Answer(200, other))
+    options = ("--auth", "oauth2", "--login", "boss@office.test")
+    status, said, _ = run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)
+    assert status == os.EX_CONFIG
+    assert said.endswith(
+        "the token for boss@office.test is forgotten; the provider has ended the token\nnothing is changed\n"
+    )
+    assert "boss@office.test" not in Path(tokens.path()).read_text()
+    assert not office.server.is_valid(ACCOUNT, issued["access_token"])
+
+
+def test_an_id_of_an_application_means_oauth2(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+    options = ("--client-id", "app-1", "--login", "a@example.com", "--no-test")
+    assert run("setup", "--provider", "microsoft365", *options)[0] == 0
+    assert (settings.load(ini).smtp.auth, settings.load(ini).smtp.oauth2.provider) == ("oauth2", "microsoft")
+
+
 def test_a_login_as_the_wrong_account_is_no_dead_end(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
     office.write_ini()
     tokens.write(office.relay, Tokens("of-another", "none", time.time(), time.time() + 3600))
-    code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "interval": 0.1}
-    office.server.answer("/device", Answer(200, code))
+    office.server.answer("/device", Answer(200, CODE))
     office.server.answer("/token", Answer(400, {"error": "invalid_grant"}), Answer(200, office.server.issue()))
     status, said, complained = run("setup", "--admin-email", "admin@example.com")
     assert (status, "says no: invalid_grant" in complained, "enter this code" in said) == (0, True, True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,16 +13,22 @@ from relay import Catcher, Certificates, ScriptedRelay, close
 
 from pbxnotify import settings, stages
 from pbxnotify.errors import RelayError
+from pbxnotify.spool import Spool
+
+NO_ONE: Mapping[str, str] = MappingProxyType({})
 
 
 @pytest.fixture
 def walk(write_ini: Callable[[str], Path]) -> Callable[..., tuple[dict[str, str], RelayError | None]]:
     """Walk to a relay; returns what each stage found, and why it stopped."""
 
-    def walk(host: str, **options: object) -> tuple[dict[str, str], RelayError | None]:
+    def walk(
+        host: str, oauth2: Mapping[str, str] = NO_ONE, **options: object
+    ) -> tuple[dict[str, str], RelayError | None]:
+        tokens = "".join(f"{name} = {value}\n" for name, value in oauth2.items())
         written = "".join(f"{name} = {value}\n" for name, value in options.items() if name != "max_attachment")
         size = options.get("max_attachment", 14)
-        path = write_ini(f"[smtp]\nhost = {host}\n{written}[voicemail]\nmax_attachment = {size}\n")
+        path = write_ini(f"[smtp]\nhost = {host}\n{written}[oauth2]\n{tokens}[voicemail]\nmax_attachment = {size}\n")
         found: dict[str, str] = {}
         stopped = stages.walk(settings.load(path), found.__setitem__)
         return found, stopped
@@ -118,9 +125,69 @@ def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str
     assert cure in str(stopped)
 
 
-def test_microsoft_s_disabled_passwords(walk) -> None:  # type: ignore[no-untyped-def]
-    said = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant"
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        pytest.param(
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
+            "(Microsoft: an administrator must allow authenticated SMTP, for the mailbox or for all",
+            id="Microsoft: the switch for SMTP",
+        ),
+        pytest.param(
+            "550 5.7.30 Basic authentication is not supported for Client Submission.",
+            "(Microsoft takes no passwords any more: run  pbxnotify setup  and choose OAuth 2",
+            id="Microsoft: passwords, since the end of 2026",
+        ),
+        pytest.param(
+            "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
+            "(Microsoft takes no passwords any more",
+            id="Outlook.com",
+        ),
+        pytest.param(
+            "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy",
+            "(Microsoft: a rule forbids it: security defaults must be off, or take OAuth 2)",
+            id="Microsoft: security defaults",
+        ),
+        pytest.param(
+            "535 5.7.3 Authentication unsuccessful",
+            "(check login and password; Microsoft: an administrator must allow authenticated SMTP and passwords",
+            id="Microsoft: anything",
+        ),
+        pytest.param("535 5.7.8 Bad credentials", "(check login and password; Gmail, Yandex and Mail.ru", id="others"),
+        pytest.param("538 5.7.11 Encryption required", "(it wants encryption first: write use_tls = yes", id="538"),
+        pytest.param("530 5.7.0 Must issue a STARTTLS command first", "(it wants encryption first", id="530"),
+    ],
+)
+def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:  # type: ignore[no-untyped-def]
     with ScriptedRelay(EHLO="250-x\r\n250 AUTH PLAIN", AUTH=said) as relay:
         found, stopped = walk(f"127.0.0.1:{relay.port}", login="me", password="x")  # noqa: S106
     assert list(found)[-1] == "AUTH"
-    assert "Microsoft: an administrator must allow authenticated SMTP" in str(stopped)
+    assert advice in str(stopped)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        pytest.param("535 5.7.8 no", "(the token is for another account or was withdrawn: log in again", id="535"),
+        pytest.param(
+            "535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox",
+            "(Microsoft: an administrator must allow authenticated SMTP",
+            id="Microsoft: the switch for SMTP",
+        ),
+        pytest.param("538 5.7.11 Encryption required", "(it wants encryption first: write use_tls = yes", id="538"),
+    ],
+)
+def test_a_token_that_is_refused(walk, said: str, advice: str) -> None:  # type: ignore[no-untyped-def]
+    token = {"auth": "oauth2", "password_command": "echo t0ken"}
+    with ScriptedRelay(EHLO="250-x\r\n250 AUTH XOAUTH2", AUTH=said) as relay:
+        _, stopped = walk(f"127.0.0.1:{relay.port}", login="a@example.com", **token)
+    assert advice in str(stopped)
+
+
+def test_how_far_one_would_come_with_a_token(walk, spool: Spool, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+    oauth2 = {"provider": "microsoft", "client_id": "a"}
+    with Catcher(tls=certificates.server, implicit=True, tokens=lambda account, token: False) as catcher:
+        options = {"ca_file": certificates.ca_file, "login": "a@example.com", "auth": "oauth2"}
+        found, stopped = walk(f"ssl://localhost:{catcher.port}", oauth2=oauth2, **options)
+    assert list(found) == ["DNS", "connect", "TLS", "EHLO", "SIZE", "AUTH"]
+    assert "there is no token yet" in str(stopped)

@@ -19,7 +19,7 @@ from authorization_server import Answer
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
-from pbxnotify import tokens
+from pbxnotify import smtp, tokens
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable
 from pbxnotify.relay import Smtp
 from pbxnotify.spool import Spool
@@ -260,6 +260,52 @@ def test_a_process_that_dies_in_the_middle_of_it_holds_up_nobody(office: LoginOf
     assert tokens.access(office.relay).is_new
 
 
+# A login that no mail uses
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        pytest.param({"obtained": -29 * DAY}, 0, id="29 days"),
+        pytest.param({"obtained": -31 * DAY}, 1, id="31 days"),
+        pytest.param({"obtained": -31 * DAY, "expires": 300 * DAY}, 1, id="31 days, and 300 to come: Yandex"),
+        pytest.param({"obtained": -31 * DAY, "asked": -DAY / 2}, 0, id="asked in vain half a day ago"),
+        pytest.param({"obtained": -31 * DAY, "asked": -DAY - 1}, 1, id="asked in vain a day ago"),
+        pytest.param({"obtained": -31 * DAY, "refused": "no"}, 0, id="refused"),
+        pytest.param({"obtained": -31 * DAY, "refresh": ""}, 0, id="nothing to renew it with"),
+    ],
+)
+def test_a_login_that_no_mail_uses_is_renewed(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]], changes: dict[str, Any], asked: int
+) -> None:
+    """Google ends it after half a year, Microsoft after 90 days, Yandex a year after it was renewed."""
+    now = time.time()
+    moments = {name: now + value for name, value in changes.items() if isinstance(value, float)}
+    before = office.keep(**{**changes, **moments})
+    assert [run("queue", "run")[0] for _ in range(3)] == [0, 0, 0]
+    assert office.asked() == asked
+    assert (kept(office).obtained > before.obtained) == bool(asked)
+
+
+@pytest.mark.parametrize(("status", "error", "is_refused"), [(503, "", False), (400, "invalid_grant", True)])
+def test_a_login_that_cannot_be_renewed_in_time_is_logged_once_a_day(
+    office: LoginOffice,
+    run: Callable[..., tuple[int, str, str]],
+    logged: Callable[[], str],
+    status: int,
+    error: str,
+    is_refused: bool,
+) -> None:
+    before = office.keep(obtained=time.time() - 31 * DAY)
+    office.server.answer("/token", Answer(status, {"error": error}))
+    assert [run("queue", "run")[0] for _ in range(3)] == [0, 0, 0]
+    assert (office.asked(), logged().count(f"the login of {ACCOUNT} cannot be renewed: localhost")) == (1, 1)
+    assert (kept(office).access, bool(kept(office).refused)) == (before.access, is_refused)
+    assert (run("status")[0] == 2) == is_refused
+
+
 # What cannot be renewed
 
 
@@ -286,6 +332,42 @@ def test_a_token_that_the_relay_rejects_is_not_shown_again(
     office.server.answer("/token", Answer(400, answer))
     refused(office, kind, rejected=valid.access)
     assert kept(office).access == ""
+
+
+def test_a_new_token_that_is_the_rejected_one_is_not_shown_again(office: LoginOffice) -> None:
+    """Yandex may give the same one."""
+    same = office.keep()
+    office.server.expire_access_tokens()
+    answer = {"access_token": same.access, "refresh_token": "another", "token_type": "bearer", "expires_in": 3600}
+    office.server.answer("/token", Answer(200, answer))
+    with pytest.raises(GrantRefused, match="the relay rejects the token, and a new one is the same: log in with"):
+        smtp.Relay(office.relay).__enter__()
+    assert len(office.catcher.logins) == 1
+    assert (kept(office).access, kept(office).refresh) == ("", "another")
+
+
+def test_what_the_relay_says_of_a_new_token_is_known_until_it_takes_one(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    """As with Microsoft, where authenticated SMTP is another switch."""
+    office.keep(expires=1.0)
+    office.server.answer("/token", *(Answer(200, {**office.server.issue(), "access_token": f"no-{n}"}) for n in "ab"))
+    assert run("test")[0] == os.EX_CONFIG
+    assert "535" in kept(office).refused
+    assert "no mail can leave, or none soon: localhost" in run("status")[1]
+    assert "no mail can leave, or none soon: localhost" in run("check")[1]
+    tokens.write(office.relay, kept(office)._replace(access=office.server.issue()["access_token"]))
+    assert run("test")[0] == 0
+    assert (kept(office).refused, kept(office).refused_at) == ("", 0.0)
+
+
+def test_a_rejected_token_that_cannot_be_renewed_is_none(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    office.keep(refresh="")
+    office.server.expire_access_tokens()
+    assert run("test")[0] == os.EX_CONFIG
+    assert f"{ACCOUNT}: there is no token any more" in run("status")[1]
 
 
 def test_what_is_wrong_here_is_no_refusal(office: LoginOffice, tmp_path: Path) -> None:
@@ -389,6 +471,33 @@ def test_a_token_that_no_disk_takes_is_good_for_this_mail(
     said = f"the token of {ACCOUNT} cannot be kept in {tokens.path()}: No space left on device"
     assert said in logged()
     assert fresh.token not in logged()
+
+
+def test_a_file_that_is_half_written_at_this_moment(office: LoginOffice) -> None:
+    """On a full disk it is written over; who writes it holds the lock."""
+    whole = office.keep()
+    text = Path(tokens.path()).read_text().strip()
+    got: list[Access] = []
+    with tokens.alone():
+        Path(tokens.path()).write_text(text[: len(text) // 2])
+        reader = threading.Thread(target=lambda: got.append(tokens.access(office.relay)))
+        reader.start()
+        reader.join(0.3)
+        assert got == []
+        Path(tokens.path()).write_text(text)
+    reader.join()
+    assert got == [Access(whole.access, is_new=False)]
+
+
+def test_others_are_forgotten_by_who_is_alone(office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.keep()
+    other = office.relay._replace(login="other@office.test")
+    tokens.write(other, Tokens("a", "b", 1.0, 2.0))
+    monkeypatch.setattr(tokens, "PATIENCE", 0.2)
+    with tokens.alone(), pytest.raises(RelayUnavailable, match="another process has been renewing"):
+        tokens.forget_others(office.relay)
+    assert tokens.forget_others(office.relay) == [tokens.account(other)]
+    assert (tokens.read(other), kept(office).refresh != "") == (Tokens(), True)
 
 
 def test_forgetting_what_is_not_there(office: LoginOffice) -> None:

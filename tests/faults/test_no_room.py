@@ -17,7 +17,7 @@ from far_end import RANG_OUT, VOICEMAIL, FarEnd, wait_for_released
 from mailboxes import CHANNEL, message, require
 from relay import Catcher, ScriptedRelay, close
 
-from pbxnotify import notify
+from pbxnotify import notify, settings, tokens
 from pbxnotify.events import Alert
 from pbxnotify.spool import Spool, open_spool
 
@@ -25,6 +25,10 @@ pytestmark = pytest.mark.timeout(PATIENCE)
 
 PAGE = 4096
 """Bytes that a small file takes on a tmpfs."""
+LOGS_IN_AT_A_PROVIDER = (
+    "[smtp]\nhost = ssl://localhost\nauth = oauth2\nlogin = a@example.com\n"
+    "[oauth2]\nprovider = microsoft\nclient_id = x\n"
+)
 THREE = f"{INI}[voicemail]\naudio = as-is\n"
 
 
@@ -64,6 +68,24 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setenv("PBXNOTIFY_SPOOL", str(path / "spool"))
     yield Disk(path)
     subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, logged) -> None:  # type: ignore[no-untyped-def]
+    write_ini(LOGS_IN_AT_A_PROVIDER)
+    open_spool()
+    relay = settings.load(settings.location()).smtp
+    old = tokens.Tokens("A" * 2000, "R" * 1700, 1.0, 2.0)
+    tokens.write(relay, old)
+    disk.leave(0)
+    new = old._replace(access="B" * 3000, refresh="S" * 3000)
+    tokens._keep(relay, new)  # its room is taken from the beginning
+    assert (tokens.read(relay), logged()) == (new, "")
+    tokens._keep(relay, old._replace(access="C" * 8000))
+    assert tokens.read(relay) == new
+    assert f"cannot be kept in {tokens.path()}: No space left on device" in logged()
+    disk.free()
+    tokens._keep(relay, old)
+    assert tokens.read(relay) == old
 
 
 def leave_message(box: Path, under: tuple[str, ...] = ()) -> FarEnd:

@@ -168,6 +168,15 @@ def test_the_ini_file_that_asterisk_may_not_read(host: Host, catcher: Catcher) -
     assert sorted(recipients_of(catcher)) == sorted([*ALL, "admin@example.com"])
 
 
+@pytest.mark.parametrize("command", [("test",), ("oauth", "login")], ids=" ".join)
+def test_root_is_not_told_that_all_is_well_where_asterisks_user_reads_nothing(
+    host: Host, command: tuple[str, ...]
+) -> None:
+    host.ini.chmod(0o600)
+    status, said = host.command(*command)
+    assert (status, "reading it is not allowed; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
+
+
 # The settings
 
 
