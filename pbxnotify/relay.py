@@ -45,7 +45,7 @@ class Smtp(NamedTuple):
     auth: str = option(
         values.authentication,
         "password",
-        "password, or oauth2 for a token: of the provider in [oauth2], or what password_command prints",
+        "password, or oauth2: with a token of the provider in [oauth2], or one that password_command prints",
     )
     sender: str = option(
         values.address,
