@@ -28,7 +28,7 @@ LIFETIMES = {VALID: 3600, EXPIRED: -3600}
 """Seconds from now on."""
 ACCOUNT, SECRET = "pbx@office.test", "s3cret-w0rd"
 TOKEN_LENGTH = 2000
-"""Characters, about those of Microsoft's: too many for one line with AUTH, so they follow the relay's answer to that."""
+"""Characters, about those of Microsoft's: too many for one line with AUTH, so they follow its answer to that."""
 KEEP = Path(__file__).resolve().parent / "keep_tokens.py"
 PASSING_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]+|\d{10}\.\d+|(?<=/proc/)\d+|(?<=\.)\d+$")
 """What a call names after itself: the id of its item, the id of the call, a process."""
