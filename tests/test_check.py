@@ -94,8 +94,8 @@ WRONG = {
     ),
     ("smtp", "auth"): (
         "oauth",
-        "'oauth' is none of password, oauth2 (did you mean oauth2?); write password, or oauth2 for a token: of the"
-        " provider in [oauth2], or what password_command prints",
+        "'oauth' is none of password, oauth2 (did you mean oauth2?); write password, or oauth2: with a token of"
+        " the provider in [oauth2], or one that password_command prints",
     ),
     ("oauth2", "provider"): (
         "gogle",
