@@ -111,6 +111,10 @@ class Server:
         self._client = WebApplicationClient(self._settings.client_id)
         self._secrets = Secrets()
         self._secrets.add(self._settings.client_secret)
+        self._secrets.add(quote_plus(self._settings.client_secret))  # which HTTP Basic has in base64
+        # Every server must take the secret beside the form (RFC 6749 section 2.3.1), and some take it nowhere else; the
+        # providers that we know are used to it within.
+        self._shows_secret_beside = self._settings.provider == "custom" and bool(self._settings.client_secret)
         try:
             self._trusting = security.web_context(relay)
         except OSError as error:
@@ -210,17 +214,12 @@ class Server:
 
     def _secret(self) -> dict[str, Any]:
         secret = self._settings.client_secret
-        return {"client_secret": secret} if secret and not self._headers() else {}
+        return {"client_secret": secret} if secret and not self._shows_secret_beside else {}
 
     def _headers(self) -> dict[str, str]:
-        """Return what shows the secret beside a form: every server must take that, and some nothing else.
-
-        See RFC 6749 section 2.3.1. The providers that we know are used to it within the form.
-        """
-        if self._settings.provider != "custom" or not self._settings.client_secret:
-            return {}
         known = f"{quote_plus(self._settings.client_id)}:{quote_plus(self._settings.client_secret)}"
-        return {"Authorization": f"Basic {b64encode(known.encode()).decode()}"}
+        basic = {"Authorization": f"Basic {b64encode(known.encode()).decode()}"}
+        return basic if self._shows_secret_beside else {}
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url
@@ -232,9 +231,9 @@ class Server:
             raise self._unavailable(url, "gave one that cannot be renewed")
         kind, scope = answer.get("token_type") or "bearer", answer.get("scope") or ""
         if str(kind).lower() != "bearer":  # RFC 6749 section 7.1
-            raise self._unavailable(url, f"gave one of the type {self._shown(kind)}, which is not for mail")
+            raise self._unavailable(url, f"gave one of the type {self.shown(kind)}, which is not for mail")
         lifetime, refresh_lifetime = (_seconds(answer.get(name)) for name in LIFETIMES)
-        return Grant(access, refresh, lifetime, refresh_lifetime, self._shown(scope))
+        return Grant(access, refresh, lifetime, refresh_lifetime, scope if isinstance(scope, str) else "")
 
     def _ask(self, url: str, form: str) -> dict[str, Any]:
         return self._meaning(url, *self._post(url, form))
@@ -258,7 +257,8 @@ class Server:
         if not isinstance(answer, dict):
             if status in NOT_THERE:
                 raise self._refused(url, f"status {status}", f"is {url} right?")
-            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2: is {url} right?")
+            doubt = f": is {url} right?" if status < 500 else ""
+            raise self._unavailable(url, f"answered with {status}, and nothing of OAuth 2{doubt}")
         error = answer.get("error")
         if status != 200 or error:
             code = error if isinstance(error, str) else ""  # Google's other services answer with an object
@@ -268,11 +268,11 @@ class Server:
     def _error(self, url: str, status: int, error: str, description: object) -> RelayUnavailable | GrantRefused:
         passes = status >= 500 or status in (408, 429) or error in PASSING
         if passes and error not in NOT_YET:
-            return self._unavailable(url, f"answered with {status} {self._shown(error)}")
+            return self._unavailable(url, f"answered with {status} {self.shown(error)}")
         return self._refused(url, error or f"status {status}", description)
 
     def _refused(self, url: str, error: str, description: object) -> GrantRefused:
-        reason = ": ".join(filter(None, (self._shown(error), self._shown(description or ""))))
+        reason = ": ".join(filter(None, (self.shown(error), self.shown(description or ""))))
         otherwise = OTHERWISE if url == self._settings.token_url else ""
         advice = next((told for pattern, told in ADVICE if re.search(pattern, reason)), otherwise)
         return GrantRefused(f"{_host(url)} says no: {reason}{f' ({advice})' if advice else ''}", error=error)
@@ -280,7 +280,7 @@ class Server:
     def _unavailable(self, url: str, what: str) -> RelayUnavailable:
         return RelayUnavailable(f"{_host(url)}, which is asked for a token, {what}".rstrip(), stage="AUTH")
 
-    def _shown(self, said: object) -> str:
+    def shown(self, said: object) -> str:
         """Return what the provider says as a line without secrets."""
         return self._secrets.hidden_in(printable(str(said))[: 2 * LONGEST_REASON])[:LONGEST_REASON]
 

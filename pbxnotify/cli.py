@@ -275,7 +275,7 @@ def _queue(parser: _Parser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     text = "list what waits and what has failed"
     _command(commands, "list", _runs(queue.list_items), text, "queue list", (DONE, SPOOL))
-    text = "send what is due; for cron or a systemd timer, each minute"
+    text = "send what is due, and renew a login that would end unused; for cron or a systemd timer, each minute"
     statuses = ("0 nothing waits any more", SPOOL, "75 something waits")
     run = _command(commands, "run", _runs(queue.run), text, "queue run --all", statuses)
     run.add_argument("--all", action="store_true", help="send everything, due or not")

@@ -143,7 +143,7 @@ class Conversation(smtplib.SMTP):
         while len(lines) < MOST_LINES:
             line = self._line()
             if self._transcript:  # else a secret would be looked for in vain
-                self._tell(f"< {self.words(line)}")
+                self._transcript(f"< {self.words(line)}")
             if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
                 raise ConnectionError("sent something that is not SMTP")
             lines.append(line[4:].strip())

@@ -7,7 +7,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 from pbxnotify.conversation import connect, look_up
@@ -16,7 +15,6 @@ LONGEST = 65536
 """Bytes of an answer."""
 SHORTEST = 0.001
 """Seconds; 0 would be no timeout but no waiting at all."""
-NONE: Mapping[str, str] = MappingProxyType({})
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
@@ -35,7 +33,7 @@ class _Timely(ssl.SSLSocket):
 
 
 def post(
-    url: str, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str] = NONE
+    url: str, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str]
 ) -> tuple[int, bytes]:
     """Send a form, and return the status and the body of the answer, which may be an error of HTTP.
 
@@ -43,7 +41,7 @@ def post(
     at most, the look-up apart; and for what is no HTTP, or has no end.
     """
     try:
-        return _post(urlsplit(url), form, trusting, seconds, headers)
+        return _post(urlsplit(url), form, reach(url, trusting, seconds), headers)
     except OSError:  # some of which, of certificates, are ValueErrors too
         raise
     except (http.client.HTTPException, ValueError) as error:
@@ -68,12 +66,10 @@ def reach(url: str, trusting: ssl.SSLContext, seconds: float) -> _Timely:
     return encrypted
 
 
-def _post(
-    url: SplitResult, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str]
-) -> tuple[int, bytes]:
-    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=trusting)
+def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=reached.context)
+    connection.sock = reached
     try:
-        connection.sock = reach(url.geturl(), trusting, seconds)
         connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, {**HEADERS, **headers})
         answer = connection.getresponse()
         body = answer.read(LONGEST + 1)

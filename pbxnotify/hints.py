@@ -37,16 +37,19 @@ HINTS = (
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "it does not speak TLS 1.2 or later"),
     ("^STARTTLS .* not offer", "write host = ssl://{host} if it speaks TLS from the first byte, mostly on port 465"),
     (
-        r"^\w+ .* (5\.7\.30\b|[Bb]asic authentication is)",
+        r"^\w+ .* [Bb]asic authentication is (not|disabled)",
         "Microsoft takes no passwords any more: run  pbxnotify setup  and choose OAuth 2, see README",
     ),
     (
         "^AUTH .* SmtpClientAuth",
         "Microsoft: an administrator must allow authenticated SMTP, for the mailbox or for all (Manage email apps)",
     ),
-    ("^AUTH none .*with (530|538) ", "it wants encryption first: write use_tls = yes, or ssl://{host}"),
     (
-        "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 535 ",
+        r"^AUTH none .*with (538\b|.*STARTTLS|.*[Ee]ncryption)",
+        "it wants encryption first: write use_tls = yes, or ssl://{host}",
+    ),
+    (
+        r"^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 53[045]\b",
         "the token is for another account or was withdrawn: log in again as the account in login, with"
         "  pbxnotify oauth login  or setup, or mend what password_command prints; Microsoft: authenticated SMTP must be"
         " allowed for the mailbox, and security defaults be off",
@@ -60,7 +63,7 @@ HINTS = (
         "check login and password; Microsoft: an administrator must allow authenticated SMTP and passwords, or take"
         " OAuth 2",
     ),
-    ("^AUTH .* 53[45] ", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),
+    (r"^AUTH .* 53[45]\b", "check login and password; Gmail, Yandex and Mail.ru want an app password of their own"),
     ("^AUTH .* in the clear", "write ssl://{host} or use_tls = yes, or else allow_plaintext_login = yes"),
     ("^AUTH .* offers no login with a token", "is host that of the provider in [oauth2]? Else write auth = password"),
     ("^AUTH none .* offers no login", "it may want use_tls = yes first; leave login empty if it wants none"),

@@ -14,7 +14,6 @@ from pbxnotify.errors import (
     GrantRefused,
     RelayMisconfigured,
     RelayUnavailable,
-    SettingsError,
     SpoolError,
     UsageError,
 )
@@ -84,23 +83,23 @@ def status(options: argparse.Namespace) -> int:
 
 
 def logout(options: argparse.Namespace) -> int:
-    """End the token at the provider, and forget it here with all others, whatever the settings are by now.
+    """End the token at the provider, and forget it here with all others.
 
-    Raises RelayUnavailable where the provider cannot be told now, and keeps it for another try.
+    Raises SettingsError, and RelayUnavailable where the provider cannot be told now; then it is kept for another try.
     """
     open_spool()
-    relay, mistakes = None, ""
-    try:
-        relay = settings.load(settings.location()).smtp
-    except SettingsError as error:
-        mistakes = error.problems[0]
+    relay = settings.load(settings.location()).smtp
     with tokens.alone():  # so that no other process renews what is ended here
-        told = _revoke(relay) if relay else f"the provider was not told, as the ini file has mistakes: {mistakes}"
+        try:
+            told = _revoke(relay)
+        except RelayUnavailable as error:
+            what = f"{error}; the token is kept: try again, or remove {tokens.path()}, and {BY_HAND}"
+            raise RelayUnavailable(what, stage="AUTH") from None
         others = _others(relay)
         was_there = tokens.forget()
     print(f"logged out; {told}" if was_there else "there was no token")
     _say_forgotten(others)
-    if was_there and relay and relay.wants_token:
+    if was_there and relay.wants_token:
         print("mail waits from now on, until  pbxnotify oauth login  or another auth in the ini file")
     return os.EX_OK
 
@@ -112,7 +111,7 @@ def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
     """
     from pbxnotify import authorization
 
-    if not flow and port:
+    if port and not flow and relay.oauth2.authorization_url:
         flow = "code"
     server = authorization.Server(relay)
     grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port)
@@ -125,7 +124,7 @@ def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
     if kept.ends:
         terminal.note(f"the provider lets this login end at {moment(kept.ends)}{_of_google(relay)}")
     if grant.lacks(relay.oauth2.scope):
-        terminal.note(f"the provider allows only {grant.scope}, not {relay.oauth2.scope}")
+        terminal.note(f"the provider allows only {server.shown(grant.scope)}, not {relay.oauth2.scope}")
 
 
 def forget_others(relay: Smtp) -> None:
@@ -134,13 +133,18 @@ def forget_others(relay: Smtp) -> None:
 
 
 def withdraw(relay: Smtp) -> None:
-    """End what was given for settings that are not to be, and say so. Raises OSError, RelayError."""
+    """Give back what was given for settings that are not to be, and say so. Raises OSError, RelayError.
+
+    The provider is not told while there are other logins: some end all that an account has allowed an application.
+    """
     open_spool()
-    if _has_token(relay):
-        with tokens.alone():
-            told = _revoke(relay)
-            tokens.write(relay, tokens.Tokens())
-        print(f"the token for {relay.login} is forgotten; {told}")
+    with tokens.alone():
+        try:
+            told = BY_HAND if tokens.others(relay) else _revoke(relay)
+        except RelayUnavailable as error:
+            told = f"the provider was not told ({error}): {BY_HAND}"
+        tokens.write(relay, tokens.Tokens())
+    print(f"the token for {relay.login} is forgotten; {told}")
 
 
 def send_test(configured: Settings) -> None:
@@ -258,13 +262,10 @@ def _revoke(relay: Smtp) -> str:
         authorization.Server(relay).revoke(kept.refresh or kept.access)
     except GrantRefused as error:
         return f"the provider does not end the token ({error}): {BY_HAND}"
-    except RelayUnavailable as error:
-        what = f"{error}; the token is kept: try again, or remove {tokens.path()}, and {BY_HAND}"
-        raise RelayUnavailable(what, stage="AUTH") from None
     return "the provider has ended the token"
 
 
-def _others(relay: Smtp | None) -> list[str]:
+def _others(relay: Smtp) -> list[str]:
     """Return whose tokens there are beside those for these settings; nothing of a file that cannot be read."""
     try:
         return tokens.others(relay)

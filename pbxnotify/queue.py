@@ -77,12 +77,12 @@ def _notice_changes(spool: Spool) -> None:
 
 
 def _keep_login() -> None:
-    """Have a login at the provider renewed that is used too seldom to be renewed by the mails; whatever comes of it."""
-    if tokens.has_stale():
-        with suppress(SettingsError):
-            relay = settings.load(settings.location()).smtp
-            if relay.wants_token:
-                tokens.keep_login(relay)
+    """Have a login renewed that the provider would end as nobody uses it; whatever comes of it, mails must leave."""
+    path = settings.location()
+    with suppress(SettingsError):
+        relay = settings.load_as_of(path, settings.fingerprint(path)).smtp
+        if tokens.may_end_soon(relay):
+            tokens.keep_login(relay)
 
 
 def _say_rest(spool: Spool) -> None:

@@ -6,6 +6,7 @@ lost or damaged record is as good as none.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -70,9 +71,10 @@ def _reserve(file: TextIO, length: int) -> None:
     before = os.fstat(file.fileno()).st_size
     try:
         os.posix_fallocate(file.fileno(), 0, length)
-    except OSError:
-        file.truncate(before)
-        raise
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that reserves nothing
+            file.truncate(before)
+            raise
 
 
 def _fill(file: TextIO, text: str, durable: bool) -> None:

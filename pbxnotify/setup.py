@@ -21,7 +21,7 @@ from pbxnotify import (
     trial,
 )
 from pbxnotify.check import say_notes
-from pbxnotify.errors import SettingsError, UsageError
+from pbxnotify.errors import RelayError, SettingsError, UsageError
 from pbxnotify.providers import PROVIDERS, Provider
 from pbxnotify.questions import (
     ADMIN,
@@ -40,6 +40,7 @@ from pbxnotify.questions import (
     TOKEN_PROVIDER,
     Answers,
 )
+from pbxnotify.relay import Smtp
 from pbxnotify.settings import Settings
 from pbxnotify.spool import location
 
@@ -70,12 +71,12 @@ def setup(chosen: argparse.Namespace) -> int:
     path = Path(settings.location())
     revision.refuse_unwritable(path)
     given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, _attribute(flag))) is not None}
-    with revision.alone(path), terminal.hangup_interrupts():
+    with revision.alone(path), terminal.hangup_interrupts(), _Trials() as trials:
         if given or chosen.provider or chosen.password_stdin or chosen.client_secret_stdin:
-            return _without_questions(path, chosen, given)
+            return _without_questions(path, chosen, given, trials)
         if not terminal.is_answered():
             raise UsageError("nobody can be asked here; give options, as in  pbxnotify setup --help")
-        return _with_questions(path, chosen)
+        return _with_questions(path, chosen, trials)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +104,7 @@ def _attribute(flag: str) -> str:
     return flag.lstrip("-").replace("-", "_")
 
 
-def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -> int:
+def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers, trials: _Trials) -> int:
     """Take what the options say and leave all else as it is; returns why nothing is written, 0 if it is."""
     try:
         current = _written(path)
@@ -113,12 +114,11 @@ def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers) -
         given = {AUTH: "oauth2", **given}
     answers = {**_of_provider(chosen.provider, given, current), **given, **_of_stdin(chosen, given)}
     _, configured = _revised(path, answers)
-    status = os.EX_OK if chosen.no_test else _try(configured)
+    status = os.EX_OK if chosen.no_test else trials.run(configured)
     if status:
-        _withdraw(path, configured)
         print("nothing is changed")
         return status
-    return _write(path, answers, chosen, tested=True)
+    return _write(path, answers, chosen, trials, tested=True)
 
 
 def _of_provider(provider: Provider | None, given: Answers, current: Answers) -> Answers:
@@ -163,39 +163,46 @@ def _revised(path: Path, answers: Answers) -> tuple[str, Settings]:
         raise SettingsError("what was given is no text in UTF-8") from None
 
 
-def _try(configured: Settings) -> int:
-    """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
-    return trial.apart(lambda: oauth.send_test(configured))
+class _Trials:
+    """Trials of settings; what a provider has given for them meanwhile is given back, unless they are written."""
+
+    def __init__(self) -> None:
+        self._given: list[Smtp] = []
+
+    def __enter__(self) -> _Trials:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for relay in self._given:
+            trial.apart(lambda relay=relay: oauth.withdraw(relay))  # type: ignore[misc]  # none can be inferred
+
+    def run(self, configured: Settings) -> int:
+        """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
+        relay = configured.smtp
+        wants = relay.wants_token and not tokens.is_kept(relay)
+        try:
+            return trial.apart(lambda: oauth.send_test(configured))
+        finally:
+            if wants and tokens.is_kept(relay):
+                self._given.append(relay)
+
+    def are_written(self) -> None:
+        """Keep what was given."""
+        self._given = []
 
 
-def _withdraw(path: Path, configured: Settings) -> None:
-    """Give back a token for settings that are not to be written, unless those in the file go on with it."""
-    relay = configured.smtp
-    if relay.wants_token and tokens.account(relay) != _account_in(path):
-        trial.apart(lambda: oauth.withdraw(relay))
-
-
-def _account_in(path: Path) -> str:
-    """Return whose tokens the settings in the file want; "" for nobody's."""
-    try:
-        relay = settings.load(path).smtp
-    except SettingsError:
-        return ""
-    return tokens.account(relay) if relay.wants_token else ""
-
-
-def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: bool) -> int:
+def _write(path: Path, answers: Answers, chosen: argparse.Namespace, trials: _Trials, *, tested: bool) -> int:
     """Put the file in place, and look whether the owner of the spool can read it."""
     with changes.unnoticed():
         text, configured = _revised(path, answers)
         revision.put_in_place(path, text, _group_of_asterisk())
+        trials.are_written()
         chosen.interrupted = f"{path} is written already"
         print(terminal.coloured(f"{path}: written", "green"))
         say_notes(configured)
         if tested:  # else the run of the queue tries it again
             changes.note(configured)
-            if configured.smtp.wants_token:
-                oauth.forget_others(configured.smtp)  # as the owner of the spool, who must be able to read them
+            _forget_others(configured)  # as the owner of the spool, who must be able to read them
         settings.load(path)  # as the owner of the spool by now
     if tokens.trouble(configured.smtp):
         print("next: the login, with  pbxnotify oauth login: until then mail waits")
@@ -203,6 +210,15 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, *, tested: 
         print("next: the employees and their addresses, with  pbxnotify edit  (below [employees])")
     print("then:  pbxnotify check  says what else this machine needs")
     return os.EX_OK
+
+
+def _forget_others(configured: Settings) -> None:
+    """Forget the tokens of other accounts; what stands in the way is no reason to call what is written a failure."""
+    try:
+        if configured.smtp.wants_token:
+            oauth.forget_others(configured.smtp)
+    except (OSError, RelayError) as error:
+        terminal.note(f"the tokens of other accounts are not forgotten: {error}")
 
 
 def _group_of_asterisk() -> int:
@@ -218,28 +234,25 @@ def _group_of_asterisk() -> int:
         return owner.st_gid
 
 
-def _with_questions(path: Path, chosen: argparse.Namespace) -> int:
+def _with_questions(path: Path, chosen: argparse.Namespace, trials: _Trials) -> int:
     """Ask until the relay takes the test mail, or the admin wants to go on without."""
     print(f"{path}. Enter keeps what stands in [brackets], - empties it, Ctrl-C leaves all as it was.\n")
-    current, answers, answer, configured = _current(path), Answers(), "a", None
+    current, answers, answer = _current(path), Answers(), "a"
     while True:
         if answer == "a":
             questions.ask(current, answers)
         try:
-            configured = _revised(path, answers)[1]
-            if not _try(configured):
-                return _write(path, answers, chosen, tested=True)
+            if not trials.run(_revised(path, answers)[1]):
+                return _write(path, answers, chosen, trials, tested=True)
             choices = "a to answer again, t to try again, q to leave the ini file as it was, w to write it all the same"
             answer = terminal.ask_letter(choices, "atqw")
         except SettingsError as error:
             terminal.complain(error)
             answer = terminal.ask_letter("a to answer again, q to leave the ini file as it was", "aq")
         if answer == "q":
-            if configured:
-                _withdraw(path, configured)
             raise UsageError("the ini file is as it was")
         if answer == "w":
-            return _write(path, answers, chosen, tested=False)
+            return _write(path, answers, chosen, trials, tested=False)
 
 
 def _written(path: Path) -> Answers:

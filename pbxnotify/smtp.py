@@ -190,21 +190,25 @@ class Relay:
             raise self._error(RelayMisconfigured, "AUTH", what)
         secret = self._access.token if self._access else settings.secret()
         with self._stage("AUTH"):
-            code, reply, asked = sasl.log_in(conversation, mechanism, settings, secret)
+            answer = sasl.log_in(conversation, mechanism, settings, secret)
+        self._take_answer(*answer)
+        self._passed("AUTH", conversation)
+
+    def _take_answer(self, code: int, reply: bytes, asked: str) -> None:
+        """Take the answer to a login. Raises RelayUnavailable, RelayMisconfigured."""
         try:
             self._accepted("AUTH", asked, code, reply)
         except RelayMisconfigured as error:
             self._note_answer(str(error))
             raise
         self._note_answer("")
-        self._passed("AUTH", conversation)
 
-    def _note_answer(self, refused: str) -> None:
-        """Note that the relay has refused a new token, or takes one that it had refused, as after an admin's switch."""
-        if self._access and (self._access.is_new if refused else self._access.was_refused):
+    def _note_answer(self, rejected: str) -> None:
+        """Note that the relay rejects a new token, or takes one after it rejected one: an admin has allowed it."""
+        if self._access and (self._access.is_new if rejected else self._access.was_rejected):
             from pbxnotify import tokens
 
-            tokens.note_answer(self._settings, self._access.token, refused)
+            tokens.note_answer(self._settings, self._access.token, rejected)
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""

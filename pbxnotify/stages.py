@@ -35,7 +35,7 @@ def walk(configured: Settings, say: Callable[[str, str], None]) -> PbxnotifyErro
     with terminal.waiting(f"{relay.host}:{relay.port}"):
         _say_addresses(relay.host, relay.port, say)
         error = _stop(relay, _teller(configured, say_once))
-        if error and not told:  # before it was tried, as there is no token: how far would we come with one?
+        if isinstance(error, RelayError) and error.stage == "AUTH" and not told:  # how far would we come with a token?
             without_login = _stop(relay._replace(login=""), _teller(configured, say_once))
             error = without_login or error
     if error:

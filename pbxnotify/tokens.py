@@ -29,7 +29,7 @@ MARGIN = 60.0
 PATIENCE = 90.0
 """Seconds for which a process waits for another one to renew the token."""
 STALE, AGAIN = 30 * 86400.0, 86400.0
-"""Seconds after which a login that no mail has used is renewed all the same, and until that is tried once more: Google
+"""Seconds after which a login is renewed though no mail needs it, and until that is tried once more: Google
 ends one that is not used for six months, Microsoft for 90 days, Yandex a year after it was renewed."""
 LOG_IN = "log in with  pbxnotify oauth login"
 
@@ -44,8 +44,8 @@ class Access(NamedTuple):
     token: str
     is_new: bool
     """It was issued for this very login, so another one would fare no better."""
-    was_refused: bool = False
-    """The relay has refused it before."""
+    was_rejected: bool = False
+    """The relay has rejected one before, and taken none since."""
 
 
 class Tokens(NamedTuple):
@@ -60,10 +60,12 @@ class Tokens(NamedTuple):
     ends: float = 0.0
     """When the refresh token ends."""
     refused: str = ""
-    """Why no mail can leave with them, as the provider said when asked to renew them, or the relay of a new one."""
+    """Why the last renewal was refused for good."""
     refused_at: float = 0.0
-    asked: float = 0.0
-    """When a new one was last asked for in vain, and not refused."""
+    rejected: str = ""
+    """Why the relay has rejected a token that was new, and has taken none since."""
+    tended: float = 0.0
+    """When it was last tried to keep the login from ending unused."""
 
     def is_valid(self) -> bool:
         """Return whether the access token lets us in, as far as we know: a clock that was set back knows nothing."""
@@ -74,14 +76,14 @@ class Tokens(NamedTuple):
     def is_stale(self) -> bool:
         """Return whether the provider may end the login before a mail needs it."""
         now = time.time()
-        was_asked = 0 <= now - self.asked < AGAIN
-        return bool(self.refresh) and not self.refused and now - self.obtained > STALE and not was_asked
+        is_tended = 0 <= now - self.tended < AGAIN
+        return bool(self.refresh) and not self.refused and now - self.obtained > STALE and not is_tended
 
     def is_sound(self) -> bool:
         """Return whether this is what we write: times that are some, tokens that fit into a command."""
-        moments = (self.obtained, self.expires, self.ends, self.refused_at, self.asked)
+        moments = (self.obtained, self.expires, self.ends, self.refused_at, self.tended)
         are_times = all(type(moment) in (int, float) and 0 <= moment < 1e11 for moment in moments)
-        texts = (self.access, self.refresh, self.refused)
+        texts = (self.access, self.refresh, self.refused, self.rejected)
         return are_times and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
 
     def renewed(self, grant: Grant) -> Tokens:
@@ -92,7 +94,7 @@ class Tokens(NamedTuple):
         now = time.time()
         ends = now + grant.refresh_lifetime if grant.refresh_lifetime else 0.0 if grant.refresh else self.ends
         expires = now + grant.lifetime if grant.lifetime else 0.0
-        return Tokens(grant.access, grant.refresh or self.refresh, now, expires, ends)
+        return Tokens(grant.access, grant.refresh or self.refresh, now, expires, ends, rejected=self.rejected)
 
 
 def path() -> str:
@@ -119,32 +121,32 @@ def access(relay: Smtp, rejected: str = "") -> Access:
             kept = read(relay)  # which somebody else may have renewed meanwhile
             if not _serves(kept, rejected):
                 return _renew(relay, kept, began, rejected)
-    return Access(kept.access, is_new=False, was_refused=bool(kept.refused))
+    return Access(kept.access, is_new=False, was_rejected=bool(kept.rejected))
 
 
-def note_answer(relay: Smtp, token: str, refused: str) -> None:
-    """Note why the relay has refused a token, or with "" that it takes it; what cannot be noted is known next time."""
-    with suppress(RelayError), alone():
+def note_answer(relay: Smtp, token: str, rejected: str) -> None:
+    """Note why the relay has rejected a token, or with "" that it takes it; what cannot be noted is known next time."""
+    with suppress(RelayError, OSError), alone(patience=0.0):
         kept = read(relay)
         if kept.access == token:
-            _keep(relay, kept._replace(refused=refused, refused_at=time.time() if refused else 0.0))
+            write(relay, kept._replace(rejected=rejected))
 
 
 def keep_login(relay: Smtp) -> None:
-    """Renew a login that no mail has used for so long that the provider may end it; what fails is logged."""
-    try:
-        with alone():
-            kept = read(relay)
-            if kept.is_stale():
-                _renew(relay, kept, time.time())
-    except RelayError as error:
-        log.write(syslog.LOG_ERR, f"the login of {relay.login} cannot be renewed: {error}")
+    """Renew a login that was not renewed for so long that the provider may end it, once a day; what fails is logged."""
+    with suppress(RelayUnavailable), alone(patience=0.0):  # who else has the lock renews it
+        try:
+            kept = read(relay)._replace(tended=time.time())
+            write(relay, kept)  # else it would be tried again each minute
+            _renew(relay, kept, time.time())
+        except (RelayError, OSError) as error:
+            log.write(syslog.LOG_ERR, f"the login of {relay.login} cannot be renewed: {error}")
 
 
-def has_stale() -> bool:
-    """Return whether ``keep_login`` may have something to do: no more than a look into the file."""
+def may_end_soon(relay: Smtp) -> bool:
+    """Return whether ``keep_login`` has something to do."""
     with suppress(GrantRefused):
-        return any(kept.is_stale() for kept in _all().values())
+        return relay.wants_token and read(relay).is_stale()
     return False
 
 
@@ -154,33 +156,37 @@ def _serves(kept: Tokens, rejected: str) -> bool:
 
 def _renew(relay: Smtp, kept: Tokens, began: float, rejected: str = "") -> Access:
     """Have a new token issued, and keep it; else note why not, and forget the one that the relay has rejected."""
-    if kept.access == rejected:
-        kept = kept._replace(access="")
-    if not kept.refresh:
-        if rejected:
-            _keep(relay, kept)
-        why = (
-            "the last token has ended, and there is none to renew it with" if kept.obtained else "there is no token yet"
-        )
-        raise GrantRefused(f"{relay.login}: {why}: {LOG_IN}")
+    _require_refresh(relay, kept, rejected)
     if kept.refused and began <= kept.refused_at <= time.time():  # while we waited: it would be refused again
         raise GrantRefused(kept.refused)
     from pbxnotify import authorization
 
     server = authorization.Server(relay)
+    spent = kept._replace(access="") if kept.access == rejected else kept
     try:
-        kept = kept.renewed(server.refresh(kept.refresh))
-        if kept.access == rejected:
+        fresh = spent.renewed(server.refresh(kept.refresh))
+        if fresh.access == rejected:
+            spent = fresh._replace(access="")
             raise GrantRefused(f"{relay.login}: the relay rejects the token, and a new one is the same: {LOG_IN}")
     except RelayUnavailable:
-        _keep(relay, kept._replace(asked=time.time()))
+        _keep(relay, spent)
         raise
     except GrantRefused as error:
-        access = "" if kept.access == rejected else kept.access
-        _keep(relay, kept._replace(access=access, refused=str(error), refused_at=time.time()))
+        _keep(relay, spent._replace(refused=str(error), refused_at=time.time()))
         raise
-    _keep(relay, kept)
-    return Access(kept.access, is_new=True)
+    _keep(relay, fresh)
+    return Access(fresh.access, is_new=True, was_rejected=bool(fresh.rejected))
+
+
+def _require_refresh(relay: Smtp, kept: Tokens, rejected: str) -> None:
+    """Raise GrantRefused if there is nothing to renew a token with; one that is rejected may be taken another time."""
+    if kept.refresh:
+        return
+    why = "the last token has ended, and there is none to renew it with" if kept.obtained else "there is no token yet"
+    if rejected:
+        why = "the relay rejects the token, and there is none to renew it with"
+        _keep(relay, kept._replace(rejected=f"{relay.login}: {why}: {LOG_IN}"))
+    raise GrantRefused(f"{relay.login}: {why}: {LOG_IN}")
 
 
 def _keep(relay: Smtp, tokens: Tokens) -> None:
@@ -194,6 +200,13 @@ def _keep(relay: Smtp, tokens: Tokens) -> None:
 def read(relay: Smtp) -> Tokens:
     """Return what is kept for these settings, empty if there is nothing. Raises GrantRefused if it is damaged."""
     return _all().get(account(relay), Tokens())
+
+
+def is_kept(relay: Smtp) -> bool:
+    """Return whether there is a token for these settings, of use or not."""
+    with suppress(GrantRefused):
+        return read(relay) != Tokens()
+    return False
 
 
 def _all() -> dict[str, Tokens]:
@@ -221,8 +234,8 @@ def trouble(relay: Smtp) -> str:
         kept = read(relay)
     except GrantRefused as error:
         return str(error)
-    if kept.refused:
-        return kept.refused
+    if kept.refused or kept.rejected:
+        return kept.refused or kept.rejected
     is_there = kept.is_valid() or (bool(kept.refresh) and not 0 < kept.ends < time.time())
     if not has_library():
         return f"{NO_LIBRARY}, then  pbxnotify {'queue run --all' if is_there else 'oauth login'}"
@@ -252,9 +265,9 @@ def forget() -> bool:
     return bool(places)
 
 
-def others(relay: Smtp | None) -> list[str]:
+def others(relay: Smtp) -> list[str]:
     """Return whose tokens are kept beside those for these settings. Raises GrantRefused if they are damaged."""
-    return [whose for whose in _all() if relay is None or whose != account(relay)]
+    return [whose for whose in _all() if whose != account(relay)]
 
 
 def forget_others(relay: Smtp) -> list[str]:
@@ -267,22 +280,26 @@ def forget_others(relay: Smtp) -> list[str]:
 
 
 def _put(kept: dict[str, Tokens]) -> None:
-    text = json.dumps({whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()})
-    records.replace(location(), PLACE, text.ljust(records.ROOM), durable=True)
+    record = {whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()}
+    if record:
+        records.replace(location(), PLACE, json.dumps(record).ljust(records.ROOM), durable=True)
+    else:
+        forget()
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Be the only process that changes the tokens. Raises RelayUnavailable.
+def alone(patience: float | None = None) -> Iterator[None]:
+    """Be the only process that changes the tokens, within ``PATIENCE`` or so many seconds. Raises RelayUnavailable.
 
     The lock is one on the spool itself; those on its folders are held while mails leave.
     """
+    seconds = PATIENCE if patience is None else patience
     with ExitStack() as stack:
         try:
-            is_alone = stack.enter_context(Spool(location()).alone("", PATIENCE))
+            is_alone = stack.enter_context(Spool(location()).alone("", seconds))
         except OSError as error:
             raise RelayUnavailable(f"no token can be kept in {location()}: {error.strerror}", stage="AUTH") from None
         if not is_alone:
-            what = f"another process has been renewing the token for {PATIENCE:g} s"
+            what = f"another process has been renewing the token for {seconds:g} s"
             raise RelayUnavailable(what, stage="AUTH")
         yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -77,7 +76,7 @@ def apart(send: Callable[[], None]) -> int:
 
     Returns the exit status, which is 0 when the relay took it; what it said is printed.
     """
-    sys.stdout.flush()
+    print(end="", flush=True)
     child = os.fork()
     if not child:
         status = os.EX_SOFTWARE
@@ -106,5 +105,5 @@ def _status_of(send: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        sys.stdout.flush()
+        print(end="", flush=True)
     return os.EX_OK

@@ -274,9 +274,8 @@ def endpoint(value: str) -> str:
     found = re.fullmatch(r"https://([^/:@]+)(?::([0-9]+))?/[!-~]*", value)
     if not found:
         raise ValueError("is no address that begins with https:// and a host's name")
-    domain(found[1])
     number(found[2] or "443", 65535)
-    return value
+    return f"https://{domain(found[1])}{value[found.end(1) :]}"
 
 
 def tenant(value: str) -> str:

@@ -108,6 +108,12 @@ def test_the_secret_goes_beside_the_form_as_every_server_must_take_it(office: Lo
     assert all("client_secret" not in one.form for one in office.server.requests)
 
 
+def test_the_header_is_no_more_shown_than_the_secret(office: LoginOffice) -> None:
+    known = b64encode(f"pbx-client:{quote_plus(CLIENT_SECRET)}".encode()).decode()
+    said = str(refusal(office, Answer(400, {"error": "invalid_client", "error_description": f"Basic {known}"})))
+    assert (known[24:] in said, known[20:40] in said) == (False, False)
+
+
 def test_the_providers_that_we_know_take_it_within_the_form(office: LoginOffice) -> None:
     office.write_ini(own=office.server.ini().replace("provider = custom", "provider = microsoft"))
     server(office).refresh(office.server.issue()["refresh_token"])

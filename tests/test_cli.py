@@ -170,7 +170,9 @@ def test_colours_on_a_terminal(relay: Catcher, command: str) -> None:
         assert "\033[3" in shell.end()[1]
 
 
-@pytest.mark.parametrize("command", ["status", "check", "queue list", "queue run", "preview test"])
+@pytest.mark.parametrize(
+    "command", ["status", "check", "queue list", "queue run", "preview test", "setup --host localhost:1"]
+)
 def test_a_stdout_that_was_closed_before(box: Path, command: str) -> None:
     """A status of 1 would be a warning for monitoring."""
     run = [sys.executable, "-m", "pbxnotify.cli", *command.split()]

@@ -64,7 +64,7 @@ def test_a_broken_endpoint(certificates: Certificates, trusting: ssl.SSLContext,
     began = time.monotonic()
     with BrokenEndpoint(certificates.server, FAULTS[name]) as broken:
         with pytest.raises(OSError, match=SAID[name]):
-            endpoint.post(broken.url, FORM, trusting, PATIENCE)
+            endpoint.post(broken.url, FORM, trusting, PATIENCE, {})
         ended = time.monotonic()
         assert broken.connections == 1
     assert ended - began < TOO_LONG
@@ -95,7 +95,7 @@ def test_an_address_that_says_nothing_costs_its_share_only() -> None:
 @pytest.mark.parametrize("name", AN_ANSWER)
 def test_no_redirection_is_followed(certificates: Certificates, trusting: ssl.SSLContext, name: str) -> None:
     with BrokenEndpoint(certificates.server, FAULTS[name]) as broken:
-        assert endpoint.post(broken.url, FORM, trusting, PATIENCE) == AN_ANSWER[name]
+        assert endpoint.post(broken.url, FORM, trusting, PATIENCE, {}) == AN_ANSWER[name]
         assert (broken.connections, len(broken.requests)) == (1, 1)
 
 
@@ -103,7 +103,7 @@ def test_what_nobody_asked_to_be_compressed_is_taken_as_it_is(
     certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
     with BrokenEndpoint(certificates.server, FAULTS["a compressed body"]) as broken:
-        status, body = endpoint.post(broken.url, FORM, trusting, PATIENCE)
+        status, body = endpoint.post(broken.url, FORM, trusting, PATIENCE, {})
         assert b"accept-encoding: identity" in broken.requests[0].lower()
     assert (status, body[:2], body != BODY) == (200, b"\x1f\x8b", True)
 
@@ -136,27 +136,27 @@ def echo(certificates: Certificates) -> Iterator[str]:
 @pytest.mark.parametrize("path", ["/token", "/a/b?tenant=c&d"])
 def test_a_form_and_the_answer_to_it(echo: str, trusting: ssl.SSLContext, path: str) -> None:
     told = f"{path} application/x-www-form-urlencoded {FORM}".encode()
-    assert endpoint.post(f"{echo}{path}", FORM, trusting, PATIENCE) == (418, told)
+    assert endpoint.post(f"{echo}{path}", FORM, trusting, PATIENCE, {}) == (418, told)
 
 
 @pytest.mark.parametrize("url", ["https://localhost:99999/", "https://../t", f"https://{'a' * 64}.test/t"])
 def test_an_address_that_is_none(trusting: ssl.SSLContext, url: str) -> None:
     with pytest.raises(OSError):
-        endpoint.post(url, FORM, trusting, PATIENCE)
+        endpoint.post(url, FORM, trusting, PATIENCE, {})
 
 
 def test_nobody_there(trusting: ssl.SSLContext) -> None:
     with pytest.raises(ConnectionRefusedError):
-        endpoint.post("https://localhost:1/token", FORM, trusting, PATIENCE)
+        endpoint.post("https://localhost:1/token", FORM, trusting, PATIENCE, {})
 
 
 def test_a_name_that_is_none(trusting: ssl.SSLContext) -> None:
     with pytest.raises(OSError):
-        endpoint.post("https://nowhere.invalid/token", FORM, trusting, PATIENCE)
+        endpoint.post("https://nowhere.invalid/token", FORM, trusting, PATIENCE, {})
 
 
 def test_another_name_in_the_certificate(certificates: Certificates, trusting: ssl.SSLContext) -> None:
     with BrokenEndpoint(certificates.elsewhere, FAULTS["302 to elsewhere"]) as broken:
         with pytest.raises(ssl.SSLCertVerificationError):
-            endpoint.post(broken.url, FORM, trusting, PATIENCE)
+            endpoint.post(broken.url, FORM, trusting, PATIENCE, {})
         assert broken.requests == []

@@ -388,6 +388,7 @@ def test_what_the_settings_need_is_there_after_an_uninstall_too(installed: Insta
     login.server.answer("/device", Answer(200, {"device_code": "d", "user_code": "A", "verification_uri": "https://a"}))
     login.server.answer("/token", Answer(200, login.server.issue()))
     assert installed.run("oauth", "login", "--no-test").returncode == 0
+    login.ini.write_text(login.ini.read_text().replace("auth = oauth2", "auth = 'oauth2'"))
     told = installed.make("uninstall").stdout
     assert f"So is what lets it send mail ({token}): withdraw the permission" in told
     assert installed.make("install", "SCHEDULER=cron").returncode == 0

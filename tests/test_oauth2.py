@@ -31,6 +31,13 @@ def test_the_tenant_is_part_of_microsofts_addresses(tenant: str, place: str) -> 
     assert filled.device_url == f"https://login.microsoftonline.com/{place}/oauth2/v2.0/devicecode"
 
 
+def test_an_address_is_one_as_dns_knows_it(write_ini: Callable[[str], Path]) -> None:
+    ini = write_ini(
+        f"{SMTP}[oauth2]\nprovider = microsoft\nclient_id = a\ntoken_url = https://b\u00fccher.test:1/t?a=b\n"
+    )
+    assert settings.load(ini).smtp.oauth2.token_url == "https://xn--bcher-kva.test:1/t?a=b"  # noqa: S105 - an address
+
+
 def test_what_is_written_goes_before_what_is_known() -> None:
     own = OAuth2(provider="google", token_url="https://a.example/t", scope="mine")  # noqa: S106 - an address
     assert (own.filled().token_url, own.filled().scope) == ("https://a.example/t", "mine")

@@ -410,9 +410,57 @@ def test_what_was_given_for_settings_that_are_not_written_is_given_back(ini: Pat
     status, said, _ = run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)
     assert status == os.EX_CONFIG
     assert said.endswith(
-        "the token for boss@office.test is forgotten; the provider has ended the token\nnothing is changed\n"
+        "nothing is changed\nthe token for boss@office.test is forgotten; the provider has ended the token\n"
     )
+    assert not Path(tokens.path()).exists()
+    assert not office.server.is_valid(ACCOUNT, issued["access_token"])
+
+
+def test_a_trial_that_fails_costs_no_login_that_was_there(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    """Not even where the file with the mistake wants none."""
+    office.write_ini()
+    given = office.keep()
+    ini.write_text(ini.read_text().replace("host = ssl://", "host = sssl://"))
+    office.catcher.stop()
+    status, said, _ = run("setup", "--host", f"ssl://localhost:{office.catcher.port}")
+    assert (status, "forgotten" in said) == (os.EX_TEMPFAIL, False)
+    office.write_ini()
+    assert tokens.read(office.relay) == given
+
+
+def test_what_is_given_back_may_not_end_another_login(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+    """Google ends all that an account has allowed an application."""
+    office.write_ini()
+    given = office.keep()
+    office.server.answer("/device", Answer(200, CODE))
+    other = Answer(200, {**office.server.issue(), "access_token": "of-another"})
+    office.server.answer("/token", other, other)
+    status, said, _ = run("setup", "--login", "boss@office.test")
+    assert status == os.EX_CONFIG
+    assert "the token for boss@office.test is forgotten; withdraw the permission in the account's settings" in said
+    assert (office.asked("/revoke"), tokens.read(office.relay)) == (0, given)
     assert "boss@office.test" not in Path(tokens.path()).read_text()
+
+
+def test_ctrl_c_gives_back_what_was_given(ini: Path, office: LoginOffice) -> None:
+    ini.write_text(office.server.ini() + "[smtp]\nauth = oauth2\nlogin = boss@office.test\n")
+    office.server.answer("/device", Answer(200, CODE))
+    issued = office.server.issue()
+    other = Answer(200, {**issued, "access_token": "of-another"})
+    office.server.answer("/token", other, other)
+    with Shell("setup") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", f"ssl://localhost:{office.catcher.port}")
+        for label in ("SMTP port", "Use TLS", "Verify server certificate", "Log in [2]"):
+            shell.answer(label, "")
+        for label in ("SMTP логин [boss@office.test]", "client_id [pbx-client]", "client_secret", "Sender address"):
+            shell.answer(label, "")
+        people(shell)
+        shell.wait_for("w to write it all the same [a]: ")
+        shell.interrupt()
+        status, said = shell.end()
+    assert (status, "the token for boss@office.test is forgotten" in said) == (130, True)
+    assert not Path(tokens.path()).exists()
     assert not office.server.is_valid(ACCOUNT, issued["access_token"])
 
 

@@ -175,6 +175,9 @@ def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:  # type:
             id="Microsoft: the switch for SMTP",
         ),
         pytest.param("538 5.7.11 Encryption required", "(it wants encryption first: write use_tls = yes", id="538"),
+        pytest.param("535", "(the token is for another account or was withdrawn: log in again", id="without a word"),
+        pytest.param("534 5.7.9 Please log in", "(the token is for another account or was withdrawn", id="534"),
+        pytest.param("530 5.7.0 Authentication required", "(the token is for another account", id="530"),
     ],
 )
 def test_a_token_that_is_refused(walk, said: str, advice: str) -> None:  # type: ignore[no-untyped-def]
@@ -182,6 +185,12 @@ def test_a_token_that_is_refused(walk, said: str, advice: str) -> None:  # type:
     with ScriptedRelay(EHLO="250-x\r\n250 AUTH XOAUTH2", AUTH=said) as relay:
         _, stopped = walk(f"127.0.0.1:{relay.port}", login="a@example.com", **token)
     assert advice in str(stopped)
+
+
+def test_a_relay_that_stops_it_is_tried_once(walk) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting="554 5.7.1 no") as relay:
+        _, stopped = walk(f"127.0.0.1:{relay.port}")
+        assert ("554 5.7.1 no" in str(stopped), relay.connections) == (True, 1)
 
 
 def test_how_far_one_would_come_with_a_token(walk, spool: Spool, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]

@@ -170,8 +170,8 @@ MAY_IMPORT = {
     },
     "questions": {"errors", "oauth2", "providers", "settings", "terminal", "values"},
     "setup": {
-        *("changes", "check", "errors", "installation", "oauth", "providers", "questions", "revision", "settings"),
-        *("spool", "terminal", "tokens", "trial"),
+        *("changes", "check", "errors", "installation", "oauth", "providers", "questions", "relay", "revision"),
+        *("settings", "spool", "terminal", "tokens", "trial"),
     },
     "plugin": {"events"},
     "pbx": {"errors", "events", "installation"},

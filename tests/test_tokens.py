@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import login_office
 import pytest
 from authorization_server import Answer
 from login_office import ACCOUNT, LoginOffice
-from relay import Certificates
+from relay import Certificates, ScriptedRelay
 
 from pbxnotify import smtp, tokens
 from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable
@@ -271,9 +272,10 @@ DAY = 86400.0
         pytest.param({"obtained": -29 * DAY}, 0, id="29 days"),
         pytest.param({"obtained": -31 * DAY}, 1, id="31 days"),
         pytest.param({"obtained": -31 * DAY, "expires": 300 * DAY}, 1, id="31 days, and 300 to come: Yandex"),
-        pytest.param({"obtained": -31 * DAY, "asked": -DAY / 2}, 0, id="asked in vain half a day ago"),
-        pytest.param({"obtained": -31 * DAY, "asked": -DAY - 1}, 1, id="asked in vain a day ago"),
+        pytest.param({"obtained": -31 * DAY, "tended": -DAY / 2}, 0, id="asked in vain half a day ago"),
+        pytest.param({"obtained": -31 * DAY, "tended": -DAY - 1}, 1, id="asked in vain a day ago"),
         pytest.param({"obtained": -31 * DAY, "refused": "no"}, 0, id="refused"),
+        pytest.param({"obtained": -31 * DAY, "rejected": "no"}, 1, id="rejected by the relay"),
         pytest.param({"obtained": -31 * DAY, "refresh": ""}, 0, id="nothing to renew it with"),
     ],
 )
@@ -304,6 +306,16 @@ def test_a_login_that_cannot_be_renewed_in_time_is_logged_once_a_day(
     assert (office.asked(), logged().count(f"the login of {ACCOUNT} cannot be renewed: localhost")) == (1, 1)
     assert (kept(office).access, bool(kept(office).refused)) == (before.access, is_refused)
     assert (run("status")[0] == 2) == is_refused
+
+
+def test_what_is_wrong_here_is_logged_once_a_day_too(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]], logged: Callable[[], str], tmp_path: Path
+) -> None:
+    office.keep(obtained=time.time() - 31 * DAY)
+    (tmp_path / "none.pem").write_text("no certificate")
+    office.ini.write_text(re.sub("ca_file = .*", f"ca_file = {tmp_path}/none.pem", office.ini.read_text()))
+    assert [run("queue", "run")[0] for _ in range(3)] == [0, 0, 0]
+    assert logged().count(f"the login of {ACCOUNT} cannot be renewed: no token can be asked for: ca_file") == 1
 
 
 # What cannot be renewed
@@ -353,21 +365,37 @@ def test_what_the_relay_says_of_a_new_token_is_known_until_it_takes_one(
     office.keep(expires=1.0)
     office.server.answer("/token", *(Answer(200, {**office.server.issue(), "access_token": f"no-{n}"}) for n in "ab"))
     assert run("test")[0] == os.EX_CONFIG
-    assert "535" in kept(office).refused
+    assert "535" in kept(office).rejected
     assert "no mail can leave, or none soon: localhost" in run("status")[1]
     assert "no mail can leave, or none soon: localhost" in run("check")[1]
     tokens.write(office.relay, kept(office)._replace(access=office.server.issue()["access_token"]))
     assert run("test")[0] == 0
-    assert (kept(office).refused, kept(office).refused_at) == ("", 0.0)
+    assert kept(office).rejected == ""
 
 
-def test_a_rejected_token_that_cannot_be_renewed_is_none(
-    office: LoginOffice, run: Callable[..., tuple[int, str, str]]
+def test_a_rejected_token_that_cannot_be_renewed_may_be_taken_later(
+    office: LoginOffice, run: Callable[..., tuple[int, str, str]], certificates: Certificates
 ) -> None:
-    office.keep(refresh="")
-    office.server.expire_access_tokens()
-    assert run("test")[0] == os.EX_CONFIG
-    assert f"{ACCOUNT}: there is no token any more" in run("status")[1]
+    given = office.keep(refresh="")
+    down = "535 5.7.0 our directory is down"
+    with ScriptedRelay(tls=certificates.server, extensions=["AUTH XOAUTH2"], AUTH=down) as relay:
+        office.write_ini(port=relay.port, security="tls")
+        assert run("test")[0] == os.EX_CONFIG
+    assert f"{ACCOUNT}: the relay rejects the token, and there is none to renew it with" in run("status")[1]
+    office.write_ini()
+    assert run("test")[0] == 0
+    assert (kept(office).access, kept(office).rejected) == (given.access, "")
+
+
+def test_the_relays_yes_is_not_the_providers(office: LoginOffice, run: Callable[..., tuple[int, str, str]]) -> None:
+    """A token that is good for months, of a login that has ended."""
+    office.keep(obtained=time.time() - 31 * DAY)
+    office.server.answer("/token", Answer(400, {"error": "invalid_grant"}))
+    run("queue", "run")
+    assert run("test")[0] == 0
+    assert (kept(office).refused != "", run("status")[0]) == (True, 2)
+    run("queue", "run")
+    assert office.asked() == 1
 
 
 def test_what_is_wrong_here_is_no_refusal(office: LoginOffice, tmp_path: Path) -> None:
