@@ -78,11 +78,15 @@ def _notice_changes(spool: Spool) -> None:
 
 def _keep_login() -> None:
     """Have a login renewed that the provider would end as nobody uses it; whatever comes of it, mails must leave."""
+    if not os.path.exists(tokens.path()):
+        return
     path = settings.location()
     with suppress(SettingsError):
         relay = settings.load_as_of(path, settings.fingerprint(path)).smtp
         if tokens.may_end_soon(relay):
-            tokens.keep_login(relay)
+            from pbxnotify import renewal
+
+            renewal.keep_login(relay)
 
 
 def _say_rest(spool: Spool) -> None:

@@ -83,7 +83,11 @@ class Relay:
         if self._settings.wants_token and self._settings.login:
             from pbxnotify import tokens
 
-            self._access = tokens.access(self._settings, rejected)
+            self._access = tokens.at_hand(self._settings, rejected)
+            if self._access is None:
+                from pbxnotify import renewal
+
+                self._access = renewal.access(self._settings, rejected)
 
     def _reach(self) -> None:
         self._conversation = Conversation(self._settings.timeout, self._transcript)
@@ -206,9 +210,9 @@ class Relay:
     def _note_answer(self, rejected: str) -> None:
         """Note that the relay rejects a new token, or takes one after it rejected one: an admin has allowed it."""
         if self._access and (self._access.is_new if rejected else self._access.was_rejected):
-            from pbxnotify import tokens
+            from pbxnotify import renewal
 
-            tokens.note_answer(self._settings, self._access.token, rejected)
+            renewal.note_answer(self._settings, self._access.token, rejected)
 
     def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""

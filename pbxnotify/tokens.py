@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import syslog
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from pbxnotify import log, records
-from pbxnotify.errors import GrantRefused, RelayError, RelayUnavailable
+from pbxnotify import records
+from pbxnotify.errors import GrantRefused, RelayUnavailable
 from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
 from pbxnotify.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import Spool, location
@@ -108,98 +107,28 @@ def account(relay: Smtp) -> str:
     return f"{relay.login} by {oauth2.client_id} at {oauth2.token_url} for {oauth2.scope}"
 
 
-def access(relay: Smtp, rejected: str = "") -> Access:
-    """Return a token, another than the one that the relay has rejected.
+def at_hand(relay: Smtp, rejected: str = "") -> Access | None:
+    """Return the token that is kept, if it is valid and another than the one that the relay has rejected.
 
-    Raises RelayUnavailable when none can be had now, GrantRefused when the admin must log in.
+    Raises GrantRefused if the file cannot be read.
     """
-    began, kept = time.time(), Tokens()
     with suppress(Damaged):  # on a full disk it may be half written at this very moment
         kept = read(relay)
-    if not _serves(kept, rejected):
-        with alone():
-            kept = read(relay)  # which somebody else may have renewed meanwhile
-            if not _serves(kept, rejected):
-                return _renew(relay, kept, began, rejected)
-    return Access(kept.access, is_new=False, was_rejected=bool(kept.rejected))
-
-
-def note_answer(relay: Smtp, token: str, rejected: str) -> None:
-    """Note why the relay has rejected a token, or with "" that it takes it; what cannot be noted is known next time."""
-    with suppress(RelayError, OSError), alone(patience=0.0):
-        kept = read(relay)
-        if kept.access == token:
-            write(relay, kept._replace(rejected=rejected))
-
-
-def keep_login(relay: Smtp) -> None:
-    """Renew a login that was not renewed for so long that the provider may end it, once a day; what fails is logged."""
-    with suppress(RelayUnavailable), alone(patience=0.0):  # who else has the lock renews it
-        try:
-            kept = read(relay)._replace(tended=time.time())
-            write(relay, kept)  # else it would be tried again each minute
-            _renew(relay, kept, time.time())
-        except (RelayError, OSError) as error:
-            log.write(syslog.LOG_ERR, f"the login of {relay.login} cannot be renewed: {error}")
-
-
-def may_end_soon(relay: Smtp) -> bool:
-    """Return whether ``keep_login`` has something to do."""
-    with suppress(GrantRefused):
-        return relay.wants_token and read(relay).is_stale()
-    return False
-
-
-def _serves(kept: Tokens, rejected: str) -> bool:
-    return kept.is_valid() and kept.access != rejected
-
-
-def _renew(relay: Smtp, kept: Tokens, began: float, rejected: str = "") -> Access:
-    """Have a new token issued, and keep it; else note why not, and forget the one that the relay has rejected."""
-    _require_refresh(relay, kept, rejected)
-    if kept.refused and began <= kept.refused_at <= time.time():  # while we waited: it would be refused again
-        raise GrantRefused(kept.refused)
-    from pbxnotify import authorization
-
-    server = authorization.Server(relay)
-    spent = kept._replace(access="") if kept.access == rejected else kept
-    try:
-        fresh = spent.renewed(server.refresh(kept.refresh))
-        if fresh.access == rejected:
-            spent = fresh._replace(access="")
-            raise GrantRefused(f"{relay.login}: the relay rejects the token, and a new one is the same: {LOG_IN}")
-    except RelayUnavailable:
-        _keep(relay, spent)
-        raise
-    except GrantRefused as error:
-        _keep(relay, spent._replace(refused=str(error), refused_at=time.time()))
-        raise
-    _keep(relay, fresh)
-    return Access(fresh.access, is_new=True, was_rejected=bool(fresh.rejected))
-
-
-def _require_refresh(relay: Smtp, kept: Tokens, rejected: str) -> None:
-    """Raise GrantRefused if there is nothing to renew a token with; one that is rejected may be taken another time."""
-    if kept.refresh:
-        return
-    why = "the last token has ended, and there is none to renew it with" if kept.obtained else "there is no token yet"
-    if rejected:
-        why = "the relay rejects the token, and there is none to renew it with"
-        _keep(relay, kept._replace(rejected=f"{relay.login}: {why}: {LOG_IN}"))
-    raise GrantRefused(f"{relay.login}: {why}: {LOG_IN}")
-
-
-def _keep(relay: Smtp, tokens: Tokens) -> None:
-    """Write them; a disk that takes none must not keep the mail from leaving, which may be about that disk."""
-    try:
-        write(relay, tokens)
-    except OSError as error:
-        log.write(syslog.LOG_ERR, f"the token of {relay.login} cannot be kept in {path()}: {error.strerror}")
+        if kept.is_valid() and kept.access != rejected:
+            return Access(kept.access, is_new=False, was_rejected=bool(kept.rejected))
+    return None
 
 
 def read(relay: Smtp) -> Tokens:
     """Return what is kept for these settings, empty if there is nothing. Raises GrantRefused if it is damaged."""
     return _all().get(account(relay), Tokens())
+
+
+def may_end_soon(relay: Smtp) -> bool:
+    """Return whether the provider may end the login before a mail needs it."""
+    with suppress(GrantRefused):
+        return relay.wants_token and read(relay).is_stale()
+    return False
 
 
 def is_kept(relay: Smtp) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import calls
 import extent
@@ -14,6 +15,9 @@ from pbxnotify.cli import main
 from pbxnotify.spool import Spool, open_spool
 
 extent.load_profile()
+
+if TYPE_CHECKING:
+    from login_office import LoginOffice
 
 FIGURES: list[tuple[str, str]] = []
 
@@ -40,6 +44,24 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PBXNOTIFY_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("PBXNOTIFY_CONFIG", str(tmp_path / "pbxnotify.ini"))
     return tmp_path
+
+
+@pytest.fixture
+def office(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return an office that logs in with tokens, and has none yet."""
+    import login_office  # with Flask and Authlib, which most tests do without
+
+    with login_office.running(box, certificates) as office:
+        yield office
+
+
+@pytest.fixture
+def rotating(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
+    """Return one whose refresh tokens are good for one renewal."""
+    import login_office
+
+    with login_office.running(box, certificates, rotates=True) as office:
+        yield office
 
 
 @pytest.fixture

@@ -31,6 +31,11 @@ class LoginOffice:
         """The settings, read anew."""
         return settings.load(self.ini).smtp
 
+    @property
+    def kept(self) -> tokens.Tokens:
+        """What is kept by now."""
+        return tokens.read(self.relay)
+
     def write_ini(self, *, own: str = "", port: int = 0, security: str = "ssl") -> None:
         """Write the ini file; ``own`` is another [oauth2], ``port`` that of another relay."""
         self.ini.write_text(

@@ -9,16 +9,14 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import calls
-import login_office
 import pytest
 from authorization_server import Answer
 from login_office import ACCOUNT, LoginOffice
-from relay import Certificates
 from shell import Shell
 
 from pbxnotify import notify, redirect, rest, tokens
@@ -27,18 +25,6 @@ from pbxnotify.spool import Spool
 
 CODE = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a"}
 USER_CODE = r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$"
-
-
-@pytest.fixture
-def office(spool: Spool, box: Path, certificates: Certificates) -> Iterator[LoginOffice]:
-    """Return an office that has not logged in yet."""
-    with login_office.running(box, certificates) as office:
-        yield office
-
-
-def kept(office: LoginOffice) -> tokens.Tokens:
-    """Return what is kept by now."""
-    return tokens.read(office.relay)
 
 
 def browser_goes_to(address: str) -> tuple[int, bytes]:
@@ -59,8 +45,8 @@ def test_a_code_entered_elsewhere(office: LoginOffice) -> None:
         office.server.allow(shell.find(USER_CODE))
         status, said = shell.end()
     assert (status, "admin@example.com: the relay said: 250" in said) == (0, True)
-    assert office.server.is_valid(ACCOUNT, kept(office).access)
-    assert kept(office).access not in said
+    assert office.server.is_valid(ACCOUNT, office.kept.access)
+    assert office.kept.access not in said
     assert office.catcher.mails[0].recipients == ("admin@example.com",)
 
 
@@ -140,7 +126,7 @@ def test_a_browser_that_comes_back_by_itself_or_through_ssh(office: LoginOffice)
         status, page = browser_goes_to(back)
         assert (status, b"You can close this page" in page) == (200, True)
         assert shell.end()[0] == 0
-    assert office.server.is_valid(ACCOUNT, kept(office).access)
+    assert office.server.is_valid(ACCOUNT, office.kept.access)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +149,7 @@ def test_an_address_that_is_pasted(office: LoginOffice) -> None:
         shell.answer("paste it here.", back.replace("state=", "state=x"))
         shell.answer("this is not the address that the browser was sent back to: paste all of it", f"  {back} ")
         assert shell.end()[0] == 0
-    assert office.server.is_valid(ACCOUNT, kept(office).access)
+    assert office.server.is_valid(ACCOUNT, office.kept.access)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +168,7 @@ def test_an_address_that_is_pasted_with_something(office: LoginOffice, spoil: Ca
         shell.answer("paste it here.", spoil(back))
         status, said = shell.end()
     assert (status, "this is not the address" in said) == (0, False)
-    assert office.server.is_valid(ACCOUNT, kept(office).access)
+    assert office.server.is_valid(ACCOUNT, office.kept.access)
 
 
 def test_nobody_signs_in_for_a_provider_that_cannot_be_reached(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
@@ -490,7 +476,7 @@ def test_logout_keeps_what_it_cannot_end_for_a_mistake_in_the_ini_file(office: L
     office.ini.write_text(office.ini.read_text().replace("host =", "hots ="))
     assert run("oauth", "logout")[0] == os.EX_CONFIG
     office.write_ini()
-    assert kept(office) == given
+    assert office.kept == given
 
 
 def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
@@ -499,7 +485,7 @@ def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run)
     status, _, complained = run("oauth", "logout")
     assert status == os.EX_TEMPFAIL
     assert f"the token is kept: try again, or remove {tokens.path()}, and {BY_HAND}" in complained
-    assert kept(office) == given
+    assert office.kept == given
     assert run("oauth", "logout")[0] == 0
     assert not office.server.is_valid(ACCOUNT, given.access)
 

@@ -62,8 +62,9 @@ MAY_IMPORT = {
     "sasl": {"conversation", "relay"},
     "endpoint": {"conversation"},
     "authorization": {"conversation", "endpoint", "errors", "hints", "oauth2", "relay", "secrecy", "security"},
-    "tokens": {"authorization", "errors", "log", "oauth2", "records", "relay", "spool"},
-    "smtp": {"conversation", "errors", "hints", "relay", "sasl", "security", "tokens"},
+    "tokens": {"authorization", "errors", "oauth2", "records", "relay", "spool"},
+    "renewal": {"authorization", "errors", "log", "relay", "tokens"},
+    "smtp": {"conversation", "errors", "hints", "relay", "renewal", "sasl", "security", "tokens"},
     "mailbox": {"errors", "events", "installation", "voicemail"},
     "attempt": {
         *(
@@ -114,6 +115,7 @@ MAY_IMPORT = {
         "log",
         "notify",
         "records",
+        "renewal",
         "rest",
         "settings",
         "spool",

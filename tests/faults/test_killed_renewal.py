@@ -20,7 +20,7 @@ from test_killed import KILL_AT, moments
 from pbxnotify import tokens
 from pbxnotify.spool import FOLDERS
 
-RENEW = "from pbxnotify import settings, tokens; print(tokens.access(settings.load(settings.location()).smtp).token)"
+RENEW = "from pbxnotify import renewal, settings; print(renewal.access(settings.load(settings.location()).smtp).token)"
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 

@@ -17,7 +17,7 @@ from far_end import RANG_OUT, VOICEMAIL, FarEnd, wait_for_released
 from mailboxes import CHANNEL, message, require
 from relay import Catcher, ScriptedRelay, close
 
-from pbxnotify import notify, settings, tokens
+from pbxnotify import notify, renewal, settings, tokens
 from pbxnotify.events import Alert
 from pbxnotify.spool import Spool, open_spool
 
@@ -78,13 +78,13 @@ def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, lo
     tokens.write(relay, old)
     disk.leave(0)
     new = old._replace(access="B" * 3000, refresh="S" * 3000)
-    tokens._keep(relay, new)  # its room is taken from the beginning
+    renewal._keep(relay, new)  # its room is taken from the beginning
     assert (tokens.read(relay), logged()) == (new, "")
-    tokens._keep(relay, old._replace(access="C" * 8000))
+    renewal._keep(relay, old._replace(access="C" * 8000))
     assert tokens.read(relay) == new
     assert f"cannot be kept in {tokens.path()}: No space left on device" in logged()
     disk.free()
-    tokens._keep(relay, old)
+    renewal._keep(relay, old)
     assert tokens.read(relay) == old
 
 
