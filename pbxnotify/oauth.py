@@ -69,12 +69,14 @@ def status(options: argparse.Namespace) -> int:
     _require_tokens(relay)
     kept, trouble = tokens.read(relay), tokens.trouble(relay)
     until = moment(kept.expires) if kept.expires else "the relay rejects it"
-    ends = f", until {moment(kept.ends)}" if kept.ends else ""
+    renewed = f"by itself{f', until {moment(kept.ends)}' if kept.ends else ''}"
+    if kept.refused or not kept.refresh:
+        renewed = "no more" if kept.refused else "not at all, there is no refresh token"
     for name, text in (
         ("provider", f"{relay.oauth2.provider}, application {relay.oauth2.client_id}"),
         ("login", relay.login),
         ("state", trouble or "well"),
-        ("renewed", f"by itself{ends}" if kept.refresh else "not at all, there is no refresh token"),
+        ("renewed", renewed),
         ("access token", f"valid until {until}" if kept.is_valid() else "ended" if kept.access else "none"),
         ("kept in", tokens.path()),
     ):

@@ -382,7 +382,7 @@ def test_settings_that_want_no_token(
             os.EX_CONFIG,
             "withdrawn; log in",
             "ended",
-            "by itself",
+            "no more",
             id="refused",
         ),
     ],
