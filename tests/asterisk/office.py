@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from statistics import median
 
+from far_end import processes_named
 from lab import Asterisk, Phone, require_sipp
 from relay import Catcher
 
@@ -184,6 +185,11 @@ class Office:
         while not condition():
             assert time.monotonic() < deadline, f"{self.log()}\n{self.asterisk.log_since_mark()}"
             time.sleep(0.02)
+
+    def run_queue(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the queue when no script of a call is at work any more: what one of them has in hand is left to it."""
+        self.wait_until(lambda: not any(processes_named(str(self.asterisk.agi_bin))))
+        return self.pbxnotify("queue", "run", *options)
 
     def pbxnotify(self, *arguments: str, **other: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command as the admin would, with some of the environment changed."""

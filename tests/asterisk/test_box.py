@@ -21,7 +21,7 @@ VOICEMAIL_CONF = [
 @pytest.fixture
 def running(office: Office) -> Office:
     """Return an office whose queue is run, and that is looked at."""
-    office.pbxnotify("queue", "run")
+    office.run_queue()
     office.pbxnotify("monitor")
     office.catcher.clear()
     return office
@@ -88,7 +88,7 @@ def test_a_change_saved_with_any_editor_is_tested_by_the_run_of_the_queue(runnin
     ini = running.asterisk.etc / "pbxnotify.ini"
     running.write_ini(ini.read_text(encoding="utf-8").replace("pbx@example.com", "new@example.com"))
     for _ in range(2):
-        running.pbxnotify("queue", "run")
+        running.run_queue()
     (mail,) = running.catcher.wait(1)
     assert (mail.sender, mail.recipients) == ("new@example.com", ("admin@example.com",))
 

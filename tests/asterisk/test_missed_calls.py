@@ -250,7 +250,7 @@ def test_held_while_the_relay_is_down_then_up(office: Office) -> None:
         assert len(office.queue()) == 2
     finally:
         office.catcher.start()
-    ran = office.pbxnotify("queue", "run", "--all")
+    ran = office.run_queue("--all")
     assert (ran.stdout, ran.returncode) == ("pbxnotify: 2 sent\n", 0)
     office.mails(2)
 
@@ -261,10 +261,10 @@ def test_a_mail_leaves_by_itself_when_it_is_due(office: Office) -> None:
         assert held_status(office) == "QUEUED"
     finally:
         office.catcher.start()
-    assert office.pbxnotify("queue", "run").stdout.startswith("the relay is left alone until")
+    assert office.run_queue().stdout.startswith("the relay is left alone until")
     rest = office.asterisk.spool / "pbxnotify" / "relay.json"
     rest.write_text(re.sub(r'"until": [\d.]+', '"until": 1.0', rest.read_text()))
-    assert office.pbxnotify("queue", "run").stdout == "pbxnotify: 1 sent\n"
+    assert office.run_queue().stdout == "pbxnotify: 1 sent\n"
     office.mails(1)
 
 
@@ -290,7 +290,7 @@ def test_a_token_that_lets_us_in_no_more(
         assert held_status(office) == ("QUEUED" if is_withdrawn else "SENT")
         if is_withdrawn:
             logged_in.keep()
-            office.wait_until(lambda: office.pbxnotify("queue", "run", "--all").returncode == 0)
+            assert office.run_queue("--all").returncode == 0
         mails = logged_in.catcher.wait(1 + is_withdrawn)
     admins = ["admin@example.com"] if is_withdrawn else []
     assert sorted(mail.recipients[0] for mail in mails) == [*admins, "ivan@example.com"]
@@ -299,9 +299,9 @@ def test_a_token_that_lets_us_in_no_more(
 def test_a_broken_ini_file_then_mended(office: Office) -> None:
     office.write_ini("[smtp\nhost = localhost\n")
     assert held_status(office) == "QUEUED"
-    broken = office.pbxnotify("queue", "run")
+    broken = office.run_queue()
     office.write_ini(INI.format(port=office.catcher.port, enabled="yes"))
-    mended = office.pbxnotify("queue", "run")
+    mended = office.run_queue()
     assert (broken.returncode, mended.returncode) == (75, 0)
     mails = office.mails(3)  # the administrator hears that mails were held up, and gets the test of what was saved
     assert [mail.to for mail in mails] == ["admin@example.com", "admin@example.com", "ivan@example.com"]

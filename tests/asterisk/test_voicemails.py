@@ -326,8 +326,7 @@ def test_the_relay_is_down_and_the_mailbox_is_emptied_meanwhile(office: Office) 
         shutil.rmtree(office.asterisk.spool / "voicemail" / "default")
     finally:
         office.catcher.start()
-    # The script for a missed call comes after that for the voicemail, and may be at work still.
-    office.wait_until(lambda: office.pbxnotify("queue", "run", "--all").returncode == 0)
+    assert office.run_queue("--all").returncode == 0
     ivan, common = office.mails(2)
     check(ivan, IVAN, began, 2)
     assert ivan.recording == common.recording == recording
@@ -411,7 +410,7 @@ def test_messages_leave_from_the_middle_and_the_lamp_goes_out(office: Office) ->
         finally:
             office.catcher.start()
         office.pbxnotify("queue", "retry", middle)
-        office.pbxnotify("queue", "run", "--all")
+        office.run_queue("--all")
         lamp.wait_for("no", "0/0")
         office.mails(3)
     assert office.messages("109") == []
@@ -430,7 +429,7 @@ def test_a_message_that_somebody_has_listened_to_leaves_too(office: Office) -> N
         inbox.rename(inbox.with_name("Old"))
     finally:
         office.catcher.start()
-    office.pbxnotify("queue", "run", "--all")
+    office.run_queue("--all")
     office.mails(1)
     assert office.messages("109") == [], office.log()
 
