@@ -33,6 +33,8 @@ MOST_LINES = 100
 """Lines of one reply."""
 LONGEST_REPLY = 500
 """Characters of a reply that are quoted."""
+SHORTEST = 0.001
+"""Seconds; 0 would be no timeout but no waiting at all."""
 LAST_WORDS = 0.5
 """Seconds for what a relay has said before it hung up."""
 PIECE = 16384
@@ -170,7 +172,7 @@ class Conversation(smtplib.SMTP):
         """Do something on the socket for so many seconds at most, and for no more than are left in all."""
         began = time.monotonic()
         if self.sock:
-            self.sock.settimeout(max(min(seconds, self.seconds_left), 0.001))
+            self.sock.settimeout(max(min(seconds, self.seconds_left), SHORTEST))
         try:
             return operation(*arguments)
         finally:
@@ -193,7 +195,7 @@ def connect(addresses: Sequence[tuple[Any, ...]], seconds: float) -> socket.sock
         try:
             reached = socket.socket(family, kind, protocol)
             share = (until - time.monotonic()) / (len(addresses) - tried + 1)
-            reached.settimeout(max(share, 0.001))
+            reached.settimeout(max(share, SHORTEST))
             reached.connect(address)
             return reached
         except OSError as error:

@@ -9,12 +9,10 @@ import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from pbxnotify.conversation import connect, look_up
+from pbxnotify.conversation import SHORTEST, connect, look_up
 
 LONGEST = 65536
 """Bytes of an answer."""
-SHORTEST = 0.001
-"""Seconds; 0 would be no timeout but no waiting at all."""
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 

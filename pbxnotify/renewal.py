@@ -76,8 +76,9 @@ def keep_login(relay: Smtp) -> None:
         try:
             kept = tokens.read(relay)
             if kept.is_stale():
-                tokens.write(relay, kept._replace(tended=time.time()))  # else it would be tried again each minute
-                _renew(relay, tokens.read(relay), time.time())
+                kept = kept._replace(tended=time.time())
+                tokens.write(relay, kept)  # else it would be tried again each minute
+                _renew(relay, kept, time.time())
         except (RelayError, OSError) as error:
             log.write(syslog.LOG_ERR, f"the login of {relay.login} cannot be renewed: {error}")
 

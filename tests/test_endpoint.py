@@ -70,26 +70,34 @@ def test_a_broken_endpoint(certificates: Certificates, trusting: ssl.SSLContext,
     assert ended - began < TOO_LONG
 
 
-def test_addresses_that_say_nothing_share_the_time() -> None:
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+def address_of(listener: socket.socket) -> Address:
+    """Return where somebody listens, as a look-up does."""
+    return (socket.AF_INET, socket.SOCK_STREAM, 0, "", listener.getsockname())
+
+
+@pytest.fixture
+def nobody() -> Iterator[Address]:
+    """Return an address that says nothing."""
     with socket.socket() as full, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         waiting.connect(full.getsockname())  # the one that fits in: the kernel answers no other
-        nobody = (socket.AF_INET, socket.SOCK_STREAM, 0, "", full.getsockname())
-        began = time.monotonic()
-        with pytest.raises(OSError, match="timed out"):
-            connect([nobody] * 4, PATIENCE)
-        assert time.monotonic() - began < 2 * PATIENCE
+        yield address_of(full)
 
 
-def test_an_address_that_says_nothing_costs_its_share_only() -> None:
-    with socket.socket() as full, socket.socket() as waiting, socket.create_server(("127.0.0.1", 0)) as other:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        waiting.connect(full.getsockname())
-        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", one.getsockname()) for one in (full, other)]
-        with connect(addresses, PATIENCE) as reached:
-            assert reached.getpeername() == other.getsockname()
+def test_addresses_that_say_nothing_share_the_time(nobody: Address) -> None:
+    began = time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        connect([nobody] * 4, PATIENCE)
+    assert time.monotonic() - began < 2 * PATIENCE
+
+
+def test_an_address_that_says_nothing_costs_its_share_only(nobody: Address) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, connect([nobody, address_of(other)], PATIENCE) as reached:
+        assert reached.getpeername() == other.getsockname()
 
 
 @pytest.mark.parametrize("name", AN_ANSWER)
