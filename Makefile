@@ -40,7 +40,7 @@ lint: $(VENV)/tools
 faults: $(VENV)/tools
 	@tests/need-tools sox strace
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
-	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest -m hypothesis --timeout 0 --ignore tests/asterisk --ignore tests/faults
+	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest -m hypothesis --timeout 0 --ignore tests/calls --ignore tests/faults
 
 $(VENV)/bench-tools: $(VENV)/tools
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2,bench]'
@@ -60,7 +60,7 @@ test-pythons:
 	done
 
 test-python: $(VENV)/tools
-	"$(BIN)/python" -m pytest -q --ignore tests/asterisk
+	"$(BIN)/python" -m pytest -q --ignore tests/calls
 
 demo: $(VENV)/tools
 	@tests/need-tools sipp

@@ -10,9 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from pbxnotify import __version__, events, log, terminal
+from pbxnotify import __version__, log
+from pbxnotify.asterisk.call import extensions_in
+from pbxnotify.commands import terminal
 from pbxnotify.errors import PbxnotifyError
-from pbxnotify.language import CODES
+from pbxnotify.events import LEVELS, UNKNOWN_LENGTH
+from pbxnotify.languages.language import LANGUAGE_CODES
+from pbxnotify.text import clean
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
 REFUSED = "69 refused for good"
@@ -60,13 +64,13 @@ def _port(text: str) -> int:
 
 
 def _subject(text: str) -> str:
-    if not events.clean(text):
+    if not clean(text):
         raise argparse.ArgumentTypeError("is blank")
     return text
 
 
 def _extensions(text: str) -> str:
-    if not events.extensions_in(text):
+    if not extensions_in(text):
         raise argparse.ArgumentTypeError("names no extension")
     return text
 
@@ -151,45 +155,45 @@ def _system_commands(commands: Commands[_Parser]) -> None:
 
 
 def _setup(parser: _Parser) -> None:
-    from pbxnotify import setup
+    from pbxnotify.commands import setup
 
     setup.add_options(parser)
     parser.set_defaults(command=setup.setup, interrupted="the ini file is as it was")
 
 
 def _edit(parser: _Parser) -> None:
-    from pbxnotify import edit
+    from pbxnotify.commands import edit
 
     parser.set_defaults(command=edit.edit, interrupted="see  pbxnotify check  for the ini file as it is")
 
 
 def _check(parser: _Parser) -> None:
-    from pbxnotify import check
+    from pbxnotify.commands import check
 
     parser.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")
     parser.set_defaults(command=check.check)
 
 
 def _status(parser: _Parser) -> None:
-    from pbxnotify import status
+    from pbxnotify.commands.status import status
 
     parser.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")
-    parser.set_defaults(command=status.status)
+    parser.set_defaults(command=status)
 
 
 def _test(parser: _Parser) -> None:
-    from pbxnotify import trial
+    from pbxnotify.commands import testmail
 
     parser.add_argument("address", nargs="?", metavar="ADDRESS")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
-    parser.set_defaults(command=trial.test)
+    parser.set_defaults(command=testmail.test)
 
 
 def _preview(parser: _Parser) -> None:
-    from pbxnotify import preview
+    from pbxnotify.commands import preview
 
     parser.add_argument("kind", choices=preview.KINDS, metavar="|".join(preview.KINDS))
-    parser.add_argument("--language", choices=CODES, help="of the mail (default: the recipient's)")
+    parser.add_argument("--language", choices=LANGUAGE_CODES, help="of the mail (default: the recipient's)")
     files = parser.add_mutually_exclusive_group()
     files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
     files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
@@ -206,24 +210,24 @@ def _preview(parser: _Parser) -> None:
 
 
 def _missed(parser: _Parser) -> None:
-    from pbxnotify import by_hand
-    from pbxnotify.values import DIAL_STATUSES
+    from pbxnotify.commands import send
+    from pbxnotify.settings.validators import DIAL_STATUSES
 
     _call_options(parser)
     parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
     parser.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
-    parser.set_defaults(command=by_hand.missed)
+    parser.set_defaults(command=send.missed)
 
 
 def _voicemail(parser: _Parser) -> None:
-    from pbxnotify import by_hand
+    from pbxnotify.commands import send
 
     _call_options(parser)
     parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
     parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    length, text = events.UNKNOWN_LENGTH, "its length (default: measured)"
+    length, text = UNKNOWN_LENGTH, "its length (default: measured)"
     parser.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
-    parser.set_defaults(command=by_hand.voicemail)
+    parser.set_defaults(command=send.voicemail)
 
 
 def _call_options(parser: _Parser) -> None:
@@ -236,23 +240,23 @@ def _call_options(parser: _Parser) -> None:
 
 
 def _alert(parser: _Parser) -> None:
-    from pbxnotify import by_hand
+    from pbxnotify.commands import send
 
     parser.add_argument("subject", type=_subject, metavar="SUBJECT")
     parser.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
     parser.add_argument("--key", default="", help="what it is about: the same is told once a day")
-    parser.add_argument("--level", choices=events.LEVELS, default="warning")
-    parser.set_defaults(command=by_hand.alert)
+    parser.add_argument("--level", choices=LEVELS, default="warning")
+    parser.set_defaults(command=send.alert)
 
 
 def _monitor(parser: _Parser) -> None:
-    from pbxnotify import monitor
+    from pbxnotify.commands import monitor
 
     parser.set_defaults(command=monitor.monitor)
 
 
 def _oauth(parser: _Parser) -> None:
-    from pbxnotify import oauth
+    from pbxnotify.commands import oauth
 
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     text = "allow us in a browser, on whatever machine, to send mail; then send a test mail"
@@ -270,7 +274,7 @@ def _oauth(parser: _Parser) -> None:
 
 
 def _queue(parser: _Parser) -> None:
-    from pbxnotify import queue
+    from pbxnotify.commands import queue
 
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     text = "list what waits and what has failed"

@@ -59,6 +59,31 @@ class AsteriskMissing(AsteriskUnavailable):
     """Asterisk's command line is not on this machine, or not for us."""
 
 
+class ExpungeError(PbxnotifyError):
+    """No way to remove a message from its mailbox is safe beside a running Asterisk here."""
+
+
+class MailboxError(PbxnotifyError):
+    """A file of the mailbox cannot be used."""
+
+    exit_status = os.EX_NOINPUT
+
+
+class PhoneBookError(PbxnotifyError):
+    """The phone book cannot be used: mails go without its names."""
+
+    exit_status = os.EX_CONFIG
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"the phone book {path} {why}; mend that, or empty phone_book in [notifications]")
+
+
+class ChannelGone(PbxnotifyError):
+    """Asterisk has stopped answering on this channel; what was read before is still valid."""
+
+    exit_status = os.EX_UNAVAILABLE
+
+
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 
@@ -94,6 +119,10 @@ class GrantRefused(RelayMisconfigured):
     def __init__(self, sentence: str, *, error: str = "") -> None:
         super().__init__(sentence, stage="AUTH")
         self.error = error
+
+
+class TokenFileDamaged(GrantRefused):
+    """The token file holds something that we did not write."""
 
 
 class MailDeferred(RelayError):

@@ -6,36 +6,16 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from pbxnotify.frozen import TYPE_CHECKING, NamedTuple
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.text import clean
 
 if TYPE_CHECKING:
     from typing import Any, Union
 
 UNKNOWN_LENGTH = -1
 LEVELS = ("info", "warning", "critical")
-SHORTEST_MOBILE = 5
-"""Digits; a shorter number is an extension."""
 LONGEST_LINE = 2000
 """Characters of a line in an alert."""
-LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
-
-
-def clean(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return text from outside as one printable line of at most ``longest`` characters.
-
-    A SIP caller can put newlines, terminal escapes and bytes that are no UTF-8 into the caller ID. Line breaks and
-    controls become spaces, bad bytes U+FFFD; a character that Asterisk cut in half at the end is dropped.
-    """
-    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").rstrip("\ufffd")
-    printable = "".join(character if character.isprintable() else " " for character in readable)
-    return " ".join(printable.split())[:longest]
-
-
-def extensions_in(argument: str) -> tuple[str, ...]:
-    """Return the extensions in ``101&102`` or ``101,102``, each once; ``PJSIP/101``, ``Local/101@phones`` mean 101."""
-    words = argument.replace("&", " ").replace(",", " ").split()
-    parts = (clean(word).partition("@")[0].rpartition("/")[2] for word in words)
-    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 class MissedCall(NamedTuple):
@@ -176,7 +156,18 @@ def _caller_in_log(call: MissedCall | Voicemail) -> str:
     return "private" if call.private else call.caller_number or "unknown"
 
 
-def alert(subject: str, body: str, key: str = "", level: str = "warning") -> Alert:
+class Submission(NamedTuple):
+    """What became of an event by the time its call is let go, and what is left to do."""
+
+    status: str
+    """PBXNOTIFYSTATUS."""
+    line: str
+    """For the Asterisk console."""
+    deliver: Callable[[Callable[[str], None]], object] | None = None
+    """Delivers the event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
+
+
+def new_alert(subject: str, body: str, key: str = "", level: str = "warning") -> Alert:
     """Return an alert of an admin's words, cleaned; the lines of the body stay."""
     lines = "\n".join(clean(line, LONGEST_LINE) for line in body.splitlines())
     return Alert(time.time(), clean(subject), lines, clean(key), level)
@@ -184,10 +175,6 @@ def alert(subject: str, body: str, key: str = "", level: str = "warning") -> Ale
 
 if TYPE_CHECKING:
     Event = Union[MissedCall, Voicemail, Alert]
-    Deliver = Callable[[Callable[[str], None]], object]
-    """Delivers an event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
-    Way = tuple[str, str, Union[Deliver, None]]
-    """How far an event has come: PBXNOTIFYSTATUS, a line for the console, and what is left once the call is let go."""
 else:
     Event = (MissedCall, Voicemail, Alert)
 KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
@@ -197,23 +184,12 @@ KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
 }
 
 
-def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a call that say who calls, cleaned."""
-    return {
-        "caller_number": clean(channel.get("CALLERID(num)", "")),
-        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
-        "private": channel.get("CALLERID(num-pres)", "").startswith("prohib"),
-        "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
-        "unique_id": clean(channel.get("UNIQUEID", "")),
-    }
-
-
-def to_json(event: Event) -> dict[str, Any]:
+def event_to_json(event: Event) -> dict[str, Any]:
     """Return an event as what ``json`` can write."""
     return {"event": event.kind, **event._asdict()}
 
 
-def from_json(record: Mapping[str, Any]) -> Event:
+def event_from_json(record: Mapping[str, Any]) -> Event:
     """Return the event that ``to_json`` made into a record; raises ValueError on anything else."""
     kind = KINDS.get(str(record.get("event")))
     if kind is None:

@@ -10,7 +10,8 @@ import re
 import syslog
 import time
 
-from pbxnotify.events import Event, clean
+from pbxnotify.events import Event
+from pbxnotify.text import clean
 
 
 def open_syslog(*, to_stderr: bool = False) -> None:

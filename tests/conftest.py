@@ -12,7 +12,7 @@ import pytest
 from relay import Catcher, Certificates
 
 from pbxnotify.cli import main
-from pbxnotify.spool import Spool, open_spool
+from pbxnotify.spool.store import Spool, open_spool
 
 extent.load_profile()
 

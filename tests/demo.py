@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "asterisk")]
+sys.path.insert(0, str(HERE / "support"))
 
 from far_end import MISSED, RANG_OUT, VOICEMAIL, FarEnd, wait_for_released  # noqa: E402
 from lab import Asterisk, LabUnavailable, sipp_missing  # noqa: E402

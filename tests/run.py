@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 PYTEST = [sys.executable, "-m", "pytest"]
-CALLS = "tests/asterisk"
+CALLS = "tests/calls"
 
 
 def main(arguments: list[str]) -> int:

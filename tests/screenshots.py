@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pbxnotify.language import CODES  # noqa: E402  the path must be there first
-from pbxnotify.preview import KINDS  # noqa: E402
+from pbxnotify.commands.preview import KINDS  # noqa: E402
+from pbxnotify.languages.language import LANGUAGE_CODES  # noqa: E402  the path must be there first
 
 PICTURES = ROOT / "build" / "screenshots"
 MODES = {"dark": 0, "light": 1}
@@ -47,7 +47,7 @@ NAMES = {"ru": "Иван Петров"}
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for kind, code in product(KINDS, CODES):
+    for kind, code in product(KINDS, LANGUAGE_CODES):
         page = preview(kind, code)
         for mode, size in product(MODES, SIZES):
             picture = PICTURES / f"{kind}-{code}-{mode}-{size}.png"

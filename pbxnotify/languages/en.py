@@ -1,6 +1,6 @@
 """English."""
 
-from pbxnotify.language import Language
+from pbxnotify.languages.language import Language
 
 LANGUAGE = Language(
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),

@@ -1,6 +1,6 @@
 """Russian."""
 
-from pbxnotify.language import Language
+from pbxnotify.languages.language import Language
 
 
 def plural(number: int) -> int:

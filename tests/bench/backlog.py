@@ -61,7 +61,7 @@ class Spool:
 
     def send(self, far_end: FarEnd) -> float:
         """Run the queue when the relay may be used again; returns the seconds it took. Raises Lost."""
-        (self._directory / "relay.json").unlink()
+        (self._directory / "state" / "relay.json").unlink()
         began = time.perf_counter()
         with self._running() as run:
             mails = 0

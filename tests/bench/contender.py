@@ -179,6 +179,6 @@ class Box:
 
     def clean(self) -> None:
         """Forget what has been told."""
-        for folder in ("queue", "failed", "done", "tmp"):
+        for folder in ("queue", "failed", "done", "state", "tmp"):
             shutil.rmtree(self.spool / "pbxnotify" / folder, ignore_errors=True)
             (self.spool / "pbxnotify" / folder).mkdir(mode=0o700)

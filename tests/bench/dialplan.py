@@ -14,7 +14,7 @@ from contender import CONTENDERS, HOLD, OURS, Box
 from figures import WARM_UP, Rounds
 from race import PATIENCE, Lost, Race
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "asterisk"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from lab import Asterisk
 from office import logged_at
 

@@ -9,11 +9,12 @@ import time
 library, count = sys.argv[1:]
 sys.path.insert(0, library)
 
-from pbxnotify import rest, settings  # noqa: E402
-from pbxnotify.entry import item_path  # noqa: E402
 from pbxnotify.events import MissedCall  # noqa: E402
-from pbxnotify.item import new_item  # noqa: E402
-from pbxnotify.spool import open_spool  # noqa: E402
+from pbxnotify.settings.load import ini_fingerprint, ini_path  # noqa: E402
+from pbxnotify.spool.backoff import RelayBackoff, write_backoff  # noqa: E402
+from pbxnotify.spool.item import new_item  # noqa: E402
+from pbxnotify.spool.queue_file import item_path  # noqa: E402
+from pbxnotify.spool.store import open_spool  # noqa: E402
 
 directory = open_spool().directory
 now = time.time()
@@ -24,5 +25,5 @@ for number in range(int(count)):
     item = new_item(call)
     with open(item_path(directory, "queue", item.id), "w", encoding="utf-8") as file:
         file.write(item.to_json())
-fingerprint = settings.fingerprint(settings.location())
-rest.note(directory, rest.Rest(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))
+fingerprint = ini_fingerprint(ini_path())
+write_backoff(directory, RelayBackoff(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))

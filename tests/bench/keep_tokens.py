@@ -10,11 +10,12 @@ import time
 library, lifetime = sys.argv[1:]
 sys.path.insert(0, library)
 
-from pbxnotify import settings, tokens  # noqa: E402
-from pbxnotify.spool import open_spool  # noqa: E402
+from pbxnotify.settings.load import ini_path, load_settings  # noqa: E402
+from pbxnotify.smtp.oauth import token_store  # noqa: E402
+from pbxnotify.spool.store import open_spool  # noqa: E402
 
 open_spool()
 now = time.time()
-kept = tokens.Tokens(os.environ["BENCH_ACCESS"], os.environ["BENCH_REFRESH"], now, now + float(lifetime))
-tokens.write(settings.load(settings.location()).smtp, kept)
-print(tokens.path())
+kept = token_store.Tokens(os.environ["BENCH_ACCESS"], os.environ["BENCH_REFRESH"], now, now + float(lifetime))
+token_store.write(load_settings(ini_path()).smtp, kept)
+print(token_store.path())

@@ -22,16 +22,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from relay import Catcher
 
-from pbxnotify import agi, message_left, missed_call, notify, recording, voicemail
-from pbxnotify.entry import Entry
+from pbxnotify.asterisk import agi
+from pbxnotify.asterisk.agi import Channel
+from pbxnotify.asterisk.audio import FORMATS
+from pbxnotify.asterisk.call import caller_of
+from pbxnotify.asterisk.mailbox import read_message
+from pbxnotify.asterisk.missed_call import missed_call_on
+from pbxnotify.asterisk.voicemail import voicemail_on
+from pbxnotify.delivery.runner import run_queue
 from pbxnotify.errors import NewerItem, SettingsError
-from pbxnotify.events import Alert, Event, MissedCall, Voicemail, caller_of
-from pbxnotify.formats import FORMATS
-from pbxnotify.item import Item, new_item
-from pbxnotify.message import compose
-from pbxnotify.recipients import Recipient
-from pbxnotify.settings import Settings, load
-from pbxnotify.spool import Spool
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
+from pbxnotify.mail.compose import compose
+from pbxnotify.mail.context import Recipient
+from pbxnotify.settings.load import load_settings
+from pbxnotify.settings.sections import Settings
+from pbxnotify.spool.item import Item, new_item
+from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.recording import recording_path
+from pbxnotify.spool.store import Spool
 
 pytestmark = pytest.mark.timeout(PATIENCE, method="thread")  # a channel needs the alarm signal for itself
 
@@ -115,7 +123,7 @@ class Tags(HTMLParser):
 def configured(request: pytest.FixtureRequest, write_ini: Callable[[str], Path]) -> Settings:
     """Return settings with texts of both kinds."""
     sections = "".join(f"[{section}]\n{request.param}" for section in ("missed_calls", "voicemail"))
-    return load(write_ini(f"{INI.format(port=25, enabled='yes')}{sections}"))
+    return load_settings(write_ini(f"{INI.format(port=25, enabled='yes')}{sections}"))
 
 
 def parsed(event: Event, configured: Settings) -> EmailMessage:
@@ -194,7 +202,7 @@ class Dialogue:
         talking = threading.Thread(target=self._talk, args=(to_script, from_script))
         talking.start()
         try:
-            return missed_call.on(agi.Channel(["101"], stdin, stdout), "101")
+            return missed_call_on(Channel(["101"], stdin, stdout), "101")
         finally:
             os.close(stdout)
             talking.join()
@@ -314,7 +322,7 @@ def test_an_ini_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "pbxnotify.ini"
     path.write_bytes(content)
     try:
-        load(path)
+        load_settings(path)
     except SettingsError as error:
         assert error.problems
         assert SECRET not in str(error)
@@ -347,7 +355,7 @@ def test_an_items_file(content: str) -> None:
     except (ValueError, NewerItem):
         return
     assert Item.from_json(item.to_json()) == item
-    where = recording.path_of("/spool", "queue", "1-1", item.event)
+    where = recording_path("/spool", "queue", "1-1", item.event)
     assert not where or os.path.dirname(os.path.normpath(where)) == "/spool/queue"
 
 
@@ -363,9 +371,9 @@ def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spo
     entry = spool.add(CALL._replace(caller_number="behind it").only(["103"]))
     assert entry
     entry.release()
-    notify.run_queue(spool, everything=True)
+    run_queue(spool, everything=True)
     assert "c@example.com" in recipients_of(catcher)
-    assert Entry.read(spool.directory, entry.item.id) is None
+    assert QueueFile.read(spool.directory, entry.item.id) is None
 
 
 @given(
@@ -375,7 +383,7 @@ def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spo
 )
 def test_a_message_information_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "msg0000.txt").write_bytes(content)
-    message = voicemail.read(str(tmp_path / "msg0000"), only_in_spool=False)
+    message = read_message(str(tmp_path / "msg0000"), only_in_spool=False)
     assert re.fullmatch(r"[A-Za-z0-9.-]{0,64}", message.message_id)
     assert (message.duration >= -1, message.began >= 0) == (True, True)
 
@@ -397,9 +405,7 @@ steps = st.lists(st.sampled_from(("..", ".", "voicemail", "default", "101", "INB
 
 @given(path=steps.map("/".join), call=text, message_id=text)
 def test_no_path_leads_out(asterisk: Path, spool: Spool, path: str, call: str, message_id: str) -> None:
-    told = message_left.on(
-        {"VM_MESSAGEFILE": f"{asterisk}/voicemail/{path}", "CHANNEL(linkedid)": call, "UNIQUEID": call}
-    )
+    told = voicemail_on({"VM_MESSAGEFILE": f"{asterisk}/voicemail/{path}", "CHANNEL(linkedid)": call, "UNIQUEID": call})
     assert told is None or told[1] == -1
     event = Voicemail(message_id=message_id, place=call, recording=path)
     for key in (*event.keys().values(), *event.aliases()):

@@ -20,12 +20,12 @@ from far_end import MISSED, RANG_OUT, ROOT, VOICEMAIL, FarEnd
 from mailboxes import CHANNEL, message
 from relay import Catcher
 
-from pbxnotify import spool as spool_module
-from pbxnotify.entry import Entry
 from pbxnotify.events import MissedCall, Voicemail
-from pbxnotify.spool import FOLDERS, Spool
+from pbxnotify.spool import store as spool_module
+from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.store import FOLDERS, Spool
 
-KILL_AT = Path(__file__).parent / "kill_at.py"
+KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 EXTENSIONS = ("101", "102", "103")
 
@@ -79,7 +79,7 @@ class Scene:
         told = self._run(box, at, environment, under)
         spool = Spool(str(box / "spool"))
         items = spool.identifiers() if (box / "spool" / "queue").exists() else []
-        kept = [Entry.read(spool.directory, identifier) for identifier in items]
+        kept = [QueueFile.read(spool.directory, identifier) for identifier in items]
         assert len(kept) <= 1
         left_over = len(_left_over(box / "spool"))
         for _ in range(3 if items else 0):

@@ -17,10 +17,13 @@ from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 from test_killed import KILL_AT, moments
 
-from pbxnotify import tokens
-from pbxnotify.spool import FOLDERS
+from pbxnotify.smtp.oauth import token_store
+from pbxnotify.spool.store import FOLDERS
 
-RENEW = "from pbxnotify import renewal, settings; print(renewal.access(settings.load(settings.location()).smtp).token)"
+RENEW = (
+    "from pbxnotify.settings.load import ini_path, load_settings; from pbxnotify.smtp.oauth import refresh;"
+    "print(refresh.access(load_settings(ini_path()).smtp).token)"
+)
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
@@ -39,9 +42,9 @@ def environment_of(directory: Path, office: LoginOffice) -> dict[str, str]:
     issued = office.server.issue()
     spool = str(directory / "spool")
     script = (
-        "import sys; from pbxnotify import settings, tokens;"
-        "relay = settings.load(settings.location()).smtp;"
-        "tokens.write(relay, tokens.Tokens(sys.argv[1], sys.argv[2], 1.0, 2.0))"
+        "import sys; from pbxnotify.settings.load import ini_path, load_settings;"
+        "from pbxnotify.smtp.oauth import token_store; relay = load_settings(ini_path()).smtp;"
+        "token_store.write(relay, token_store.Tokens(sys.argv[1], sys.argv[2], 1.0, 2.0))"
     )
     environment = {**os.environ, "PBXNOTIFY_SPOOL": spool, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", script, issued["access_token"], issued["refresh_token"]]
@@ -61,7 +64,7 @@ def test_a_renewal_killed_at_every_system_call(
         subprocess.run([*under, *command], env=environment, stdout=subprocess.DEVNULL, check=True)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert office.server.is_valid(ACCOUNT, done.stdout.strip()), f"killed at {at}: {done.stderr}"
-        return int((box / "report").read_text()), (box / "spool" / tokens.PLACE).stat().st_mode & 0o777
+        return int((box / "report").read_text()), (box / "spool" / token_store.PLACE).stat().st_mode & 0o777
 
     begun, _ = strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -18,11 +18,11 @@ from calls import ALL, INI, recipients_of, tell, waiting
 from extent import LONG, PATIENCE
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
 
-from pbxnotify import notify
-from pbxnotify.entry import Entry
+from pbxnotify.delivery.runner import deliver, run_queue
 from pbxnotify.events import Voicemail
-from pbxnotify.smtp import Relay
-from pbxnotify.spool import Spool
+from pbxnotify.smtp.client import Relay
+from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.store import Spool
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
@@ -80,7 +80,7 @@ def finish(spool: Spool, use: Callable[..., None], certificates: Certificates) -
     """Send what waits to a relay that works; returns who got a mail about the call there."""
     with Catcher(tls=certificates.server, login=("pbx", SECRET)) as catcher:
         use(catcher.port)
-        notify.run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
         return [recipient for recipient in recipients_of(catcher) if recipient in ALL]
 
 
@@ -88,7 +88,7 @@ def reason_of(spool: Spool) -> str:
     """Return why the call waits or has failed."""
     for folder in ("queue", "failed"):
         for identifier in spool.identifiers(folder):
-            item = Entry.read(spool.directory, identifier, folder)
+            item = QueueFile.read(spool.directory, identifier, folder)
             if item and item.event.kind == "missed":
                 return item.reason
     return ""
@@ -149,7 +149,7 @@ def test_those_who_have_it_get_no_second_one(use, catcher: Catcher, spool: Spool
     catcher.answers[ALL[which]] = answer
     tell()
     for _ in range(3):
-        notify.run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
     others = [recipient for recipient in ALL if recipient != ALL[which]]
     assert [recipient for recipient in recipients_of(catcher) if recipient in ALL] == others
 
@@ -219,7 +219,7 @@ def deliver_recording(write_ini: Callable[[str], Path], spool: Spool, directory:
     entry = spool.add(Voicemail(time.time(), 190, ("101",), "5551212", recording="wav"), descriptor)
     os.close(descriptor)
     assert entry
-    return notify.deliver(entry, spool)
+    return deliver(entry, spool)
 
 
 def test_four_megabytes_over_a_slow_line(  # type: ignore[no-untyped-def]

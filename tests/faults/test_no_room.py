@@ -17,9 +17,11 @@ from far_end import RANG_OUT, VOICEMAIL, FarEnd, wait_for_released
 from mailboxes import CHANNEL, message, require
 from relay import Catcher, ScriptedRelay, close
 
-from pbxnotify import notify, renewal, settings, tokens
+from pbxnotify.delivery.runner import run_queue
 from pbxnotify.events import Alert
-from pbxnotify.spool import Spool, open_spool
+from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings
+from pbxnotify.smtp.oauth import refresh, token_store
+from pbxnotify.spool.store import Spool, open_spool
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
@@ -73,19 +75,19 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, logged) -> None:  # type: ignore[no-untyped-def]
     write_ini(LOGS_IN_AT_A_PROVIDER)
     open_spool()
-    relay = settings.load(settings.location()).smtp
-    old = tokens.Tokens("A" * 2000, "R" * 1700, 1.0, 2.0)
-    tokens.write(relay, old)
+    relay = load_settings(ini_path()).smtp
+    old = token_store.Tokens("A" * 2000, "R" * 1700, 1.0, 2.0)
+    token_store.write(relay, old)
     disk.leave(0)
     new = old._replace(access="B" * 3000, refresh="S" * 3000)
-    renewal._keep(relay, new)  # its room is taken from the beginning
-    assert (tokens.read(relay), logged()) == (new, "")
-    renewal._keep(relay, old._replace(access="C" * 8000))
-    assert tokens.read(relay) == new
-    assert f"cannot be kept in {tokens.path()}: No space left on device" in logged()
+    refresh._keep(relay, new)  # its room is taken from the beginning
+    assert (token_store.read(relay), logged()) == (new, "")
+    refresh._keep(relay, old._replace(access="C" * 8000))
+    assert token_store.read(relay) == new
+    assert f"cannot be kept in {token_store.path()}: No space left on device" in logged()
     disk.free()
-    renewal._keep(relay, old)
-    assert tokens.read(relay) == old
+    refresh._keep(relay, old)
+    assert token_store.read(relay) == old
 
 
 def leave_message(box: Path, under: tuple[str, ...] = ()) -> FarEnd:
@@ -130,7 +132,7 @@ def test_so_many_pages_are_left_and_the_relay_is_down(  # type: ignore[no-untype
     assert [event["caller_number"] for event in told_whole(logged())] == ([] if pages else ["5551212"])
     disk.free()
     write_ini(THREE.format(port=catcher.port, enabled="yes"))
-    notify.run_queue(spool, everything=True)
+    run_queue(spool, everything=True)
     assert Counter(recipients_of(catcher)) == Counter(ALL if pages else [])
 
 
@@ -148,7 +150,7 @@ def test_a_step_that_fails(write_ini, catcher: Catcher, box: Path, error: str, s
     leave_message(box, under)
     spool = open_spool()
     for _ in range(3):
-        notify.run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
     copies = Counter(recipient for recipient in recipients_of(catcher) if recipient in ALL)
     assert set(copies) == set(ALL)
     assert max(copies.values()) <= 2
@@ -177,7 +179,7 @@ def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: 
     disk.leave(0)
     catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
     for _ in range(3):
-        notify.run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
     assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
     assert len(spool.identifiers("failed")) == 1
     assert "the disk takes no record, and a@example.com, c@example.com may have it by now" in logged()
@@ -188,16 +190,16 @@ def test_a_full_disk_and_a_dead_relay_change_nothing(use, catcher: Catcher, disk
     use(catcher.port)
     spool = one_waiting()
     catcher.answers.update({"b@example.com": "451 later", "c@example.com": "451 later"})
-    notify.run_queue(spool, everything=True)
+    run_queue(spool, everything=True)
     disk.leave(0)
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         for _ in range(3):
-            assert notify.run_queue(spool, everything=True) == {"deferred": 1}
+            assert run_queue(spool, everything=True) == {"deferred": 1}
     disk.free()
     use(catcher.port)
     catcher.answers.clear()
-    notify.run_queue(spool, everything=True)
+    run_queue(spool, everything=True)
     assert recipients_of(catcher) == ALL
 
 
@@ -208,7 +210,7 @@ def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:  # type: ignore[
         use(relay.port)
         disk.leave(0)
         for _ in range(4):
-            notify.run_queue(spool, everything=True)
+            run_queue(spool, everything=True)
         assert len(relay.messages) <= 2
 
 
@@ -221,7 +223,7 @@ def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None: 
     with ScriptedRelay(extensions=["AUTH PLAIN"], AUTH="535 5.7.8 wrong") as relay:
         write_ini(INI.format(port=relay.port, enabled="yes").replace("timeout = 5", "login = pbx\npassword = x"))
         for _ in range(3):
-            notify.run_queue(spool)
+            run_queue(spool)
         assert len(relay.commands("AUTH")) == 1
 
 
@@ -240,7 +242,7 @@ def test_the_administrator_hears_of_a_failure_on_a_full_disk(use, catcher: Catch
     spool = one_waiting()
     catcher.answers["b@example.com"] = "550 5.1.1 no such user"
     disk.leave(0)
-    assert notify.run_queue(spool) == {"failed": 1}
+    assert run_queue(spool) == {"failed": 1}
     assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
 
 
@@ -252,11 +254,11 @@ def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher:
         pytest.skip("this filesystem knows no immutable directories")
     try:
         for _ in range(3):
-            notify.run_queue(spool, everything=True)
+            run_queue(spool, everything=True)
         assert catcher.mails == []
     finally:
         subprocess.run(["chattr", "-i", os.path.join(spool.directory, "tmp")], check=True)
-    notify.run_queue(spool)
+    run_queue(spool)
     assert recipients_of(catcher) == ALL
 
 
@@ -287,7 +289,7 @@ def test_the_clock_jumps_while_something_waits(  # type: ignore[no-untyped-def]
         tell()
     (Path(os.environ["PBXNOTIFY_CONFIG"])).write_text(INI.format(port=catcher.port, enabled="yes"))
     monkeypatch.setattr(time, "time", right)
-    assert notify.run_queue(spool) == {"sent": 1}
+    assert run_queue(spool) == {"sent": 1}
     assert recipients_of(catcher) == ALL
 
 
@@ -295,11 +297,11 @@ def test_an_item_due_years_ahead_is_due(use, catcher: Catcher, spool: Spool) -> 
     use(catcher.port)
     entry = spool.add(CALL)
     assert entry
-    from pbxnotify import settings
+    from pbxnotify.settings.load import ini_path
 
-    entry.change(due=time.time() + 86400 * 365, settings=settings.fingerprint(settings.location()))
+    entry.change(due=time.time() + 86400 * 365, settings=ini_fingerprint(ini_path()))
     entry.release()
-    assert notify.run_queue(spool) == {"sent": 1}
+    assert run_queue(spool) == {"sent": 1}
 
 
 @pytest.fixture
@@ -318,14 +320,14 @@ def forgotten(spool: Spool) -> Spool:
 
 def test_a_queue_forgotten_for_a_year_is_sent(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
     use(catcher.port)
-    assert notify.run_queue(forgotten) == {"sent": 100}
+    assert run_queue(forgotten) == {"sent": 100}
 
 
 def test_a_queue_forgotten_for_a_year_is_kept_when_the_relay_is_down(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
     """The administrator is told once, not a hundred times."""
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
-        assert notify.run_queue(forgotten) == {"failed": 100}
+        assert run_queue(forgotten) == {"failed": 100}
         assert relay.connections == 1
     assert len(forgotten.identifiers("failed")) == 100
     assert len(waiting(forgotten, "alert")) == 1

@@ -11,8 +11,8 @@ import pytest
 from calls import CALL, recipients_of
 from relay import Catcher
 
-from pbxnotify.item import VERSION, new_item
-from pbxnotify.spool import Spool
+from pbxnotify.spool.item import VERSION, new_item
+from pbxnotify.spool.store import Spool
 
 CALL_BEFORE = """\
 "event": "missed", "time": 1795478867.0, "duration": 5, "extensions": ["101", "102"], "caller_number": "5551212",

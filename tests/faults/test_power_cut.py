@@ -73,7 +73,7 @@ def _step(line: str) -> str:
     if re.match(r'sendto\(.*, "\.\\r\\n", 3', line):
         return FINAL_DOT
     line = re.sub(r"\d{8}-\d{6}-[0-9a-f]{8}", "ID", re.sub(r"(tmp/[^\"]*)\.\d+", r"\1.PID", line))
-    inside = r"((?:tmp|queue|failed|done)\b[^\">]*|SPOOL|PARENT|RECORDING)"
+    inside = r"((?:tmp|queue|failed|done|state)\b[^\">]*|SPOOL|PARENT|RECORDING)"
     for pattern, step in (
         (rf"write\(\d+<{inside}>", "write {}"),
         (rf"sendfile\(\d+<{inside}>", "copy to {}"),
@@ -84,7 +84,7 @@ def _step(line: str) -> str:
         (rf'mkdir\("{inside}', "mkdir {}"),
     ):
         match = re.match(pattern, line)
-        if match and not match[1].startswith(("done", "tmp/relay")):
+        if match and not match[1].startswith(("done", "state/relay", "tmp/relay")):
             return step.format(*match.groups())
     return ""
 

@@ -18,8 +18,8 @@ from extent import PATIENCE
 from far_end import BEGAN, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
 from relay import Catcher, ScriptedRelay, Talk
 
-from pbxnotify import rest
-from pbxnotify.spool import Spool
+from pbxnotify.spool.backoff import read_backoff, write_backoff
+from pbxnotify.spool.store import Spool
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
@@ -27,7 +27,8 @@ CALLS, AT_ONCE, PROCESSES = 500, 50, 8
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 UNGUARDED = [
     *(sys.executable, "-c"),
-    "from pbxnotify import notify, spool; notify.run_queue(spool.open_spool(), everything=True)",
+    "from pbxnotify.delivery.runner import run_queue; from pbxnotify.spool.store import open_spool;"
+    "run_queue(open_spool(), everything=True)",
 ]
 """Without the lock that makes ``queue run`` the only one: then each item's own lock must do."""
 
@@ -153,7 +154,7 @@ def test_a_relay_that_takes_one_connection_at_a_time(use, spool: Spool, report: 
         wait_for_released()
         turned_away = relay.turned_away
         while spool.identifiers():
-            rest.note(spool.directory, None)
+            write_backoff(spool.directory, None)
             in_processes(QUEUE_RUN, 1)
         assert (len(relay.messages), relay.turned_away) == (20 + 20 * len(ALL), turned_away)
     report(f"{PROCESSES} queue runs at once: 0 turned away; 20 calls at once: {turned_away}; all delivered once")
@@ -175,7 +176,7 @@ def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Cal
             in_processes(QUEUE_RUN)
             in_processes(QUEUE_RUN)
             connections.append(relay.connections - before)
-            rest.note(spool.directory, rest.read(spool.directory)._replace(until=1.0))
+            write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
             allowed += 10
         assert connections == [11, 11, 5]
         assert len(relay.messages) == 25

@@ -1,0 +1,1 @@
+"""Asterisk: the channel, the mailbox, the configuration and the console."""

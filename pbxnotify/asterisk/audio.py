@@ -1,0 +1,71 @@
+"""The formats of recordings: what Asterisk writes, what others call it, and how tools are told of it."""
+
+from __future__ import annotations
+
+from pbxnotify.events import UNKNOWN_LENGTH
+from pbxnotify.namedtuple import NamedTuple
+
+
+class Format(NamedTuple):
+    """What is to be known of one format; most have no header that would say it."""
+
+    header: int
+    """Bytes before the sound."""
+    rate: int
+    """Bytes of a second; 0 if that varies."""
+    mime_type: str
+    extension: str
+    """The file extension that other machines know."""
+    sox: str
+    """What sox must be told of its input; empty if it cannot read it."""
+    ffmpeg: str
+
+
+WAVE = ("audio/wav", "wav", "-t wav", "-f wav")
+FORMATS = {
+    "wav16": Format(44, 32000, *WAVE),
+    "wav": Format(44, 16000, *WAVE),
+    "mp3": Format(0, 0, "audio/mpeg", "mp3", "", "-f mp3"),
+    "ogg": Format(0, 0, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
+    "WAV": Format(60, 1625, *WAVE),
+    "ulaw": Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000"),
+    "alaw": Format(0, 8000, "application/octet-stream", "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
+    "sln16": Format(
+        *(0, 32000, "application/octet-stream", "sln16"),
+        *("-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
+    ),
+    "sln": Format(
+        *(0, 16000, "application/octet-stream", "sln"),
+        *("-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
+    ),
+    "gsm": Format(0, 1650, "audio/x-gsm", "gsm", "-t gsm -r 8000 -c 1", "-f gsm -ar 8000"),
+    "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
+    "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
+}
+"""By Asterisk's file extension, the best for a person first.
+
+``WAV`` is wav49, GSM in a WAV file; audio/basic is ulaw without a header, RFC 2046 section 4.3.
+"""
+PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
+
+
+def is_wave(head: bytes) -> bool:
+    """Return whether a file that begins so is a WAV file of whatever sound."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WAVEfmt "
+
+
+def length_of_wave(head: bytes, size: int) -> int:
+    """Return the whole seconds of a WAV file of any rate, whose header says the bytes of a second at offset 28."""
+    rate = int.from_bytes(head[28:32], "little")
+    return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN_LENGTH
+
+
+def is_silent(name: str, size: int) -> bool:
+    """Return whether a recording of so many bytes is nothing but a header."""
+    return size <= FORMATS[name].header
+
+
+def length_of(name: str, size: int) -> int:
+    """Return the whole seconds of a recording by its size in bytes, ``UNKNOWN_LENGTH`` where that does not say it."""
+    header, rate = FORMATS[name].header, FORMATS[name].rate
+    return max(size - header, 0) // rate if rate else UNKNOWN_LENGTH

@@ -1,0 +1,105 @@
+"""The running Asterisk: since when it runs, and which of its trunks are up (``asterisk -rx``)."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
+from pbxnotify.text import clean
+
+COMMAND_TIMEOUT = 10
+"""Seconds for one command."""
+SBIN = "/usr/sbin:/usr/local/sbin"
+
+
+REGISTRATION = re.compile(r"\s*(\S+)/(sips?:\S+)\s+\S+\s+(Registered|Unregistered|Rejected|Stopped)\b")
+"""A line of ``pjsip show registrations``, Asterisk's res_pjsip_outbound_registration.c."""
+AOR = re.compile(r"\s*Aor:\s+(\S+)\s+(\d+)\s*$")
+CONTACT = re.compile(r"\s*Contact:\s+(\S+?)/(\S+)\s+\S+\s+(Avail|Unavail|NonQual|Unknown|Created|Removed)\b")
+"""A line below it of ``pjsip show aors``, Asterisk's pjsip_configuration.c. It has the whole name, the other not."""
+UP = {"Avail": True, "Unavail": False}
+"""What is not asked whether it is there is neither; nor is what has not answered yet, after a start."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A registration of ours elsewhere, or a fixed contact that is asked whether it is there."""
+
+    kind: str
+    """``registration`` or ``contact``: both may have one name."""
+    name: str
+    address: str
+    is_up: bool | None
+    """None if it is not known."""
+    said: str
+    """Asterisk's own word for it."""
+
+
+def console_answer(line: str) -> str:
+    """Return what Asterisk's command line answers (``asterisk -rx``). Raises AsteriskUnavailable, AsteriskMissing.
+
+    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
+    """
+    import shlex
+    import shutil
+    import subprocess
+
+    try:
+        command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
+    except ValueError:
+        raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is no command line") from None
+    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
+    try:
+        done = subprocess.run(
+            [*command, "-rx", line],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
+    except OSError as error:
+        raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
+    said = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise AsteriskUnavailable(f"asterisk -rx ended with {done.returncode}: {' '.join(said.split())}")
+    return said
+
+
+def started_between() -> tuple[float, float]:
+    """Return between which moments Asterisk was started, in seconds since the epoch; it may take long to answer.
+
+    Raises AsteriskUnavailable, AsteriskMissing.
+    """
+    asked = time.time()
+    uptime = re.search(r"System uptime: (\d+)", console_answer("core show uptime seconds"))
+    if not uptime:
+        raise AsteriskUnavailable("Asterisk does not say how long it has been running")
+    return asked - int(uptime[1]), time.time() - int(uptime[1])
+
+
+def trunks() -> Iterator[Trunk]:
+    """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable.
+
+    A phone registers here and comes and goes as people do; what has a fixed contact and takes no registration
+    (``max_contacts`` 0) is a trunk.
+    """
+    for line in console_answer("pjsip show registrations").splitlines():
+        found = REGISTRATION.match(line)
+        if found:
+            name, address, said = map(clean, found.groups())
+            yield Trunk("registration", name, address, said == "Registered", said)
+    takes_registrations = True
+    for line in console_answer("pjsip show aors").splitlines():
+        aor, contact = AOR.match(line), CONTACT.match(line)
+        if aor:
+            takes_registrations = aor[2] != "0"
+        elif contact and not takes_registrations:
+            name, address, said = map(clean, contact.groups())
+            yield Trunk("contact", name, address, UP.get(said), said)

@@ -1,0 +1,184 @@
+"""The mailbox on disk: message information file and recording, as Asterisk's app_voicemail.c writes them.
+
+Whatever a variable says, only regular files below Asterisk's voicemail spool are read, and no symbolic link leads out
+of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+
+from pbxnotify.asterisk.audio import FORMATS, is_silent
+from pbxnotify.asterisk.config import spool_directory
+from pbxnotify.errors import MailboxError
+from pbxnotify.events import UNKNOWN_LENGTH
+from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.text import clean
+
+LONGEST_INFORMATION = 65536
+"""Bytes of a message information file; Asterisk writes a few hundred."""
+FOLDERS = ("INBOX", "Urgent", "Old")
+"""Where a message may be a moment after it was left: as it came, marked urgent, or listened to."""
+JUST_NOW = 900.0
+"""Seconds for which a message that has moved is looked for."""
+
+
+class Message(NamedTuple):
+    """One message of a mailbox."""
+
+    path: str
+    """Without extension, as VM_MESSAGEFILE: .../CONTEXT/MAILBOX/FOLDER/msgNNNN."""
+    information: Mapping[str, str]
+    """What the message information file says; nothing if it is missing or odd."""
+    trouble: str = ""
+
+    def is_of(self, channel_name: str) -> bool:
+        """Return whether this channel may have left it: one that does not say so may be anybody's."""
+        return channel_name in self.information.get("callerchan", channel_name).split("\n")
+
+    @property
+    def duration(self) -> int:
+        """Return the whole seconds that app_voicemail counted, else ``UNKNOWN_LENGTH``."""
+        text = self.information.get("duration", "")
+        return int(text) if re.fullmatch("[0-9]{1,6}", text) else UNKNOWN_LENGTH
+
+    @property
+    def began(self) -> float:
+        """Return when it began in seconds since the epoch, 0 if unknown."""
+        text = self.information.get("origtime", "")
+        return float(text) if re.fullmatch("[0-9]{9,11}", text) else 0.0
+
+    @property
+    def message_id(self) -> str:
+        """Return ``msg_id`` if it is one, else nothing."""
+        text = self.information.get("msg_id", "")
+        return text if re.fullmatch("[A-Za-z0-9.-]{1,64}", text) else ""
+
+    @property
+    def mailbox(self) -> tuple[str, str]:
+        """Return mailbox and context."""
+        parts = self.path.split("/")[-4:-2]
+        return (clean(parts[1]), clean(parts[0])) if len(parts) == 2 else ("", "")
+
+    @property
+    def number(self) -> int:
+        """Return its number in the folder, counted from 1 as Asterisk does; 0 if unknown."""
+        match = re.search(r"/msg([0-9]{4,6})$", self.path)
+        return int(match[1]) + 1 if match else 0
+
+
+def voicemail_spool() -> str:
+    """Return Asterisk's voicemail spool."""
+    return os.path.join(spool_directory(), "voicemail")
+
+
+def recording_exists(path: str) -> bool:
+    """Return whether there is a recording at a path without extension."""
+    return any(os.path.lexists(f"{path}.{format_}") for format_ in FORMATS)
+
+
+def newest_message(channel_name: str, mailbox: str) -> Message | None:
+    """Return the newest message that a channel has left just now, in one mailbox (its directory) or in any.
+
+    One that names several channels is not taken: a caller may have planted one of them.
+    """
+    found = [message for message in _recent(mailbox) if message.information.get("callerchan") == channel_name]
+    return max(found, key=lambda message: message.began, default=None) if channel_name else None
+
+
+def _recent(mailbox: str) -> Iterator[Message]:
+    """Yield the messages of the last minutes."""
+    for directory in [mailbox] if mailbox else _mailboxes():
+        for folder in FOLDERS:
+            for name in _names(os.path.join(directory, folder)):
+                path = os.path.join(directory, folder, name)
+                if name.endswith(".txt") and _age(path) < JUST_NOW:
+                    yield read_message(path[: -len(".txt")])
+
+
+def _mailboxes() -> Iterator[str]:
+    for context in _names(voicemail_spool()):
+        for mailbox in _names(os.path.join(voicemail_spool(), context)):
+            yield os.path.join(voicemail_spool(), context, mailbox)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (OSError, ValueError):
+        return []
+
+
+def _age(path: str) -> float:
+    try:
+        return time.time() - os.lstat(path).st_mtime
+    except (OSError, ValueError):
+        return JUST_NOW
+
+
+def read_message(path: str, *, only_in_spool: bool = True) -> Message:
+    """Return the message at a path without extension; what is odd about its information file is its ``trouble``."""
+    try:
+        descriptor = open_safely(f"{path}.txt", only_in_spool=only_in_spool)
+    except MailboxError as error:
+        return Message(path, {}, f"message information file: {error}")
+    with open(descriptor, "rb") as file:
+        content = file.read(LONGEST_INFORMATION + 1)
+    information = _information(content.decode("utf-8", "surrogateescape"))
+    message = Message(path, information if len(content) <= LONGEST_INFORMATION else {})
+    if message.began and message.duration != UNKNOWN_LENGTH:
+        return message
+    return message._replace(trouble=f"{clean(path)}.txt is no whole message information file")
+
+
+def _information(text: str) -> dict[str, str]:
+    """Return what a message information file says.
+
+    A caller ID may hold newlines, and so plant lines. What we use stands behind it, so the last line of a name is the
+    true one; only ``callerchan`` stands between two texts of the caller's: all its lines are kept.
+    """
+    lines = re.findall(r"^([a-z_]+)=(.*)$", text.partition("[message]")[2], re.MULTILINE)
+    channels = "\n".join(value for name, value in lines if name == "callerchan")
+    return {**dict(lines), "callerchan": channels} if channels else dict(lines)
+
+
+def open_recording(path: str) -> tuple[int, str, str]:
+    """Return the best recording of a message: its descriptor (-1 if there is none), its format, and what is wrong."""
+    troubles = []
+    for format_ in FORMATS:
+        if os.path.lexists(f"{path}.{format_}"):
+            try:
+                descriptor = open_safely(f"{path}.{format_}")
+            except MailboxError as error:
+                troubles.append(f"recording: {error}")
+                continue
+            if not is_silent(format_, os.fstat(descriptor).st_size):
+                return descriptor, format_, "; ".join(troubles)
+            os.close(descriptor)
+            troubles.append(f"recording: {clean(path)}.{format_} is empty")
+    return -1, "", "; ".join(troubles) or f"recording: there is none at {clean(path)}"
+
+
+def is_in_spool(path: str) -> bool:
+    """Return whether a path, its links resolved, is below Asterisk's voicemail spool."""
+    return path.startswith(os.path.realpath(voicemail_spool()) + "/")
+
+
+def open_safely(path: str, *, only_in_spool: bool = True) -> int:
+    """Return the descriptor of a regular file, as a rule below Asterisk's voicemail spool. Raises Unreadable."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # to open a device may do something
+            raise MailboxError(f"{clean(path)} is no regular file")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        # Asked of what is open now: the path itself may lead elsewhere in the next moment.
+        allowed = not only_in_spool or is_in_spool(os.readlink(f"/proc/self/fd/{descriptor}"))
+    except (OSError, ValueError) as error:
+        raise MailboxError(f"{clean(path)}: {getattr(error, 'strerror', None) or error}") from None
+    if allowed and stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise MailboxError(f"{clean(path)} is not in Asterisk's voicemail spool, {voicemail_spool()}")

@@ -1,0 +1,107 @@
+"""The guard of an AGI script: the call goes on whatever happens, and is let go before the mail is sent."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import syslog
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from pbxnotify import log
+from pbxnotify.asterisk.agi import Channel
+from pbxnotify.events import Submission
+from pbxnotify.text import clean
+
+NICE = 10
+"""How far a delivery steps back behind calls and the scripts they wait for: 50 at once are let go in two thirds."""
+HOLD = 10.0
+"""Seconds that a held call waits for the outcome of its mail."""
+
+BY_HAND = """\
+{script} is started by Asterisk, from the dialplan:  AGI({script},101)
+By hand, use:  pbxnotify {command} --from NUMBER --to EXTENSION [--dry-run]
+"""
+
+
+def let_go(channel: Channel, submission: Submission) -> None:
+    """Let the call go, and deliver in a process of its own, free of Asterisk.
+
+    Asterisk waits until the script exits, so the script forks. A held call learns the outcome as soon as it is
+    known, but waits no longer than ``HOLD`` seconds; then it learns what a call that is not held learns at once.
+    """
+    status, line, deliver = submission
+    if deliver is None or not channel.held:
+        channel.say(status, line)
+    if deliver is None:
+        return
+    reading, writing = os.pipe()
+    try:
+        if os.fork() == 0:
+            _deliver_alone(deliver, writing, nice=0 if channel.held else NICE)
+    except OSError:  # no process to be had: better a call that waits than a mail that does not leave
+        deliver(lambda outcome: _report(writing, outcome))
+    os.close(writing)
+    if channel.held:
+        outcome = os.read(reading, 64).decode() if select.select([reading], [], [], HOLD)[0] else ""
+        channel.say(outcome or status, line)
+
+
+def _report(writing: int, outcome: str) -> None:
+    """Tell the held call how it went; a call that was not held, or no longer is, has closed the pipe."""
+    with suppress(BrokenPipeError):
+        os.write(writing, outcome.encode())
+
+
+def _deliver_alone(deliver: Callable[[Callable[[str], None]], object], writing: int, nice: int) -> None:
+    """Deliver as a process of its own: no terminal, no pipe to Asterisk, no hang-up; then end."""
+    status = 1
+    try:
+        # No session of its own: Linux would give that as much of the CPU as all that Asterisk does (sched_autogroup).
+        os.setpgid(0, 0)
+        os.nice(nice)
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        deliver(lambda outcome: _report(writing, outcome))
+        status = 0
+    except BaseException as error:  # nobody is above this to hear of it
+        _say_why(error)
+    finally:
+        os._exit(status)
+
+
+def _say_why(error: BaseException) -> None:
+    """Log an error that is nobody's but ours, with the line it came from."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else ""
+    log.write(syslog.LOG_ERR, f"error {type(error).__name__} at {place}: {clean(str(error), 1000)}")
+
+
+def run_script(tell: Callable[[Mapping[str, str], str], Submission]) -> None:
+    """Guard an AGI script: whatever happens, the call goes on, the reason is said, and the exit status is 0.
+
+    ``tell`` gets the channel and the first argument.
+    On a terminal it says what it is and exits with 64 (EX_USAGE).
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if os.isatty(0):
+        script = os.path.basename(sys.argv[0])
+        command = "voicemail --recording FILE" if "voicemail" in script else "missed"
+        sys.stderr.write(BY_HAND.format(script=script, command=command))
+        sys.exit(os.EX_USAGE)
+    while os.open(os.devnull, os.O_RDWR) <= 2:
+        pass  # a standard stream that came closed must not become the number of an item's lock
+    channel = Channel(sys.argv[1:])
+    try:
+        let_go(channel, tell(channel, channel.argument))
+    except BaseException as error:
+        _say_why(error)
+        channel.say("FAILED", f"pbxnotify: FAILED: {error}")
+    if channel.trouble:
+        log.write(syslog.LOG_NOTICE, f"Asterisk could not be asked further: {channel.trouble}")
+    os._exit(0)

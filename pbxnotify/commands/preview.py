@@ -1,0 +1,143 @@
+"""``pbxnotify preview``: a mail as it would be, of sample or given values; nothing is sent."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import time
+import wave
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from pbxnotify.asterisk.call import extensions_in
+from pbxnotify.delivery.recipients import recipients_of
+from pbxnotify.delivery.settings_watch import test_event
+from pbxnotify.errors import UsageError
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail, new_alert
+from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
+from pbxnotify.mail.attachment import Attachment
+from pbxnotify.mail.compose import compose
+from pbxnotify.mail.content import PHONE, REASONS
+from pbxnotify.mail.context import Recipient
+from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.settings.sections import Settings
+from pbxnotify.text import clean
+
+CALL = ("caller", "name", "to", "private", "duration")
+TAKES = {"missed": (*CALL, "cause"), "voicemail": CALL, "alert": ("subject", "body"), "test": ()}
+"""The kinds of mails, and the options that say what is in each."""
+KINDS = tuple(TAKES)
+CAUSES = {status.lower(): (status, "") for status in REASONS} | {phone: ("CHANUNAVAIL", phone) for phone in PHONE}
+"""Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known of the phone."""
+NUMBER, EXTENSION = "+74951234567", "101"
+SOMEBODY = "somebody@example.com"
+RANG, LENGTH, AGO = 23, 65, 300
+"""Seconds that the sample rang, that its message lasts, and since it came."""
+
+
+def preview(options: argparse.Namespace) -> int:
+    """Show a mail, or write its page or all of it to a file."""
+    for name in {name for names in TAKES.values() for name in names} - set(TAKES[options.kind]):
+        if getattr(options, name) is not None:
+            raise UsageError(
+                f"--{'from' if name == 'caller' else name} says nothing in a mail of the kind {options.kind}"
+            )
+    settings = load_settings(ini_path())
+    recipient = _recipient(_event(options, settings, DEFAULT_LANGUAGE), settings, options.language)
+    event = _event(options, settings, recipient.language)
+    attachment = _sample(event) if settings.voicemail.attach and isinstance(event, Voicemail) else None
+    content = compose(event, "preview", recipient, settings, attachment)
+    mail: EmailMessage = message_from_bytes(content, policy=policy.default)
+    if options.eml is not None:
+        _write(options.eml, content)
+    elif options.html is not None:
+        page = mail.get_body(("html",))
+        _write(options.html, str(page.get_content()).encode() if page else b"")
+    else:
+        print(readable(mail))
+    return os.EX_OK
+
+
+def readable(mail: EmailMessage) -> str:
+    """Return a mail decoded for reading: its headers, its plain text, and what is attached."""
+    body = mail.get_body(("plain",))
+    parts = ["".join(f"{name}: {value}\n" for name, value in mail.items())]
+    parts.append(str(body.get_content()).replace("\r\n", "\n") if body else "")
+    for part in mail.iter_attachments():
+        size = len(part.get_payload(decode=True))
+        parts.append(f"[{part.get_filename()}, {part.get_content_type()}, {size} bytes]\n")
+    return "\n".join(parts)
+
+
+def _event(options: argparse.Namespace, settings: Settings, code: str) -> Event:
+    """Return what the mail is about: what was given, the rest as samples."""
+    words = load_language(code)
+    if options.kind == "test":
+        return test_event(code)
+    if options.kind == "alert":
+        return new_alert(
+            words.sample_alert if options.subject is None else options.subject,
+            words.sample_alert_text if options.body is None else options.body,
+        )
+    given = options.caller is not None or options.name is not None
+    caller, name = (options.caller or "", options.name or "") if given else (NUMBER, words.sample_caller)
+    first = settings.employees[0].extension if settings.employees else EXTENSION
+    began = time.time() - AGO
+    dial_status, phone = CAUSES[options.cause or "noanswer"]
+    call = MissedCall(
+        time=began,
+        duration=RANG if options.duration is None else options.duration,
+        extensions=extensions_in(options.to or first),
+        caller_number=clean(caller),
+        caller_name=clean(name),
+        private=bool(options.private),
+        dial_status=dial_status,
+        phone=phone,
+        linked_id=f"{began:.0f}.1",
+        unique_id=f"{began:.0f}.1",
+    )
+    return call if options.kind == "missed" else _voicemail(call, options.duration)
+
+
+def _voicemail(call: MissedCall, duration: int | None) -> Voicemail:
+    """Return a message that the caller left."""
+    common = {name: value for name, value in call._asdict().items() if name in Voicemail._fields}
+    left = Voicemail(**common)
+    seconds = LENGTH if duration is None else duration
+    return left._replace(duration=seconds, mailbox=call.extensions[0], number=1, recording="wav")
+
+
+def _recipient(event: Event, settings: Settings, code: str | None) -> Recipient:
+    """Return the first who would be told; where nobody would be, that is said, and it is whose card it is."""
+    told = recipients_of(event, settings)
+    if told.recipients:
+        return told.recipients[0]._replace(language=code or told.recipients[0].language)
+    print(f"NOTE: nobody would be told: {told.reason}", file=sys.stderr)
+    extensions = () if isinstance(event, Alert) else event.extensions
+    card = settings.employee(extensions[0]) if extensions else None
+    usual = (card.language if card else "") or settings.notifications.language
+    return Recipient(SOMEBODY, code or usual, extensions)
+
+
+def _sample(voicemail: Voicemail) -> Attachment:
+    """Return a second of silence as a recording."""
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16000))
+    return Attachment(sound.getvalue(), voicemail.recording)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write to a file, - for standard output."""
+    if path == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        with open(path, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    print(f"written: {path}")

@@ -1,0 +1,98 @@
+"""Telling of something by hand: ``pbxnotify missed``, ``pbxnotify voicemail`` and ``pbxnotify alert``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from email import message_from_bytes, policy
+
+from pbxnotify.asterisk.call import extensions_in
+from pbxnotify.asterisk.voicemail import voicemail_from_file
+from pbxnotify.commands import preview, terminal
+from pbxnotify.delivery.recipients import recipients_of
+from pbxnotify.delivery.submit import submit
+from pbxnotify.errors import MailboxError, UsageError
+from pbxnotify.events import Event, MissedCall, Voicemail, new_alert
+from pbxnotify.mail.attachment import prepare_attachment
+from pbxnotify.mail.compose import compose
+from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.text import clean
+
+LONGEST_BODY = 100_000
+"""Bytes of the end of what standard input says; some mail programs show no more."""
+EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
+
+
+def missed(options: argparse.Namespace) -> int:
+    """Tell of a missed call by hand, the same way as from the dialplan."""
+    call = MissedCall(
+        time=time.time() - options.duration,
+        duration=options.duration,
+        extensions=extensions_in(options.to),
+        caller_number=clean(options.caller),
+        caller_name=clean(options.name),
+        dial_status=options.cause,
+    )
+    return _show_mails(call) if options.dry_run else _tell(call)
+
+
+def voicemail(options: argparse.Namespace) -> int:
+    """Tell of a recording by hand, the same way as from the dialplan."""
+    told = Voicemail(
+        duration=options.duration,
+        extensions=extensions_in(options.to),
+        caller_number=clean(options.caller),
+        caller_name=clean(options.name),
+        mailbox=clean(options.mailbox),
+    )
+    try:
+        event, descriptor = voicemail_from_file(options.recording, told)
+    except MailboxError as error:
+        raise UsageError(str(error)) from None
+    return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
+
+
+def alert(options: argparse.Namespace) -> int:
+    """Tell the administrator of anything, the same way as of a call."""
+    body = _end_of_input() if options.body == "-" else options.body
+    return _tell(new_alert(options.subject, body, options.key, options.level))
+
+
+def _end_of_input() -> str:
+    """Return the end of what standard input says, where errors stand in a log; nothing if it is closed."""
+    if sys.stdin is None:
+        return ""
+    text, is_cut = b"", False
+    while piece := sys.stdin.buffer.read(LONGEST_BODY):
+        text += piece
+        is_cut = is_cut or len(text) > LONGEST_BODY
+        text = text[-LONGEST_BODY:]
+    return ("[...]\n" if is_cut else "") + text.decode(errors="replace")
+
+
+def _tell(event: Event, recording: int = -1) -> int:
+    """Make an event durable and deliver it; returns the exit status."""
+    status, _, deliver = submit(event, recording)
+    outcome = [status]
+    if deliver:
+        with terminal.waiting("the relay (the mail is safe in the queue)"):
+            deliver(outcome.append)
+    print(f"pbxnotify: {outcome[-1]}")
+    return EXIT_STATUS[outcome[-1]]
+
+
+def _show_mails(event: Event, recording: str = "") -> int:
+    """Print the mails of an event, decoded for reading."""
+    settings = load_settings(ini_path())
+    told = recipients_of(event, settings)
+    attachment = prepare_attachment(recording, event, settings.voicemail) if isinstance(event, Voicemail) else None
+    for recipient in told.recipients:
+        content = compose(event, "dry-run", recipient, settings, attachment)
+        print(preview.readable(message_from_bytes(content, policy=policy.default)))
+    if attachment and attachment.remark:
+        print(f"NOTE: {attachment.remark}")
+    if not told.recipients:
+        print(f"nobody would be told: {told.reason}")
+    return os.EX_OK

@@ -1,0 +1,108 @@
+"""A test mail, sent at once and past the queue: who asks for one wants to see what the relay says now."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from pbxnotify.commands import terminal
+from pbxnotify.delivery.settings_watch import test_event
+from pbxnotify.errors import PbxnotifyError, SpoolError, UsageError
+from pbxnotify.mail.compose import compose
+from pbxnotify.mail.context import Recipient
+from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.settings.sections import Settings
+from pbxnotify.settings.smtp import Smtp
+from pbxnotify.smtp.client import Relay
+from pbxnotify.spool.backoff import write_backoff
+from pbxnotify.spool.store import open_spool
+
+SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
+
+
+def test(options: argparse.Namespace) -> int:
+    """Send a test mail at once, and show what the relay says."""
+    with suppress(SpoolError):
+        open_spool()  # as Asterisk's user, who must be able to read the settings
+    settings = load_settings(ini_path())
+    addresses = [options.address] if options.address else list(settings.notifications.admin_email)
+    if not addresses:
+        raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
+    send(settings, addresses, print if options.verbose else None)
+    return os.EX_OK
+
+
+def way_to(relay: Smtp) -> str:
+    """Return where the relay is and how it is spoken to, for the admin."""
+    encryption = SECURITY[relay.security]
+    if relay.security != "none" and not relay.verify_certificate:
+        encryption += ", the certificate is not verified"
+    token = f" with a token of {relay.oauth2.provider}" if relay.wants_token else ""
+    return f"{relay.host}:{relay.port}, {encryption}, login {relay.login or 'none'}{token}"
+
+
+def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
+    """Send a test mail to addresses, or only log in where there are none, and print the relay's own words.
+
+    As the owner of the spool, who is Asterisk's user, if there is a spool: what is shown must hold for that one, and
+    root need not run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
+    """
+    spool = None
+    with suppress(SpoolError):
+        spool = open_spool()
+    relay = settings.smtp
+    code = settings.notifications.language
+    print(f"connecting to {relay.host}:{relay.port} ({SECURITY[relay.security]})", flush=True)
+    with terminal.waiting(f"{relay.host}:{relay.port}"), Relay(relay, transcript) as connection:
+        for address in addresses:
+            identifier = f"test-{time.time_ns():x}"
+            mail = compose(test_event(code), identifier, Recipient(address, code), settings)
+            print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
+    if not addresses:
+        print("the relay has let us in; no test mail: there is no administrator's address (admin_email)")
+    if spool and addresses:
+        write_backoff(spool.directory, None)  # it takes mail again: what waits need not wait for the end of the rest
+    if not settings.notifications.enabled:
+        print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
+
+
+def apart(send: Callable[[], None]) -> int:
+    """Send a test mail in a process of its own, which may give up what we still need to be.
+
+    Returns the exit status, which is 0 when the relay took it; what it said is printed.
+    """
+    print(end="", flush=True)
+    child = os.fork()
+    if not child:
+        status = os.EX_SOFTWARE
+        try:
+            status = _status_of(send)
+        finally:
+            os._exit(status)  # whatever happens, no copy of us goes on
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except KeyboardInterrupt:  # which a hang-up and SIGTERM are too, and they may be for us alone
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        raise
+
+
+def _status_of(send: Callable[[], None]) -> int:
+    """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
+    try:
+        send()
+    except PbxnotifyError as error:
+        terminal.complain(error)
+        return error.exit_status
+    except OSError as error:
+        terminal.complain(OSError(f"{error.filename}: {error.strerror}"))
+        return os.EX_IOERR
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        print(end="", flush=True)
+    return os.EX_OK

@@ -1,0 +1,1 @@
+"""From the durable event to the relay's answer."""

@@ -1,0 +1,59 @@
+"""Makes an event durable; only then is the call let go and the mail sent.
+
+What is heavy (configobj, email, smtplib, ssl) is imported by ``runner``, on the far side of ``spool.add``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pbxnotify.errors import SpoolError
+from pbxnotify.events import Event, MissedCall, Submission
+from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
+from pbxnotify.spool.store import Spool, open_spool
+
+if TYPE_CHECKING:
+    from pbxnotify.asterisk.voicemail import Left
+
+
+def submit_missed_call(call: MissedCall | None) -> Submission:
+    """Submit a call, if it was missed."""
+    if call is None:
+        return Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
+    return submit(call)
+
+
+def submit_voicemail(left: Left | None) -> Submission:
+    """Submit a voicemail with its recording, if one was left."""
+    if left is None:
+        return Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
+    return submit(*left)
+
+
+def submit(event: Event, recording: int = -1) -> Submission:
+    """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory."""
+    try:
+        spool = open_spool()
+        entry = spool.add(event, recording)
+    except SpoolError as error:
+        unkept = UnkeptItem(event, recording)
+        unkept.change(reason=str(error))
+        unkept.say("deferred")
+        line = f"pbxnotify: {error}: trying to send at once"
+        return Submission("FAILED", line, lambda report: _deliver_unkept(unkept, report))
+    if entry is None:
+        return Submission("SKIPPED", "pbxnotify: skipped: told already")
+    return Submission("QUEUED", entry.line, lambda report: _deliver(spool, entry, report))
+
+
+def _deliver(spool: Spool, entry: QueueFile, report: Callable[[str], None]) -> None:
+    from pbxnotify.delivery.runner import deliver_and_take_along
+
+    deliver_and_take_along(spool, entry, report)
+
+
+def _deliver_unkept(unkept: UnkeptItem, report: Callable[[str], None]) -> None:
+    from pbxnotify.delivery.runner import STATUS, deliver
+
+    report(STATUS[deliver(unkept)])

@@ -1,0 +1,189 @@
+"""What mails say in one language, and how it writes dates and lengths of time."""
+
+from __future__ import annotations
+
+import os
+import re
+import syslog
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+
+from pbxnotify import log
+from pbxnotify.errors import LanguageError
+from pbxnotify.namedtuple import NamedTuple
+
+DIRECTORY = os.path.dirname(__file__)
+LANGUAGE_CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if re.fullmatch(r"[a-z]{2,3}\.py", name)))
+"""The languages there are: one file each."""
+DEFAULT_LANGUAGE = "en"
+
+Forms = tuple[str, ...]
+"""A noun as it stands behind a number, in the order in which ``plural`` counts."""
+
+
+class Language(NamedTuple):
+    """One language. Whatever it lacks is an error when its file is read."""
+
+    weekdays: tuple[str, ...]
+    """Monday first."""
+    months: tuple[str, ...]
+    """As they stand in a date."""
+    date: str
+    """A moment, from {weekday}, {day}, {month}, {year} and {time}, which is 15:04."""
+    plural: Callable[[int], int]
+    """Which form of a noun a number takes."""
+    hours: Forms
+    minutes: Forms
+    seconds: Forms
+    short_units: tuple[str, str, str]
+    """Hours, minutes and seconds where there is little room: ``1 min 5 s``."""
+    decimal_mark: str
+    bytes: tuple[str, ...]
+    """The unit, and its multiples by 1024."""
+
+    missed_call: str
+    missed_call_subject: str
+    """With {caller}."""
+    why: Mapping[str, str]
+    """A sentence for each way in which a call is missed, some with {length}; see ``reason``."""
+    left_message: str
+    """That the caller of a missed call left a voicemail as well."""
+    voicemail: str
+    voicemail_subject: str
+    """With {caller}."""
+    new_message: str
+    """With {length}."""
+
+    whose: str
+    """The label of who called; labels stand before a colon."""
+    whom: str
+    when: str
+    rang: str
+    mailbox: str
+    see_history: str
+    listen_in_history: str
+
+    private: str
+    """What stands for a number that the caller withholds."""
+    unknown: str
+    """What stands for a number that nobody told."""
+    nobody: str
+    """What stands for the extension when it is not known who was called."""
+    no_length: str
+    no_mailbox: str
+
+    silent: str
+    too_large: str
+    """With {megabytes} and {mailbox}, which is `` (101)`` or nothing, like those below."""
+    missing: str
+    not_attached: str
+
+    held: str
+    """The subject of an alert; subjects stand behind the name of the PBX and a colon."""
+    held_text: str
+    """With {reason}, which is in English, as relays are."""
+    failed_missed_call: str
+    failed_voicemail: str
+    failed_text: str
+    """With {reason} and {item}."""
+    stuck: str
+    stuck_text: str
+    """With {count} and {moment}."""
+    certificate: str
+    certificate_text: str
+    """With {host} and {moment}."""
+    disk_full: str
+    """With {path}."""
+    disk_line: str
+    """With {path}, {share} and {inodes} (numbers of per cent), {free} and {size}."""
+    disk_advice: str
+    disk_gone: str
+    disk_gone_text: str
+    """With {path} and {error}."""
+    check_text: str
+    """With {command}."""
+    fault: str
+    """The subject of an alert about ourselves, with {name} of what could not be looked at."""
+    no_spool: str
+    no_spool_text: str
+    """With {reason}."""
+    asterisk_down: str
+    asterisk_down_text: str
+    """With {reason}."""
+    asterisk_restarted: str
+    asterisk_restarted_text: str
+    """With {now} and {before}, moments."""
+    trunk_down: str
+    """With {name}."""
+    trunk_text: str
+    """With {address} and {said}, Asterisk's own word."""
+
+    levels: Mapping[str, str]
+    """What an alert is: info, warning, critical."""
+    still: str
+    """The subject of a reminder, with {subject}."""
+    over: str
+    """The subject when a problem is over, with {subject}."""
+    since: str
+    """With {moment}."""
+    lasted: str
+    """With {length}."""
+    several: str
+    """The subject about several problems, with {subject} of the first and the {count} of the others."""
+
+    test: str
+    test_text: str
+    sample_caller: str
+    """What ``pbxnotify preview`` shows where nothing is given."""
+    sample_alert: str
+    sample_alert_text: str
+
+    def moment(self, when: datetime) -> str:
+        """Return a date and time in words; UTC is named, as hardly anybody lives by it."""
+        text = self.date.format(
+            weekday=self.weekdays[when.weekday()],
+            day=when.day,
+            month=self.months[when.month - 1],
+            year=when.year,
+            time=f"{when:%H:%M}",
+        )
+        return f"{text} UTC" if when.tzname() == "UTC" else text
+
+    def duration(self, seconds: int) -> str:
+        """Return a length of time in words: ``1 minute 5 seconds``."""
+        units = (self.hours, self.minutes, self.seconds)
+        return " ".join(f"{number} {units[which][self.plural(number)]}" for which, number in _parts(seconds))
+
+    def short_duration(self, seconds: int) -> str:
+        """Return a length of time in few letters: ``1 min 5 s``."""
+        return " ".join(f"{number} {self.short_units[which]}" for which, number in _parts(seconds))
+
+
+def _parts(seconds: int) -> list[tuple[int, int]]:
+    """Return hours (0), minutes (1) and seconds (2), without those that are nought; not even one if all are."""
+    seconds = max(seconds, 0)
+    parts = enumerate((seconds // 3600, seconds // 60 % 60, seconds % 60))
+    return [(which, number) for which, number in parts if number] or [(2, 0)]
+
+
+@cache
+def load_language(code: str) -> Language:
+    """Return a language by its code; English in the place of one whose file is broken, with a line in the log."""
+    try:
+        return read_language(code)
+    except LanguageError as error:
+        if code == DEFAULT_LANGUAGE:
+            raise
+        log.write(syslog.LOG_ERR, f"{error}; mails are in English")
+        return read_language(DEFAULT_LANGUAGE)
+
+
+def read_language(code: str) -> Language:
+    """Return the language in a file. Raises LanguageError."""
+    try:
+        language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
+    except Exception as error:  # whatever is wrong with it
+        raise LanguageError(f"{DIRECTORY}/{code}.py: {type(error).__name__}: {error}") from error
+    return language

@@ -1,0 +1,89 @@
+"""Who called: a name and a number, as people read them and as a phone dials them."""
+
+from __future__ import annotations
+
+import re
+import syslog
+from functools import lru_cache
+
+from pbxnotify import log
+from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.languages.language import Language
+from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.phone_number import grouped, national
+from pbxnotify.settings.sections import Settings
+
+WITHHELD = ("anonymous", "private", "restricted", "withheld")
+UNKNOWN = ("unavailable", "unknown")
+"""What trunks say in the place of a number or a name, in any spelling."""
+LONGEST_NAME = 100
+"""Characters; the number behind it must be seen in a subject too."""
+SHORTEST_DIALABLE = 7
+"""Digits. To dial a colleague's 101, 112 or 911 from a mobile phone is to call the fire brigade."""
+
+
+class Caller(NamedTuple):
+    """Who called; ``name`` is empty if it says no more than the number."""
+
+    name: str
+    number: str
+    """As it came, or in words why there is none."""
+    is_shown: bool = True
+    """Whether the number is one: it was given, and not withheld."""
+
+    @property
+    def readable(self) -> str:
+        """Return the number as people read it."""
+        return grouped(self.number)
+
+    @property
+    def in_one_line(self) -> str:
+        """Return name and number."""
+        return f"{self.name}, {self.readable}" if self.name else self.readable
+
+    @property
+    def telephone(self) -> str:
+        """Return what a phone dials to call back, empty where that would be somebody else (RFC 3966)."""
+        digits = re.sub(r"[ ()./-]", "", self.readable) if self.is_shown else ""
+        return digits if re.fullmatch(rf"\+?[0-9]{{{SHORTEST_DIALABLE},20}}", digits) else ""
+
+
+def caller_in(call: MissedCall | Voicemail, language: Language, settings: Settings) -> Caller:
+    """Return who called: the name is the caller's own, else from the employee's card, else from the phone book."""
+    said = call.caller_number.casefold()
+    if said in WITHHELD or (call.private and not settings.notifications.show_private_numbers):
+        return Caller("", language.private, is_shown=False)
+    number = "" if said in UNKNOWN else call.caller_number
+    name = _own_name(call)
+    if number and not name:
+        name = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
+    return Caller(name[:LONGEST_NAME], number or language.unknown, is_shown=bool(number))
+
+
+def name_on_card(number: str, settings: Settings) -> str:
+    """Return the name on the card of the employee with this extension or mobile number."""
+    employee = settings.employee(number)
+    return employee.name if employee else ""
+
+
+def _own_name(call: MissedCall | Voicemail) -> str:
+    """Return the name that came with the call; many trunks send the number once more in its place."""
+    name, number = call.caller_name, call.caller_number
+    digits, said = national(number), name.casefold()
+    is_number = digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits
+    return "" if is_number or said in (*WITHHELD, *UNKNOWN, number.casefold()) else name
+
+
+@lru_cache(maxsize=1)  # one call has several recipients
+def _in_phone_book(path: str, number: str) -> str:
+    """Return the name in the phone book; one that cannot be read costs the name, not the mail."""
+    if not path:
+        return ""
+    from pbxnotify.errors import PhoneBookError
+    from pbxnotify.mail.phone_book import name_in_phone_book
+
+    try:
+        return name_in_phone_book(path, number)
+    except PhoneBookError as error:
+        log.write(syslog.LOG_WARNING, str(error))
+        return ""

@@ -1,0 +1,84 @@
+"""What a mail can tell one recipient of an event: who called, for whom, when, and where to look it up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
+from pbxnotify.languages.language import Language, load_language
+from pbxnotify.mail.caller import Caller, caller_in, name_on_card
+from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.phone_number import grouped
+from pbxnotify.settings.sections import Settings
+
+
+class Recipient(NamedTuple):
+    """One address, which gets one mail of its own."""
+
+    address: str
+    language: str
+    extensions: tuple[str, ...] = ()
+    """The extensions this recipient is told about."""
+
+
+class Context(NamedTuple):
+    """The facts of an event, in the language of a recipient."""
+
+    language: Language
+    caller: Caller
+    called: tuple[tuple[str, str], ...]
+    """Extension and name of those this recipient is told about; the name is empty where no card has one."""
+    when: datetime
+    pbx_name: str
+    history_url: str
+    """The address of this call in the call history; empty if there is none."""
+
+    @property
+    def extensions(self) -> str:
+        """Return the extensions that were called."""
+        return ", ".join(extension for extension, _ in self.called) or self.language.nobody
+
+    @property
+    def names(self) -> str:
+        """Return the names of those who were called, the extension where there is no name."""
+        return ", ".join(name or extension for extension, name in self.called) or self.language.nobody
+
+    @property
+    def whom(self) -> str:
+        """Return names and extensions of those who were called; a mobile number may be one."""
+        whole = (f"{name} ({grouped(number)})" if name else grouped(number) for number, name in self.called)
+        return ", ".join(whole) or self.language.nobody
+
+
+def context_of(event: Event, recipient: Recipient, settings: Settings) -> Context:
+    """Return what a recipient is told of an event."""
+    words = load_language(recipient.language)
+    called = recipient.extensions
+    if not called and isinstance(event, Voicemail) and event.mailbox:
+        called = (event.mailbox,)
+    return Context(
+        language=words,
+        caller=Caller("", "") if isinstance(event, Alert) else caller_in(event, words, settings),
+        called=tuple((extension, name_on_card(extension, settings)) for extension in called),
+        when=settings.moment(event.time),
+        pbx_name=settings.pbx_name,
+        history_url=_history_url(event, settings),
+    )
+
+
+def message_length(seconds: int) -> str:
+    """Return the length of a message as Asterisk writes it, ``1:05``; empty if it is not known."""
+    return "" if seconds == UNKNOWN_LENGTH else f"{seconds // 60}:{seconds % 60:02}"
+
+
+def _history_url(event: Event, settings: Settings) -> str:
+    url = settings.notifications.history_url
+    if not url or isinstance(event, Alert):
+        return ""
+    from pbxnotify.mail.templates.placeholders import Placeholders
+
+    ids = {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
+    if any(name in url and not value for name, value in ids.items()):
+        return ""  # an address without the call's id leads nowhere
+    return Placeholders({name: quote(value, safe="") for name, value in ids.items()}).into(url)

@@ -1,0 +1,1 @@
+"""The administrator's own texts, filled in."""

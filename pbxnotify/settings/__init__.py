@@ -1,0 +1,1 @@
+"""pbxnotify.ini, read, checked and rewritten."""

@@ -1,0 +1,80 @@
+"""One question to an endpoint over HTTPS: http.client with an end to every wait and to every answer."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from pbxnotify.smtp.connection import SHORTEST, connect, look_up
+
+LONGEST = 65536
+"""Bytes of an answer."""
+HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
+class _Timely(ssl.SSLSocket):
+    """A socket whose waits for bytes end at the same moment, all together."""
+
+    deadline: float
+
+    def recv_into(self, *arguments: object) -> int:
+        """Receive, as long as there is time left; whatever trickles in wins none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout("timed out")  # which is TimeoutError from Python 3.10 on, and wants words before
+        self.settimeout(left)
+        return super().recv_into(*arguments)  # type: ignore[arg-type]  # what it takes is nothing to us
+
+
+def post(
+    url: str, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str]
+) -> tuple[int, bytes]:
+    """Send a form, and return the status and the body of the answer, which may be an error of HTTP.
+
+    Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after so many seconds
+    at most, the look-up apart; and for what is no HTTP, or has no end.
+    """
+    try:
+        return _post(urlsplit(url), form, reach(url, trusting, seconds), headers)
+    except OSError:  # some of which, of certificates, are ValueErrors too
+        raise
+    except (http.client.HTTPException, ValueError) as error:
+        raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
+
+
+def reach(url: str, trusting: ssl.SSLContext, seconds: float) -> _Timely:
+    """Return a connection with the endpoint, whose waits together end so many seconds from now. Raises OSError."""
+    address = urlsplit(url)
+    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
+    deadline = time.monotonic() + seconds
+    reached = connect(addresses, seconds)
+    try:
+        reached.settimeout(max(deadline - time.monotonic(), SHORTEST))
+        trusting.sslsocket_class = _Timely
+        encrypted = trusting.wrap_socket(reached, server_hostname=address.hostname)
+    except BaseException:
+        reached.close()
+        raise
+    assert isinstance(encrypted, _Timely)
+    encrypted.deadline = deadline
+    return encrypted
+
+
+def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=reached.context)
+    connection.sock = reached
+    try:
+        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, {**HEADERS, **headers})
+        answer = connection.getresponse()
+        body = answer.read(LONGEST + 1)
+    finally:
+        connection.close()
+    if len(body) > LONGEST:
+        raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
+    if answer.length:
+        raise ConnectionError("closed the connection in the middle of its answer")
+    return answer.status, body

@@ -1,0 +1,97 @@
+"""How we log in: which mechanism (RFC 4954), and what its challenges are answered with.
+
+A mechanism is tried once: each failure brings the account nearer to being locked.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import b64decode
+from collections.abc import Callable, Collection
+
+from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.smtp.connection import Connection
+
+if TYPE_CHECKING:
+    from pbxnotify.settings.smtp import Smtp
+
+PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
+PASSWORD_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
+"""In the order in which we choose; where others could listen, the one that does not show the password comes first."""
+TOKEN = ("OAUTHBEARER", "XOAUTH2")
+"""The standard one (RFC 7628) first; Microsoft and Yandex have Google's older one only."""
+AT_ONCE = ("PLAIN", *TOKEN)
+"""The client begins, so its first response goes with the command (RFC 4954 section 4)."""
+LONGEST_COMMAND = 512 - len("\r\n")
+"""Octets (RFC 5321 section 4.5.3.1.4); a longer initial response follows the command instead (RFC 4954 section 4)."""
+END_OF_FAILURE = {"OAUTHBEARER": "AQ==", "XOAUTH2": ""}
+"""What a relay that refuses a token and says why is answered with, so that it ends the exchange (RFC 7628 3.2.3)."""
+LONGEST_STATUS = 40
+"""Characters of the reason that are shown."""
+
+
+def choose(relay: Smtp, offered: Collection[str]) -> str:
+    """Return the mechanism to use of those offered; "" for none."""
+    by_password = PASSWORD_WITHOUT_TLS if relay.security == "none" else PASSWORD
+    usable: Collection[str] = TOKEN if relay.auth == "oauth2" else by_password
+    return next((one for one in usable if one in offered), "")
+
+
+def log_in(conversation: Connection, mechanism: str, relay: Smtp, secret: str) -> tuple[int, bytes, str]:
+    """Log in with a password or token; returns the relay's last answer, and what was asked. Raises OSError."""
+    responses = _responses(mechanism, relay, secret)
+    conversation.hide(secret)
+    asked = f"AUTH {mechanism}"
+    code, reply = _begin(conversation, mechanism, responses)
+    while code == 334 and responses:
+        code, reply = conversation.ask_secretly(responses.pop(0)(reply))
+    if code == 334 and mechanism in END_OF_FAILURE:
+        asked += _status_in(reply, conversation)
+        code, reply = conversation.docmd(END_OF_FAILURE[mechanism])
+    return code, reply, asked
+
+
+def _begin(conversation: Connection, mechanism: str, responses: list[Callable[[bytes], bytes]]) -> tuple[int, bytes]:
+    """Send the command, with the first response if the mechanism has one and the line does not get too long."""
+    command = f"AUTH {mechanism}"
+    if mechanism in AT_ONCE:
+        first = responses[0](b"")
+        if len(command) + 1 + (len(first) + 2) // 3 * 4 <= LONGEST_COMMAND:
+            del responses[0]
+            return conversation.ask_secretly(first, f"{command} ")
+    return conversation.docmd(command)
+
+
+def _responses(mechanism: str, relay: Smtp, secret: str) -> list[Callable[[bytes], bytes]]:
+    """Return what answers each challenge of a mechanism (RFC 4616, 2195, 7628; LOGIN and XOAUTH2 have no RFC).
+
+    In UTF-8, which smtplib's own login refuses.
+    """
+    login, password = relay.login.encode(), secret.encode()
+
+    def digest(challenge: bytes) -> bytes:
+        try:
+            return login + b" " + hmac.new(password, b64decode(challenge), "md5").hexdigest().encode()
+        except ValueError:
+            raise ConnectionError("sent a challenge that cannot be answered") from None
+
+    name = login.replace(b"=", b"=3D").replace(b",", b"=2C")  # RFC 5801 section 4
+    place = f"\1host={relay.host}\1port={relay.port}".encode()
+    bearer = b"\1auth=Bearer " + password + b"\1\1"
+    return {
+        "PLAIN": [lambda challenge: b"\0" + login + b"\0" + password],
+        "LOGIN": [lambda challenge: login, lambda challenge: password],
+        "CRAM-MD5": [digest],
+        "OAUTHBEARER": [lambda challenge: b"n,a=" + name + b"," + place + bearer],
+        "XOAUTH2": [lambda challenge: b"user=" + login + bearer],
+    }[mechanism]
+
+
+def _status_in(reply: bytes, conversation: Connection) -> str:
+    """Return the reason in a relay's refusal of a token, for a sentence; "" where it gives none."""
+    try:
+        status = str(json.loads(b64decode(reply))["status"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return f" (status {conversation.words(status.encode('utf-8', 'replace'))[:LONGEST_STATUS]})"

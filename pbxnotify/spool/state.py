@@ -1,0 +1,88 @@
+"""What a spool remembers of itself, in state/: the last mail, queue run and settings, problems, the token.
+
+Nothing here but the token is needed to deliver anything, so nothing else is fsynced, and a lost or damaged record is as
+good as none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+
+from pbxnotify import files
+from pbxnotify.namedtuple import NamedTuple
+
+FOLDER = "state"
+SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
+LONGEST = 65536
+"""Bytes of a record."""
+ROOM = 8192
+"""Bytes that a record which grows and shrinks has from the beginning: on a full disk it can grow no more."""
+
+
+class Record(NamedTuple):
+    """A text, and when it was written."""
+
+    written: float | None = None
+    """In seconds since the epoch; None if never, or if the clock has been set back since."""
+    text: str = ""
+
+
+class SeenSettings(NamedTuple):
+    """The ini file as it was last looked at."""
+
+    fingerprint: str = ""
+    digest: str = ""
+    """Of its mail settings, the last time they could be read; salted, as a password is among them."""
+    salt: str = ""
+    test: str = ""
+    """The item of the test mail that the last change led to."""
+
+
+def path(directory: str, name: str) -> str:
+    """Return where a record lies."""
+    return os.path.join(directory, FOLDER, name)
+
+
+def replace(directory: str, name: str, text: str, *, durable: bool = False) -> None:
+    """Replace a record atomically, also on a full disk if it has room for the text already. Raises OSError."""
+    temporary = os.path.join(directory, "tmp", f"{name}.{os.getpid()}")
+    files.replace(path(directory, name), temporary, text, durable=durable)
+
+
+def write(directory: str, name: str, text: str = "") -> bool:
+    """Write a record; returns whether that was possible. Never raises: no record may stop a mail."""
+    try:
+        replace(directory, name, text)
+    except OSError:
+        return False
+    return True
+
+
+def read(directory: str, name: str) -> Record:
+    """Return a record; an empty one if it was never written or cannot be read."""
+    try:
+        with open(path(directory, name), encoding="utf-8", errors="replace", opener=files.open_no_follow) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return Record()
+            return Record(status.st_mtime if status.st_mtime <= time.time() + 1 else None, file.read(LONGEST))
+    except OSError:
+        return Record()
+
+
+def write_settings(directory: str, seen: SeenSettings) -> bool:
+    """Remember the settings that were looked at; returns whether that was possible."""
+    return write(directory, SETTINGS, json.dumps(seen._asdict()))
+
+
+def read_settings(directory: str) -> SeenSettings:
+    """Return the settings last looked at."""
+    try:
+        record = json.loads(read(directory, SETTINGS).text)
+        texts = {name: str(value).encode("ascii", "replace").decode() for name, value in record.items()}
+        return SeenSettings(**texts)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return SeenSettings()

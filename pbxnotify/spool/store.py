@@ -1,0 +1,268 @@
+"""Where events wait: tmp -> queue -> failed; done holds the keys of what has been notified, state what we remember.
+
+A key is claimed after its item is durable: a crash between the two doubles an item, it never loses one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import syslog
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from pbxnotify import log
+from pbxnotify.asterisk.config import spool_directory
+from pbxnotify.errors import SpoolError
+from pbxnotify.events import Event
+from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.spool.queue_file import QueueFile, item_path, spool_error
+
+FOLDERS = ("tmp", "queue", "done", "failed", "state")
+KEPT_KEYS = 86400.0
+"""Seconds for which a key is remembered: longer than any call."""
+LONGEST_NAME = 200
+"""Characters of a key's file name."""
+LEFT_OVER = 3600.0
+"""Seconds after which a file in tmp/ is one that a killed process left behind."""
+TURN = 2.0
+"""Seconds for which a delivery waits until others have ended: a relay that answers has taken many mails by then."""
+PATIENCE = 5.0
+"""Seconds for which a process waits until it is the only one that sends what is due."""
+
+
+class Spool:
+    """The spool directory; made, with the owner of Asterisk's spool, where it is missing."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def add(self, event: Event, recording: int = -1) -> QueueFile | None:
+        """Make an event durable and return its item, locked; None if all of it is told already. Raises SpoolError.
+
+        ``recording`` is the descriptor of a voicemail's recording, open for reading.
+        """
+        keys = event.keys()
+        if keys and all(os.path.exists(self._key(key)) for key in keys.values()):
+            log.state("skipped", "-", event, "told already")
+            return None
+        entry = QueueFile.new(self.directory, event, recording)
+        fresh = [part for part, key in keys.items() if self._claim(key)]
+        if keys and not fresh:
+            with suppress(SpoolError):  # then it is told twice
+                entry.end("skipped", "told already")
+            return None
+        for alias in event.aliases():
+            self._claim(alias)
+        if len(fresh) < len(keys):
+            with suppress(SpoolError):  # it is durable as it was, and narrowed in memory
+                entry.change(event=event.only(fresh))
+        entry.say("queued")
+        return entry
+
+    def forget(self, event: Event) -> None:
+        """Give the keys of an event back: it may be told again."""
+        for key in event.keys().values():
+            with suppress(OSError):
+                os.unlink(self._key(key))
+
+    def identifiers(self, folder: str = "queue") -> list[str]:
+        """Return the items of a folder, oldest first. Raises SpoolError."""
+        try:
+            names = os.listdir(os.path.join(self.directory, folder))
+        except OSError as error:
+            raise spool_error(error) from error
+        return sorted(name[:-5] for name in names if name.endswith(".json"))
+
+    def lock(self, identifier: str, folder: str = "queue") -> QueueFile | None:
+        """Return an item, locked; None if another process has it, or it is gone. One that is damaged is set aside.
+
+        Raises NewerItem, and SpoolError if its file cannot be read.
+        """
+        try:
+            return QueueFile.locked(self.directory, identifier, folder)
+        except (ValueError, TypeError) as error:
+            log.write(
+                syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
+            )
+        path = item_path(self.directory, folder, identifier)
+        with suppress(OSError):
+            for recording in self._beside(folder, identifier):
+                os.rename(recording, os.path.join(self.directory, "failed", os.path.basename(recording)))
+            os.rename(path, f"{item_path(self.directory, 'failed', identifier)}.damaged")
+        return None
+
+    def leave(self, identifier: str, reason: str) -> None:
+        """Say why an item stays as it is, once a day."""
+        if self._claim(f"left-{identifier}"):
+            log.write(syslog.LOG_ERR, f'deferred id={identifier} reason="{reason}"')
+
+    @contextmanager
+    def alone(self, folder: str = "queue", patience: float = PATIENCE) -> Iterator[bool]:
+        """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
+        descriptor = os.open(os.path.join(self.directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + patience
+        try:
+            while not try_lock(descriptor) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            yield try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let deliveries of calls that come at once begin one after the other; nobody waits longer than ``TURN``.
+
+        Fifty at once would take 10 MB and a connection each, and the CPU from the scripts that calls wait for.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError):  # a spool that cannot be locked: there is worse to come than many at once
+                stack.enter_context(self.alone("tmp", TURN))
+            yield
+
+    def damaged(self) -> list[str]:
+        """Return the names of items that were set aside."""
+        names = os.listdir(os.path.join(self.directory, "failed"))
+        return sorted(name for name in names if name.endswith(".damaged"))
+
+    def sweep(self) -> None:
+        """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
+        try:
+            self._sweep()
+        except OSError as error:  # mails must leave all the same
+            log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
+
+    def _sweep(self) -> None:
+        for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
+            for entry in os.scandir(os.path.join(self.directory, folder)):
+                with suppress(OSError):
+                    if entry.stat().st_mtime < time.time() - age:
+                        os.unlink(entry.path)
+        for folder in ("queue", "failed"):
+            for name in os.listdir(os.path.join(self.directory, folder)):
+                if not name.endswith((".json", ".json.damaged")):
+                    self._sweep_recording(folder, name)
+
+    def _sweep_recording(self, folder: str, name: str) -> None:
+        """Remove a recording without an item; asked for each, as a listing may miss an item that is being replaced."""
+        item = item_path(self.directory, folder, name.partition(".")[0])
+        path = os.path.join(self.directory, folder, name)
+        if not os.path.exists(item) and not os.path.exists(f"{item}.damaged"):
+            with suppress(OSError):
+                # A link has the recording's own mtime; its ctime says when it was made.
+                if os.stat(path).st_ctime < time.time() - LEFT_OVER:
+                    os.unlink(path)
+
+    def _beside(self, folder: str, identifier: str) -> list[str]:
+        """Return the recording beside an item whose file cannot be read."""
+        names = os.listdir(os.path.join(self.directory, folder))
+        return [
+            os.path.join(self.directory, folder, name)
+            for name in names
+            if name.startswith(f"{identifier}.") and not name.endswith(".json")
+        ]
+
+    def _key(self, key: str) -> str:
+        safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
+        if len(safe) > LONGEST_NAME:  # cut off, two keys could become one
+            from hashlib import sha256
+
+            safe = sha256(safe.encode()).hexdigest()
+        return os.path.join(self.directory, "done", safe)
+
+    def _claim(self, key: str) -> bool:
+        """Return whether the key is ours; one that cannot be written is: better told twice than never."""
+        try:
+            os.close(os.open(self._key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def spool_path() -> str:
+    """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
+    return os.environ.get("PBXNOTIFY_SPOOL") or os.path.join(spool_directory(), "pbxnotify")
+
+
+def open_spool() -> Spool:
+    """Return the spool, made where it is missing, as its owner. Raises SpoolError."""
+    directory = spool_path()
+    try:
+        if not os.path.isdir(directory):
+            _make(directory)
+        _become_owner(directory)
+        _refuse_foreign(directory)
+        if os.stat(directory).st_mode & 0o077:
+            os.chmod(directory, 0o700)
+            log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
+        _make_folders(directory)
+        if not os.access(os.path.join(directory, "queue"), os.W_OK):
+            # What cannot be removed once it is sent would be sent again and again.
+            raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
+    except OSError as error:
+        raise spool_error(error) from error
+    return Spool(directory)
+
+
+def _make(directory: str) -> None:
+    """Make the spool with the owner of the directory it is in, whole or not at all."""
+    parent = os.stat(os.path.dirname(directory))
+    fresh = f"{directory}.{os.getpid()}"
+    os.mkdir(fresh, 0o700)
+    if os.geteuid() == 0:
+        os.chown(fresh, parent.st_uid, parent.st_gid)
+    try:
+        os.rename(fresh, directory)
+    except OSError:
+        os.rmdir(fresh)
+        if not os.path.isdir(directory):
+            raise
+
+
+def _make_folders(directory: str) -> None:
+    """Make the folders, durable: an item in a folder that a power cut takes away would go with it."""
+    there = os.listdir(directory)
+    missing = [folder for folder in FOLDERS if folder not in there]
+    for folder in missing:
+        with suppress(FileExistsError):
+            os.mkdir(os.path.join(directory, folder), 0o700)
+    if missing:
+        from pbxnotify.spool.backoff import FILE, write_backoff
+
+        write_backoff(directory, None)
+        with suppress(FileNotFoundError):  # where the first version of the spool had it
+            os.unlink(os.path.join(directory, FILE))
+        sync_directory(directory)
+        sync_directory(os.path.dirname(directory))
+
+
+def _refuse_foreign(directory: str) -> None:
+    """Refuse a directory that serves others too: it would be closed to them."""
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
+    if foreign:
+        raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
+
+
+def _become_owner(directory: str) -> None:
+    """Act as the owner of the spool, also when run by root; refuse another user's."""
+    owner = os.stat(directory)
+    if owner.st_uid == os.geteuid():
+        return
+    if os.geteuid() != 0:
+        whose = f"the spool {directory} belongs to user {owner.st_uid}, not to {os.geteuid()}"
+        ours = f"if Asterisk runs as {os.geteuid()}: chown -R {os.geteuid()} {directory}"
+        raise SpoolError(f"{whose}: run this as its owner or as root (sudo); {ours}")
+    import pwd
+
+    try:
+        account = pwd.getpwuid(owner.st_uid)
+        group = account.pw_gid
+        os.initgroups(account.pw_name, group)
+    except KeyError:
+        group = owner.st_gid
+        os.setgroups([group])
+    os.setgid(group)
+    os.setuid(owner.st_uid)

@@ -1,0 +1,331 @@
+"""What becomes of an item after one attempt: sent, deferred, failed or skipped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import calls
+import pytest
+from calls import ALL, CALL, recipients_of, tell, waiting
+from mailboxes import sound
+from relay import Catcher, ScriptedRelay, Talk, close
+
+from pbxnotify.delivery.attempt import Attempt, RelayUnavailable
+from pbxnotify.delivery.runner import deliver, run_queue
+from pbxnotify.events import Alert, Voicemail
+from pbxnotify.spool.backoff import read_backoff, write_backoff
+from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.store import Spool
+
+
+def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
+    assert tell() == ["QUEUED", "QUEUED"]
+    assert run_queue(spool) == {}, "not due yet"
+    catcher.answers.clear()
+    assert run_queue(spool, everything=True) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+def test_an_item_is_removed_before_the_relay_answers_quit(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    left: list[str] = []
+
+    def look(talk: Talk) -> None:
+        left.extend(spool.identifiers())
+        close(talk)
+
+    with ScriptedRelay(QUIT=look) as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "SENT"]
+        assert (len(relay.messages), left) == (3, [])
+
+
+def test_who_has_it_is_recorded_while_somebody_is_missing(use, write_ini, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(RCPT=["250 2.1.5 Ok", "451 4.7.1 later"]) as relay:
+        use(relay.port)
+        calls.queue(spool, CALL.only(["101", "102"]))
+        run_queue(spool)
+    recorded: list[object] = []
+
+    def look(talk: Talk) -> None:
+        recorded.append(dict(waiting(spool)[0].recipients))
+        talk.say("250 2.1.0 Ok")
+
+    with ScriptedRelay(MAIL=["250 2.1.0 Ok", look]) as relay:
+        write_ini(calls.INI.format(port=relay.port, enabled="yes").replace("a@example.com", "new-a@example.com"))
+        assert run_queue(spool, everything=True) == {"sent": 1}
+    assert recorded == [{"a@example.com": "sent", "new-a@example.com": "sent"}]
+
+
+def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "550 5.1.1 no such user"
+    assert tell() == ["QUEUED", "FAILED"]
+    (failed,) = spool.identifiers("failed")
+    item = QueueFile.read(spool.directory, failed, "failed")
+    assert item is not None
+    assert item.recipients == {"a@example.com": "sent", "b@example.com": "refused", "c@example.com": "sent"}
+    assert "no such user" in item.reason
+    assert run_queue(spool, everything=True) == {"sent": 1}, "the administrator is told"
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
+
+
+def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        tell()
+        pauses = []
+        for _ in range(7):
+            noted = read_backoff(spool.directory)
+            pauses.append(noted.until - noted.since)
+            write_backoff(spool.directory, noted._replace(until=1.0))
+            assert run_queue(spool) == {"deferred": 1}
+    minutes = [60 * minute for minute in (1, 2, 5, 15, 30, 60, 60)]
+    assert all(0.89 * usual <= pause <= 1.11 * usual for usual, pause in zip(minutes, pauses))
+
+
+def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        entries = [spool.add(CALL._replace(linked_id=str(number))) for number in range(3)]
+        attempts = [Attempt(entry, spool, "ini") for entry in entries if entry]
+        for one in attempts:
+            one.relay_failed(RelayUnavailable("down", stage="connect"))
+    assert read_backoff(spool.directory).failures == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason"),
+    [
+        pytest.param({"MAIL": "553 5.7.1 sender address rejected"}, "553", id="sender refused"),
+        pytest.param({"RCPT": "554 5.7.1 relay access denied"}, "554", id="policy at every recipient"),
+        pytest.param({"greeting": "554 no service"}, "554", id="greeting"),
+    ],
+)
+def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, reason: str) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(**faults) as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "QUEUED"]
+        write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+        run_queue(spool)
+    (call,), (alert,) = waiting(spool), waiting(spool, "alert")
+    assert reason in call.reason
+    assert isinstance(alert.event, Alert)
+    assert reason in alert.event.body
+    assert read_backoff(spool.directory).until - time.time() > 3000
+
+
+@pytest.mark.parametrize(
+    ("answer", "subject"),
+    [
+        pytest.param("550 5.1.1 nobody", "письмо о пропущенном вызове не доставлено", id="refused for good"),
+        pytest.param("550 5.7.1 blocked", "письма не уходят", id="held up"),
+    ],
+)
+def test_the_administrator_is_told_in_the_language_of_the_settings(  # type: ignore[no-untyped-def]
+    write_ini, catcher: Catcher, spool: Spool, answer: str, subject: str
+) -> None:
+    ini = calls.INI.format(port=catcher.port, enabled="yes")
+    write_ini(ini.replace("[notifications]\n", "[notifications]\nlanguage = ru\n"))
+    catcher.answers.update(dict.fromkeys(ALL, answer))
+    tell()
+    (alert,) = waiting(spool, "alert")
+    assert isinstance(alert.event, Alert)
+    assert alert.event.subject == subject
+
+
+def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
+    assert tell(CALL.only(["101"])) == ["QUEUED", "QUEUED"]
+    assert tell(CALL.only(["102"])) == ["QUEUED", "SENT"]
+    assert len(waiting(spool)) == 1
+    assert "admin@example.com" in recipients_of(catcher)
+
+
+def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers.update({"a@example.com": "550 5.1.1 nobody", "b@example.com": "451 4.7.1 later"})
+    assert tell(CALL) == ["QUEUED", "QUEUED"]
+    catcher.answers.clear()
+    assert run_queue(spool, everything=True) == {"failed": 1}
+    item = QueueFile.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item is not None
+    assert item.reason == "a@example.com was refused before"
+    assert recipients_of(catcher) == ["b@example.com", "c@example.com"]
+
+
+def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=[close, close, "554 go away"]) as relay:
+        use(relay.port)
+        tell()
+        for expected in (0, 1, 1):
+            write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+            run_queue(spool)
+            assert len(waiting(spool, "alert")) == expected
+
+
+def test_a_lost_answer_brings_one_more_copy_and_never_a_third(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(message=close) as relay:
+        use(relay.port)
+        only = CALL.only(["101"])
+        assert tell(only) == ["QUEUED", "QUEUED"]
+        run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
+        run_queue(spool, everything=True)
+        copies = [message for message in relay.messages if b"5551212" in message]
+    assert len(copies) == 2
+    identifiers = {line for copy in copies for line in copy.splitlines() if line.startswith(b"Message-ID")}
+    assert len(identifiers) == 1
+    item = QueueFile.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item is not None
+    assert "the relay may have it" in item.reason
+
+
+@pytest.mark.parametrize(
+    ("recorded", "copies"),
+    [
+        pytest.param("sending", 1, id="died once: one more copy"),
+        pytest.param("unknown", 1, id="lost once: one more copy"),
+        pytest.param("sending again", 0, id="died after a lost answer: no third"),
+        pytest.param("sent", 0, id="has it"),
+    ],
+)
+def test_what_a_process_that_died_has_recorded(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, recorded: str, copies: int
+) -> None:
+    use(catcher.port)
+    entry = spool.add(CALL.only(["101"]))
+    assert entry is not None
+    entry.mark("a@example.com", recorded)
+    entry.release()
+    run_queue(spool)
+    assert len([mail for mail in catcher.mails if mail.recipients == ("a@example.com",)]) == copies
+
+
+def test_switched_off_later_is_kept_until_it_is_switched_on(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "451 4.7.1 later"
+    tell()
+    catcher.answers.clear()
+    use(catcher.port, enabled="no")
+    assert run_queue(spool, everything=True) == {"deferred": 1}
+    use(catcher.port)
+    assert run_queue(spool) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+@pytest.mark.parametrize("days", [4.9, 5.1], ids=["not yet five days", "five days"])
+def test_after_five_days_it_is_kept_in_failed(use, spool: Spool, days: float) -> None:  # type: ignore[no-untyped-def]
+    entry = spool.add(CALL)
+    assert entry is not None
+    entry.change(queued=time.time() - days * 86400)
+    entry.release()
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        run_queue(spool)
+    assert len(spool.identifiers("failed")) == (days > 5)
+    assert len(waiting(spool, "alert")) == (days > 5)
+
+
+def test_an_alert_that_fails_raises_no_alert(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["admin@example.com"] = "550 5.1.1 no such user"
+    assert tell(Alert(1.0, "disk", "full", "disk")) == ["QUEUED", "FAILED"]
+    assert spool.identifiers() == []
+
+
+# ---- voicemail
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[int]:
+    """Return the descriptor of a recording of 20 s."""
+    descriptor = os.open(sound(tmp_path / "msg0000.wav", 20), os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+MESSAGE = Voicemail(1795478867.0, 20, ("101", "102"), "5551212", mailbox="101", recording="wav", place="1.1")
+
+
+def deliver_voicemail(spool: Spool, recording: int, event: Voicemail = MESSAGE) -> str:
+    """Add a message and try it once; returns its state."""
+    entry = spool.add(event, recording)
+    assert entry is not None
+    state = deliver(entry, spool)
+    entry.release()
+    return state
+
+
+def test_a_relay_that_takes_no_mail_of_that_size(use, spool: Spool, recording: int, logged) -> None:  # type: ignore[no-untyped-def]
+    with Catcher(largest=100_000) as catcher:
+        use(catcher.port)
+        assert deliver_voicemail(spool, recording) == "sent"
+        for mail in catcher.wait(2):
+            assert "is too large to be attached" in mail.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+            assert list(mail.message.iter_attachments()) == []
+    assert "sent without the recording, because" in logged()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        pytest.param("552 5.3.4 message too big", "sent", id="too big for the relay"),
+        pytest.param("554 5.2.3 too big for this mailbox", "sent", id="too big for the mailbox"),
+        pytest.param("552 too big", "sent", id="no enhanced code"),
+        pytest.param("552 5.2.2 mailbox full", "failed", id="a full mailbox"),
+        pytest.param("554 5.7.1 spam", "failed", id="something else"),
+    ],
+)
+def test_what_is_refused_for_its_size(use, spool: Spool, recording: int, answer: str, state: str) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(message=[answer, "250 Ok"]) as relay:
+        use(relay.port)
+        assert deliver_voicemail(spool, recording, MESSAGE._replace(extensions=("101",))) == state
+
+
+def test_a_message_that_one_has_without_its_recording_stays_in_the_mailbox(  # type: ignore[no-untyped-def]
+    write_ini, spool: Spool, recording: int, logged
+) -> None:
+    ini = f"{calls.INI}[voicemail]\nafter_mailing = delete\n"
+    with ScriptedRelay(message=["552 5.3.4 too big", "250 Ok", "451 later"]) as relay:
+        write_ini(ini.format(port=relay.port, enabled="yes"))
+        assert deliver_voicemail(spool, recording) == "deferred"
+    with Catcher() as catcher:
+        write_ini(ini.format(port=catcher.port, enabled="yes"))
+        assert run_queue(spool, everything=True) == {"sent": 1}
+        assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
+    assert "kept in the mailbox, because not everybody has the recording" in logged()
+
+
+def test_the_recording_is_converted_before_the_relay_is_called(  # type: ignore[no-untyped-def]
+    write_ini, spool: Spool, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    lame = tmp_path / "bin" / "lame"
+    lame.write_text(f"#!/bin/sh\ncat /proc/net/tcp > {tmp_path}/connections\nexit 1\n")
+    lame.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with Catcher() as catcher:
+        write_ini(f"{calls.INI}[voicemail]\naudio = mp3\n".format(port=catcher.port, enabled="yes"))
+        assert deliver_voicemail(spool, os.open(sound(tmp_path / "x.wav", 2), os.O_RDONLY)) == "sent"
+    assert f":{catcher.port:04X} 01 " not in (tmp_path / "connections").read_text()
+
+
+@pytest.mark.parametrize(("reply", "state"), [("550 5.1.1 no such user", "failed"), ("450 4.2.0 later", "deferred")])
+def test_a_relay_that_refuses_one_and_hangs_up_is_called_again(use, spool: Spool, reply: str, state: str) -> None:  # type: ignore[no-untyped-def]
+    def refuse(talk: Talk) -> None:
+        talk.say(reply)
+        close(talk)
+
+    with ScriptedRelay(RCPT=[refuse, "250 2.1.5 Ok"]) as relay:
+        use(relay.port)
+        entry = spool.add(CALL)
+        assert entry
+        assert deliver(entry, spool) == state
+        assert (len(relay.messages), relay.connections) == (2, 2)
+    assert reply in entry.item.reason

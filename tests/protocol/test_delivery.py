@@ -1,0 +1,234 @@
+"""The whole way of an event, from a command to a relay and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from calls import ALL, CALL, queue, recipients_of, tell
+from checkout import ROOT
+from relay import Catcher, ScriptedRelay, close
+
+from pbxnotify.delivery.runner import run_queue
+from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
+from pbxnotify.spool.store import Spool
+
+
+def test_each_recipient_has_a_mail_of_their_own(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    assert tell() == ["QUEUED", "SENT"]
+    assert recipients_of(catcher) == ALL
+    assert all(len(mail.recipients) == 1 for mail in catcher.mails)
+    assert spool.identifiers() == []
+    assert " sent id=" in logged()
+
+
+def test_no_address_of_another_is_in_a_mail(use, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    tell()
+    for mail in catcher.mails:
+        assert [address for address in ALL if f"<{address}>".encode() in mail.content] == list(mail.recipients)
+
+
+def test_a_failed_item_put_back_goes_to_those_who_lack_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "550 5.1.1 no such user"
+    tell()
+    catcher.answers.clear()
+    entry = spool.lock(spool.identifiers("failed")[0], "failed")
+    assert entry is not None
+    entry.retry()
+    entry.release()
+    run_queue(spool)
+    assert recipients_of(catcher) == sorted([*ALL, "admin@example.com"])
+
+
+def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "QUEUED"]
+        assert read_backoff(spool.directory).failures == 1
+        assert tell(CALL._replace(linked_id="2.2")) == ["QUEUED", "QUEUED"]
+        assert relay.connections == 1
+    assert len(spool.identifiers()) == 2
+
+
+def test_deliveries_of_calls_at_once_take_turns(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay() as relay:
+        use(relay.port)
+        second = threading.Thread(target=tell)
+        with spool.in_turn():
+            second.start()
+            assert not relay.connected.wait(0.3)
+        second.join()
+        assert len(relay.messages) == 3
+
+
+def test_nobody_waits_long_for_a_turn(use, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("pbxnotify.spool.store.TURN", 0.1)
+    with ScriptedRelay() as relay, spool.in_turn():
+        use(relay.port)
+        assert tell() == ["QUEUED", "SENT"]
+
+
+def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        tell()
+    use(catcher.port)
+    assert run_queue(spool) == {"sent": 1}
+    assert read_backoff(spool.directory) == RelayBackoff()
+
+
+def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    write_ini("[smtp\nhost = localhost\n")
+    assert tell() == ["QUEUED", "QUEUED"]
+    assert run_queue(spool) == {}
+    use(catcher.port)
+    assert run_queue(spool) == {"sent": 2}
+    assert recipients_of(catcher) == sorted([*ALL, "admin@example.com"])
+
+
+def test_switched_off_at_the_first_attempt_is_skipped(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port, enabled="no")
+    assert tell() == ["QUEUED", "SKIPPED"]
+    assert spool.identifiers() == []
+    assert 'reason="notifications are switched off"' in logged()
+
+
+def test_a_delivery_takes_three_due_items_along(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    for number in range(5):
+        queue(spool, CALL._replace(linked_id=f"older {number}").only(["101"]))
+    tell(CALL.only(["101"]))
+    assert len(catcher.mails) == 4
+    assert len(spool.identifiers()) == 2
+
+
+def test_a_fault_in_one_item_does_not_stop_those_behind_it(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    first = spool.add(CALL.only(["101"])._replace(time=1e300))
+    second = spool.add(CALL.only(["102"]))
+    assert first is not None
+    assert second is not None
+    first.release()
+    second.release()
+    states = run_queue(spool)
+    assert states == {"deferred": 1, "sent": 1}
+    assert "a fault of pbxnotify, please report it: OverflowError" in logged()
+
+
+def test_an_item_another_process_sends_is_left_to_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    entry = spool.add(CALL)
+    assert run_queue(spool, everything=True) == {}
+    assert entry is not None
+
+
+NO_ROOM = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+"""
+
+
+def tell_without_a_spool(box: Path, script: str, event: str) -> str:
+    """Tell of a call in a process whose spool takes nothing; returns what it reported."""
+    code = f"""{script}
+from pbxnotify.delivery.submit import submit
+from pbxnotify.events import MissedCall
+status, _, deliver = submit({event})
+reported = [status]
+deliver(reported.append)
+print(*reported)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full disk", "a file in its place"])
+def test_what_no_disk_takes_is_sent_once_from_memory(use, box: Path, catcher: Catcher, full: bool) -> None:  # type: ignore[no-untyped-def]
+    use(catcher.port)
+    if not full:
+        (box / "spool").touch()
+    assert tell_without_a_spool(box, NO_ROOM if full else "", repr(CALL)) == "FAILED SENT"
+    assert recipients_of(catcher) == ALL
+
+
+def test_what_can_neither_be_kept_nor_sent_is_in_the_log_whole(use, box: Path, logged) -> None:  # type: ignore[no-untyped-def]
+    (box / "spool").touch()
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        assert tell_without_a_spool(box, "", repr(CALL)) == "FAILED FAILED"
+    (line,) = (line for line in logged().splitlines() if " lost id=" in line)
+    assert json.loads(line.partition(" event=")[2])["caller_number"] == "5551212"
+
+
+def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, logged, monkeypatch
+) -> None:
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.1.1 no such user"
+    for number, extension in enumerate(("101", "102")):
+        queue(spool, CALL._replace(linked_id=f"{number}.1").only([extension]))
+
+    def rename(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("pbxnotify.spool.queue_file.QueueFile._move", rename)
+    run_queue(spool)
+    assert [mail.recipients for mail in catcher.mails] == [("b@example.com",)]
+    assert "Operation not permitted" in logged()
+
+
+def make_oldest(spool: Spool) -> None:
+    """Give the only item a name that comes before all others."""
+    (identifier,) = spool.identifiers()
+    os.rename(*(Path(spool.directory, "queue", f"{name}.json") for name in (identifier, "20200101-000000-00000000")))
+
+
+@pytest.mark.parametrize(
+    ("answers", "first"),
+    [
+        pytest.param({"a@example.com": "421 4.7.0 not now"}, ["101"], id="a 421 at RCPT"),
+        pytest.param({"a@example.com": "550 5.7.1 no", "b@example.com": "550 5.7.1 no"}, ["101", "102"], id="policy"),
+    ],
+)
+def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-untyped-def]
+    use, catcher: Catcher, spool: Spool, answers: dict[str, str], first: list[str]
+) -> None:
+    """It is the oldest, and makes the relay rest; once that is over, those behind it go first."""
+    use(catcher.port)
+    catcher.answers.update(answers)
+    queue(spool, CALL.only(first))
+    make_oldest(spool)
+    for number in range(1, 4):
+        queue(spool, CALL._replace(linked_id=f"{number}.1").only(["103"]))
+    run_queue(spool)
+    assert recipients_of(catcher) == []
+    write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+    run_queue(spool)
+    assert [name for name in recipients_of(catcher) if name in ALL] == ["c@example.com"] * 3
+    assert read_backoff(spool.directory) == RelayBackoff()
+
+
+def test_an_old_item_that_was_put_back_waits_for_the_relay_in_silence(use, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    queue(spool, CALL.only(["101"]))
+    make_oldest(spool)
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        for _ in range(3):
+            run_queue(spool)
+        assert relay.connections == 1
+    assert logged().count("deferred id=") == 1

@@ -1,0 +1,204 @@
+"""``pbxnotify preview``: what a mail would be, of samples and of given values."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+from relay import Catcher
+
+from pbxnotify.commands.preview import KINDS
+from pbxnotify.languages.language import LANGUAGE_CODES
+
+INI = """\
+[smtp]
+sender = pbx@example.com
+[notifications]
+pbx_name = office
+timezone = Europe/Moscow
+[missed_calls]
+email = common@example.com
+[employees]
+[[201]]
+name = Мария
+email = maria@example.com
+language = ru
+[[202]]
+name = Ivan
+email = ivan@example.com
+"""
+
+
+@pytest.fixture(autouse=True)
+def _settings(write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI)
+
+
+@pytest.fixture
+def mail(run, tmp_path: Path):  # type: ignore[no-untyped-def]
+    """Return the whole mail that is written to a file."""
+
+    def mail(*arguments: str) -> EmailMessage:
+        file = tmp_path / "mail.eml"
+        assert run("preview", *arguments, "--eml", str(file))[0] == 0
+        return message_from_bytes(file.read_bytes(), policy=policy.strict)  # type: ignore[arg-type, return-value]
+
+    return mail
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("code", LANGUAGE_CODES)
+def test_every_mail_in_every_language(mail, kind: str, code: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail(kind, "--language", code)
+    page = message.get_body(("html",))
+    assert f'<html lang="{code}">' in page.get_content()
+    assert message.get_body(("plain",)) is not None
+
+
+def test_the_first_employee_is_the_sample(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail("missed")
+    assert message["To"] == "maria@example.com"
+    assert message["Subject"] == "Пропущенный вызов: Алексей Портнов, +7 495 123-45-67"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subject", "to"),
+    [
+        (["--to", "202"], "Missed call: Alexey Portnov, +7 495 123-45-67", "ivan@example.com"),
+        (["--to", "202", "--from", "5551212"], "Missed call: 5551212", "ivan@example.com"),
+        (["--to", "202", "--from", "201"], "Missed call: Мария, 201", "ivan@example.com"),
+        (["--to", "202", "--name", "Alice"], "Missed call: Alice, number unknown", "ivan@example.com"),
+        (["--to", "999"], "Missed call: Alexey Portnov, +7 495 123-45-67", "common@example.com"),
+    ],
+)
+def test_what_is_given(mail, arguments: list[str], subject: str, to: str) -> None:  # type: ignore[no-untyped-def]
+    message = mail("missed", *arguments)
+    assert (message["Subject"], message["To"]) == (subject, to)
+
+
+def test_why_and_for_how_long(run) -> None:  # type: ignore[no-untyped-def]
+    said = run("preview", "missed", "--to", "202", "--cause", "cancel", "--duration", "7")[1]
+    assert "The caller hung up after 7 s." in said
+
+
+def test_a_voicemail_has_its_recording(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail("voicemail", "--to", "202", "--duration", "61")
+    (recording,) = message.iter_attachments()
+    assert recording.get_content_type() == "audio/wav"
+    assert recording.get_content()[:4] == b"RIFF"
+    assert message["Subject"].endswith("(1:01)")
+
+
+def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
+    message = mail("alert", "--subject", "disk", "--body", "2 % free\nof 3 GB")
+    assert message["Subject"] == "office: disk"
+    assert "2 % free<br>" in message.get_body(("html",)).get_content()
+    assert message["To"] == "somebody@example.com"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cause", "declined"], "The call was declined."),
+        (["--cause", "not registered"], "The phone is not registered."),
+        (["--cause", "abandoned"], "The caller left the queue after 23 s."),
+        (["--private"], "From: number withheld"),
+    ],
+)
+def test_what_is_rare(run, arguments: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
+    assert said in run("preview", "missed", "--to", "202", *arguments)[1]
+
+
+def test_what_nobody_would_get_is_said(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("[notifications]", "[notifications]\nenabled = no"))
+    status, said, noted = run("preview", "missed")
+    assert (status, noted) == (0, "NOTE: nobody would be told: notifications are switched off\n")
+    assert "Пропущенный вызов" in said, "the employee's language"
+
+
+def test_without_a_recording(mail, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("[employees]", "[voicemail]\nattach = no\n[employees]"))
+    assert list(mail("voicemail").iter_attachments()) == []
+
+
+def test_the_call_history(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("pbx_name", "history_url = 'https://x/?l=LINKEDID&u=UNIQUEID'\npbx_name"))
+    assert re.search(r"https://x/\?l=\d+\.1&u=\d+\.1", run("preview", "missed")[1])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_any_encoding(encoding: str) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "preview", "missed", "--language", "ru"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert b"+7 495 123-45-67" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["missed"], ["missed", "--html", "-"]], ids=str)
+def test_a_full_disk(arguments: list[str]) -> None:
+    command = f"'{sys.executable}' -m pbxnotify.cli preview {' '.join(arguments)} > /dev/full"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (74, b"pbxnotify: standard output: No space left on device\n")
+
+
+def test_the_page_alone(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "mail.html"
+    assert run("preview", "missed", "--html", str(file))[1] == f"written: {file}\n"
+    assert file.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("option", ["--html", "--eml"])
+def test_standard_output(option: str) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "preview", "missed", option, "-"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout.startswith(b"<!DOCTYPE html>" if option == "--html" else b"From: ")
+    assert b"written" not in done.stdout
+
+
+def test_the_admins_own_text(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("[employees]", "subject = 'call NOTIFICATION_CALLERID'\n[employees]"))
+    assert "Subject: call +74951234567" in run("preview", "missed")[1]
+
+
+def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+    for kind in KINDS:
+        run("preview", kind)
+    assert relay.mails == []
+    assert not list(box.glob("spool/pbxnotify/queue/*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        pytest.param(["missed", "--html", "/nowhere/x.html"], 64, "/nowhere/x.html: No such file", id="no such folder"),
+        pytest.param(["missed", "--html", "/tmp"], 64, "/tmp: Is a directory", id="a directory"),  # noqa: S108
+        pytest.param(["missed", "--html", "a", "--eml", "b"], 64, "not allowed with", id="two files"),
+        pytest.param(["fax"], 64, "invalid choice: 'fax'", id="another kind"),
+        pytest.param(["missed", "--language", "xx"], 64, "invalid choice: 'xx'", id="another language"),
+        pytest.param(["missed", "--to", "&"], 64, "names no extension", id="nobody"),
+        pytest.param(
+            ["missed", "--subject", "x"], 64, "--subject says nothing in a mail of the kind missed", id="foreign"
+        ),
+        pytest.param(["alert", "--from", "5"], 64, "--from says nothing in a mail of the kind alert", id="foreign too"),
+        pytest.param(["voicemail", "--cause", "busy"], 64, "--cause says nothing", id="foreign as well"),
+        pytest.param(["missed", "--html", ""], 64, ": No such file", id="no name"),
+    ],
+)
+def test_bad_input(run, arguments: list[str], status: int, said: str) -> None:  # type: ignore[no-untyped-def]
+    outcome = run("preview", *arguments)
+    assert outcome[0] == status
+    assert said in outcome[2]
+
+
+def test_a_mistake_in_the_ini_file(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+    write_ini(INI.replace("pbx_name", "pbxname"))
+    status, _, said = run("preview", "missed")
+    assert (status, "did you mean pbx_name?" in said) == (78, True)

@@ -1,0 +1,216 @@
+"""Telling of a call by hand: what is sent, printed, and answered to the shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+from mailboxes import sound
+from relay import Catcher
+
+from pbxnotify.settings.load import ini_path
+from pbxnotify.spool.store import Spool
+
+MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
+
+
+def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    status, said, error = run(*MISSED)
+    assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
+    assert "pbxnotify: queued id=" in error
+    assert relay.wait(1)[0].message["Subject"] == "Missed call: Алиса, 5551212"
+    assert spool.identifiers() == []
+
+
+def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    status, said, error = run(*MISSED)
+    assert (status, said) == (os.EX_TEMPFAIL, "pbxnotify: QUEUED\n")
+    assert "Connection refused" in error
+    assert len(spool.identifiers()) == 1
+
+
+def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(*MISSED, "--dry-run")
+    assert status == os.EX_OK
+    assert "Subject: Missed call: Алиса, 5551212" in said
+    assert "To: ivan@example.com" in said
+    assert "\r" not in said
+    assert relay.mails == []
+    assert not (box / "spool").exists()
+
+
+def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    assert "nobody would be told: 999 fits no employee" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--cause", "ANSWER"], id="an answered call"),
+        pytest.param(["--duration", "99999999999999"], id="longer than any call"),
+        pytest.param(["--to", " & "], id="no extension"),
+    ],
+)
+def test_what_is_no_missed_call(run, relay: Catcher, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+    assert run(*MISSED, *arguments)[0] == os.EX_USAGE
+
+
+VOICEMAIL = ["voicemail", "--from", "5551212", "--name", "Алиса", "--to", "101"]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Return a recording of 7 s."""
+    return sound(tmp_path / "msg0000.wav", 7)
+
+
+def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(*VOICEMAIL, "--recording", str(recording))
+    assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
+    (mail,) = relay.wait(1)
+    assert mail.message["Subject"] == "Voicemail: Алиса, 5551212 (0:07)"
+    (part,) = mail.message.iter_attachments()
+    assert part.get_content() == recording.read_bytes()
+    assert recording.exists()
+    assert list(Path(spool.directory).rglob("*.wav")) == []
+
+
+def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    status, said, _ = run(
+        *VOICEMAIL, "--recording", str(recording), "--duration", "65", "--mailbox", "200", "--dry-run"
+    )
+    assert status == os.EX_OK
+    assert "Subject: Voicemail: Алиса, 5551212 (1:05)" in said
+    assert "Mailbox: 200" in said
+    assert f"_5551212.wav, audio/wav, {recording.stat().st_size} bytes]" in said
+    assert (relay.mails, (box / "spool").exists()) == ([], False)
+
+
+def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    assert run(*VOICEMAIL, "--recording", str(recording))[0] == os.EX_TEMPFAIL
+    recording.unlink()
+    relay.start()
+    run("queue", "run", "--all")
+    (part,) = relay.wait(1)[0].message.iter_attachments()
+    assert len(part.get_content()) == 7 * 16000 + 44
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param("missing.wav", "No such file or directory", id="no file"),
+        pytest.param("notes.doc", "is no recording: its name must end in one of .wav16, .wav, ", id="no recording"),
+        pytest.param("folder.wav", "is no regular file", id="a directory"),
+        pytest.param("passwd.wav", "is no WAV file, whatever its name says", id="another file"),
+    ],
+)
+def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "passwd.wav").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    status, _, said = run(*VOICEMAIL, "--recording", str(tmp_path / name))
+    assert (status, why in said) == (os.EX_USAGE, True)
+
+
+# ---- alert
+
+
+def test_an_alert(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", "backup failed", "--body", "disk full\n\nsee the log")[0] == 0
+    (mail,) = relay.mails
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    assert mail.message["Subject"].endswith(": backup failed")
+    assert str(body.get_content()).startswith("disk full\r\n\r\nsee the log\r\n\r\nWhen: ")
+
+
+@pytest.mark.parametrize(("level", "importance"), [("info", None), ("warning", None), ("critical", "high")])
+def test_the_level_of_an_alert(run, relay: Catcher, level: str, importance: str | None) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", "x", "--level", level)[0] == 0
+    assert relay.mails[0].message["Importance"] == importance
+    page = relay.mails[0].message.get_body(("html",))
+    assert page is not None
+    assert f">{level.replace('info', 'notice').capitalize()}</p>" in str(page.get_content())
+
+
+def test_an_alert_with_a_key_is_told_once_a_day(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(3):
+        assert run("alert", "backup failed", "--key", "backup")[0] == 0
+    run("alert", "backup failed", "--key", "other")
+    assert len(relay.mails) == 2
+    first, second = (mail.message["References"] for mail in relay.mails)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        pytest.param(b"one\ntwo\n", "one", id="lines"),
+        pytest.param(b"\xff\xfe bad \x00 bytes \033[31m", "\ufffd\ufffd bad bytes [31m", id="not UTF-8"),
+        pytest.param(b"x" * 1_000_000, "[...]", id="a megabyte"),
+        pytest.param(b"old\n" * 100_000 + b"the error\n", "[...]", id="a long log"),
+        pytest.param(b"", "", id="nothing"),
+    ],
+)
+def test_the_text_from_standard_input(relay: Catcher, written: bytes, line: str) -> None:
+    command = [sys.executable, "-m", "pbxnotify.cli", "alert", "subject", "--body", "-"]
+    done = subprocess.run(command, cwd=ROOT, input=written, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    body = relay.wait(1)[0].message.get_body(("plain",))
+    assert body is not None
+    lines = str(body.get_content()).splitlines()
+    assert lines[0].startswith(line or "When: ")
+    assert "the error" in lines or not written.endswith(b"error\n")
+
+
+def test_a_closed_standard_input(relay: Catcher) -> None:
+    command = f"'{sys.executable}' -m pbxnotify.cli alert subject --body - <&-"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, len(relay.wait(1))) == (0, 1), done.stderr
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n"], ids=repr)
+def test_a_blank_subject(run, relay: Catcher, blank: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", blank)[0] == 64
+    assert relay.mails == []
+
+
+def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    relay.answers["admin@example.com"] = "550 5.1.1 no such user"
+    assert run("alert", "backup failed", "--key", "backup")[0] == 69
+    relay.answers.clear()
+    assert run("alert", "backup failed", "--key", "backup")[0] == 0
+    assert len(relay.mails) == 1
+
+
+def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    path = Path(ini_path())
+    text = path.read_text()
+    path.write_text(text.replace("[notifications]", "[notifications]\nenabled = no"))
+    run("alert", "backup failed", "--key", "backup")
+    path.write_text(text)
+    run("alert", "backup failed", "--key", "backup")
+    assert len(relay.mails) == 1
+
+
+def test_a_hostile_subject(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    run("alert", "a\nBcc: evil@example.com\n\n<script>")
+    (mail,) = relay.mails
+    assert mail.recipients == ("admin@example.com",)
+    assert mail.message["Bcc"] is None
+    assert mail.message["Subject"].endswith(": a Bcc: evil@example.com <script>")
+
+
+def test_an_alert_while_the_relay_is_down(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+    relay.stop()
+    assert run("alert", "x")[0] == 75
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "--level", "loud"], ["x", "y"]], ids=str)
+def test_mistakes_in_an_alert(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+    assert run("alert", *arguments)[0] == 64

@@ -1,0 +1,223 @@
+"""The tokens: valid ones are read, and nothing else; kept for whom they are, in a file for its owner."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from login_office import ACCOUNT, LoginOffice
+
+from pbxnotify.errors import GrantRefused, RelayUnavailable
+from pbxnotify.smtp.oauth import refresh, token_store
+from pbxnotify.smtp.oauth.token_store import Access, Tokens
+from pbxnotify.spool.store import Spool
+
+HOUR = 3600.0
+
+
+def refused(office: LoginOffice, kind: type[Exception] = GrantRefused, **known: Any) -> str:
+    """Return why there is no token."""
+    with pytest.raises(kind) as caught:
+        refresh.access(office.relay, **known)
+    return str(caught.value)
+
+
+# A valid token
+
+
+def test_a_valid_token_is_read_and_nobody_is_asked(office: LoginOffice) -> None:
+    valid = office.keep()
+    assert refresh.access(office.relay) == Access(valid.access, is_new=False)
+    assert office.server.requests == []
+
+
+def test_a_valid_token_needs_neither_oauthlib_nor_http(office: LoginOffice) -> None:
+    office.keep()
+    script = (
+        "import sys; from pbxnotify.settings.load import ini_path, load_settings;"
+        "from pbxnotify.smtp.client import Relay;"
+        "Relay(load_settings(ini_path()).smtp).__enter__();"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "pbxnotify.smtp.oauth.token_store" in loaded
+    assert loaded.isdisjoint(("oauthlib", "http.client", "urllib.request", "pbxnotify.smtp.oauth.authorization_server"))
+    assert office.catcher.logins == ["XOAUTH2"]
+
+
+def test_the_file_is_for_its_owner_only(office: LoginOffice, spool: Spool) -> None:
+    before = os.umask(0)
+    office.keep()
+    os.umask(before)
+    mode = Path(token_store.path()).stat().st_mode
+    assert (stat.S_IMODE(mode), Path(token_store.path()).parent.parent) == (0o600, Path(spool.directory))
+    assert stat.S_IMODE(Path(spool.directory).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("login = other@office.test\n", id="login"),
+        pytest.param("client_id = another\n", id="application"),
+        pytest.param("token_url = https://localhost:1/token\n", id="endpoint"),
+        pytest.param("scope = another\n", id="scope"),
+    ],
+)
+def test_a_token_is_shown_to_nobody_else(office: LoginOffice, change: str) -> None:
+    office.keep()
+    name = change.partition(" =")[0]
+    text = office.ini.read_text()
+    office.ini.write_text("".join(change if line.startswith(f"{name} =") else line for line in text.splitlines(True)))
+    assert "there is no token yet: log in with  pbxnotify oauth login" in refused(office)
+    assert office.server.requests == []
+
+
+# The file
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="cut off"),
+        pytest.param(b"\xff\xfe\x00", id="no text"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"me": []}', id="a list for tokens"),
+        pytest.param(b'{"me": {"access": "a"', id="half"),
+        pytest.param(b'{"me": {"token": "a"}}', id="another field"),
+        pytest.param(b'{"me": {"access": 5}}', id="a number for a token"),
+        pytest.param(b'{"me": {"access": "a\\r\\nRCPT TO:<x>"}}', id="two lines in a token"),
+        pytest.param(b'{"me": {"expires": "never"}}', id="a word for a time"),
+        pytest.param(b'{"me": {"expires": true}}', id="yes for a time"),
+        pytest.param(b'{"me": {"expires": 1e400}}', id="a time without end"),
+        pytest.param(b"[" * 50000, id="nested"),
+        pytest.param(b'{"me": {"access": "' + b"a" * 100_000 + b'"}}', id="100 KB"),
+    ],
+)
+def test_a_damaged_file(office: LoginOffice, content: bytes) -> None:
+    Path(token_store.path()).write_bytes(content)
+    assert refused(office) == f"the token in {token_store.path()} is damaged; log in with  pbxnotify oauth login"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(Path.mkdir, id="a directory"),
+        pytest.param(lambda path: path.symlink_to("/etc/passwd"), id="a link"),
+        pytest.param(lambda path: path.symlink_to("/nowhere"), id="a link to nowhere"),
+    ],
+)
+def test_something_else_in_its_place(office: LoginOffice, make: Callable[[Path], object]) -> None:
+    make(Path(token_store.path()))
+    said = refused(office)
+    assert said.startswith(f"the token in {token_store.path()} cannot be read: ")
+    assert said.endswith("; mend that, or log in with  pbxnotify oauth login")
+
+
+def test_a_pipe_in_its_place_holds_up_nobody(office: LoginOffice) -> None:
+    os.mkfifo(token_store.path())
+    assert "is damaged" in refused(office)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root reads everything")
+def test_a_file_that_may_not_be_read(office: LoginOffice) -> None:
+    office.keep()
+    Path(token_store.path()).chmod(0)
+    script = (
+        "import os\nfrom pbxnotify.settings.load import ini_path, load_settings\n"
+        "from pbxnotify.smtp.oauth import refresh\n"
+        "relay = load_settings(ini_path()).smtp\n"
+        "os.geteuid() or os.setuid(65534)\n"
+        "refresh.access(relay)"
+    )
+    for directory in (Path(token_store.path()).parent, *list(office.ini.parents)[:3]):
+        directory.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert f"the token in {token_store.path()} cannot be read: Permission denied" in done.stderr
+
+
+def test_on_a_full_disk_the_new_token_is_written_over_the_old_one(
+    rotating: LoginOffice, spool: Spool, logged: Callable[[], str]
+) -> None:
+    rotating.keep(expires=1.0)
+    temporary = Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}")
+    temporary.symlink_to("/dev/full")
+    fresh = refresh.access(rotating.relay)
+    assert (rotating.kept.access, logged()) == (fresh.token, "")
+
+
+def test_a_token_that_no_disk_takes_is_good_for_this_mail(
+    office: LoginOffice, spool: Spool, logged: Callable[[], str]
+) -> None:
+    before = office.keep(expires=1.0)
+    Path(token_store.path()).unlink()
+    Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}").symlink_to("/dev/full")
+    fresh = refresh._renew(office.relay, before, time.time())
+    assert office.server.is_valid(ACCOUNT, fresh.token)
+    said = f"the token of {ACCOUNT} cannot be kept in {token_store.path()}: No space left on device"
+    assert said in logged()
+    assert fresh.token not in logged()
+
+
+def test_a_file_that_is_half_written_at_this_moment(office: LoginOffice) -> None:
+    """On a full disk it is written over; who writes it holds the lock."""
+    whole = office.keep()
+    text = Path(token_store.path()).read_text().strip()
+    got: list[Access] = []
+    with token_store.alone():
+        Path(token_store.path()).write_text(text[: len(text) // 2])
+        reader = threading.Thread(target=lambda: got.append(refresh.access(office.relay)))
+        reader.start()
+        reader.join(0.3)
+        assert got == []
+        Path(token_store.path()).write_text(text)
+    reader.join()
+    assert got == [Access(whole.access, is_new=False)]
+
+
+def test_others_are_forgotten_by_who_is_alone(office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.keep()
+    other = office.relay._replace(login="other@office.test")
+    token_store.write(other, Tokens("a", "b", 1.0, 2.0))
+    monkeypatch.setattr(token_store, "PATIENCE", 0.2)
+    with token_store.alone(), pytest.raises(RelayUnavailable, match="another process has been renewing"):
+        token_store.forget_others(office.relay)
+    assert token_store.forget_others(office.relay) == [token_store.account(other)]
+    assert (token_store.read(other), office.kept.refresh != "") == (Tokens(), True)
+
+
+def test_forgetting_what_is_not_there(office: LoginOffice) -> None:
+    assert token_store.forget() is False
+    office.keep()
+    assert token_store.forget() is True
+    assert not Path(token_store.path()).exists()
+
+
+def test_each_account_has_its_own(office: LoginOffice) -> None:
+    """What is tried for another account must not end the login that works."""
+    ours, other = office.relay, office.relay._replace(login="other@office.test")
+    office.keep()
+    token_store.write(other, Tokens("another", "one", time.time()))
+    assert (office.kept.is_valid(), token_store.read(other).access) == (True, "another")
+    token_store.forget_others(ours)
+    assert (office.kept.is_valid(), token_store.read(other)) == (True, Tokens())
+
+
+def test_a_login_of_odd_characters_is_kept_too(office: LoginOffice) -> None:
+    odd = office.relay._replace(login="pbx\u00a0\u200b@office.test")
+    token_store.write(odd, Tokens("a"))
+    assert token_store.read(odd).access == "a"
+
+
+def test_no_spool(office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", "/nowhere/spool")
+    assert "no token can be kept in /nowhere/spool: No such file or directory" in refused(office, RelayUnavailable)

@@ -1,0 +1,383 @@
+"""What the monitor finds: disks, Asterisk, our own mail, the relay's certificate. Relays and filesystems are real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from calls import CALL, tell
+from relay import Catcher, Certificates
+from skipping import unavailable
+
+from pbxnotify.delivery.runner import run_queue
+from pbxnotify.events import Alert
+from pbxnotify.health.problems import ILL, UNSURE, WELL, Finding, Known
+from pbxnotify.health.relay_probe import FAR, certificate_end
+from pbxnotify.health.watch import Watch
+from pbxnotify.languages.language import load_language
+from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.spool.store import Spool
+
+DAY = 86400.0
+INI = """\
+[smtp]
+host = {host}
+timeout = 5
+{smtp}
+[notifications]
+timezone = Europe/Moscow
+[employees]
+[[101]]
+email = ivan@example.com
+[system]
+disks = {disks}
+{system}
+"""
+
+
+@pytest.fixture
+def look(write_ini: Callable[[str], Path], spool: Spool, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Watch]:
+    """Return what prepares a look with an ini file."""
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
+
+    def look(
+        known: Known | None = None, host: str = "127.0.0.1:1", smtp: str = "", system: str = "", disks: str = "/ 1 B"
+    ) -> Watch:
+        path = write_ini(INI.format(host=host, smtp=smtp, system=system, disks=disks))
+        return Watch(load_settings(path), spool, load_language("en"), known or Known())
+
+    return look
+
+
+def again(spool: Spool, language: str = "en") -> Watch:
+    """Return another look, with the ini file as it is now and nothing known."""
+    return Watch(load_settings(ini_path()), spool, load_language(language), Known())
+
+
+def found(watch: Watch, key: str) -> Finding | None:
+    """Return what was found of one thing."""
+    return next((finding for finding in watch.findings() if finding.key == key), None)
+
+
+# ---- disks
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Return where a filesystem of 4 MB is mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(place)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        unavailable("no filesystem can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "state"),
+    [
+        pytest.param(0.0, WELL, id="empty"),
+        pytest.param(3.57, UNSURE, id="at the limit"),
+        pytest.param(3.7, ILL, id="full"),
+    ],
+)
+def test_a_disk(look: Callable[..., Watch], small: Path, megabytes: float, state: int) -> None:
+    (small / "big").write_bytes(bytes(int(megabytes * 1024 * 1024)))
+    finding = found(look(disks=f"{small}"), f"disk:{small}")
+    assert finding is not None
+    assert finding.state == state
+
+
+def test_what_is_said_of_a_full_disk(look: Callable[..., Watch], spool: Spool) -> None:
+    look(disks=f"{spool.directory} 99.9 %")
+    finding = found(again(spool, "ru"), f"disk:{spool.directory}")
+    assert finding is not None
+    assert (finding.state, finding.is_critical) == (ILL, True)
+    assert finding.subject == f"диск почти заполнен: {spool.directory}"
+    assert f"{spool.directory}: свободно " in finding.text
+    assert " ГБ из " in finding.text
+
+
+@pytest.mark.parametrize(("other", "state"), [("1 B", WELL), ("99.99 %", ILL)])
+def test_two_paths_on_one_disk_are_told_once_by_the_stricter_limit(
+    look: Callable[..., Watch], spool: Spool, other: str, state: int
+) -> None:
+    findings = look(disks=f"{spool.directory} 1 B, {spool.directory}/queue {other}").findings()
+    disks = [(one.key, one.state) for one in findings if one.key.startswith("disk")]
+    assert disks == [(f"disk:{spool.directory}", state)]
+
+
+def test_the_fullest_disk_is_named_first(look: Callable[..., Watch], small: Path) -> None:
+    (small / "big").write_bytes(bytes(int(3.9 * 1024 * 1024)))
+    finding = found(look(disks=f"/ 1 B, {small}"), f"disk:{small}")
+    assert finding is not None
+    lines = finding.text.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == [str(small), "/"]
+
+
+def test_a_path_that_is_not_there(look: Callable[..., Watch]) -> None:
+    finding = found(look(disks="/ 1 B, /nowhere/at/all"), "disk:/nowhere/at/all")
+    assert finding is not None
+    assert (finding.state, finding.subject) == (ILL, "path is not available: /nowhere/at/all")
+    assert "No such file or directory" in finding.text
+
+
+def test_the_usual_disks_may_be_missing(look: Callable[..., Watch], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AST_SPOOL_DIR", "/nowhere")
+    findings = list(look(disks="", system="disk_free = 1 B").findings())
+    assert {one.state for one in findings if one.key.startswith("disk:")} == {WELL}
+
+
+# ---- Asterisk
+
+
+@pytest.fixture
+def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what makes Asterisk's command line do something else."""
+
+    def does(text: str) -> None:
+        (tmp_path / "asterisk").write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "asterisk").chmod(0o755)
+        monkeypatch.setenv("PBXNOTIFY_ASTERISK", str(tmp_path / "asterisk"))
+
+    return does
+
+
+RUNS = "echo 'System uptime: 100'"
+DOWN = "echo Unable to connect to remote asterisk; exit 1"
+
+
+def test_an_asterisk_that_is_not_here_is_nothing(look: Callable[..., Watch]) -> None:
+    assert found(look(), "asterisk") is None
+
+
+def test_an_asterisk_that_does_not_run(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+    watch = look()
+    asterisk(DOWN)
+    finding = found(watch, "asterisk")
+    assert finding is not None
+    assert (finding.state, finding.is_critical) == (ILL, True)
+    assert "Unable to connect" in finding.text
+    assert watch.known.started == 0
+
+
+@pytest.mark.parametrize(
+    ("ago", "restarted"),
+    [
+        pytest.param(0, False, id="never looked before"),
+        pytest.param(100, False, id="still the same"),
+        pytest.param(102, False, id="told in whole seconds"),
+        pytest.param(500, True, id="restarted"),
+        pytest.param(-500, False, id="a clock that was set"),
+    ],
+)
+def test_a_restart(look: Callable[..., Watch], asterisk, ago: int, restarted: bool) -> None:  # type: ignore[no-untyped-def]
+    watch = look(Known(started=time.time() - ago if ago else 0.0))
+    asterisk(RUNS)
+    finding = found(watch, "restart")
+    assert (finding is not None) == restarted
+    assert finding is None or (finding.passes and "It has been running since" in finding.text)
+    assert abs(watch.known.started - (time.time() - 100)) < 3
+
+
+def test_an_answer_that_takes_long_is_no_restart(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+    watch = look(Known(started=time.time() - 100))
+    asterisk(f"sleep 5; {RUNS}")
+    assert found(watch, "restart") is None
+
+
+def test_what_is_known_to_be_down_is_not_restarted(look: Callable[..., Watch], spool: Spool, asterisk) -> None:  # type: ignore[no-untyped-def]
+    look()
+    asterisk(RUNS)
+    known = Known(started=time.time() - 500)
+    watch = Watch(load_settings(ini_path()), spool, load_language("en"), known, {"asterisk"})
+    assert [finding.key for finding in watch.findings() if finding.key == "restart"] == []
+
+
+@pytest.mark.parametrize("option", ["asterisk", "trunks"])
+def test_what_is_switched_off(look: Callable[..., Watch], asterisk, option: str) -> None:  # type: ignore[no-untyped-def]
+    watch = look(system=f"{option} = no\n")
+    asterisk(f"{RUNS}; echo ' away/sip:x.example.com  n/a  Rejected'")
+    keys = {finding.key for finding in watch.findings()}
+    assert ("asterisk" in keys, any(key.startswith("trunk") for key in keys)) == (
+        option != "asterisk",
+        option != "trunks",
+    )
+
+
+def test_what_asterisk_says_cannot_paint_a_terminal(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+    watch = look()
+    asterisk(RUNS + "; printf ' aw\\033[31may/sip:x\\007y  n/a  Rejected\\n'")
+    assert [key for key in (finding.key for finding in watch.findings()) if key.startswith("trunk")] == [
+        "trunk:registration aw [31may sip:x y"
+    ]
+
+
+def test_a_trunk_that_is_down(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+    watch = look()
+    asterisk(f"{RUNS}; echo ' away/sip:x.example.com  n/a  Rejected'")
+    finding = found(watch, "trunk:registration away sip:x.example.com")
+    assert finding is not None
+    assert (finding.state, finding.subject) == (ILL, "trunk is down: away")
+    assert "sip:x.example.com: Rejected" in finding.text
+
+
+# ---- our own mail
+
+
+def test_mail_that_waits_too_long(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    look()
+    tell(CALL.only(["101"]))
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert finding.state == WELL
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert finding.state == ILL
+    assert "Waiting: 1, the oldest since" in finding.text
+
+
+def test_mail_that_waits_for_the_relay_is_for_syslog(look: Callable[..., Watch], spool: Spool) -> None:
+    look(system="stuck_minutes = 1")
+    tell(CALL.only(["101"]))
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert not finding.by_mail
+
+
+def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    path = Path(ini_path())
+    look()
+    path.write_text(path.read_text().replace("[notifications]", "[notifications]\nadmin_email = a@example.com"))
+    tell(Alert(time.time(), "x"))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 7200)
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert finding.state == WELL
+
+
+def test_mail_that_is_switched_off_waits_on_purpose(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    look()
+    tell(CALL.only(["101"]))
+    path = Path(ini_path())
+    path.write_text(path.read_text().replace("[notifications]", "[missed_calls]\nenabled = no\n[notifications]"))
+    run_queue(spool, everything=True)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 7200)
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert finding.state == WELL
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(61, ILL), (59, WELL)])
+def test_how_many_minutes(look: Callable[..., Watch], spool: Spool, monkeypatch, minutes: int, state: int) -> None:  # type: ignore[no-untyped-def]
+    look()
+    tell(CALL.only(["101"]))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 60 * minutes)
+    finding = found(again(spool), "mail:stuck")
+    assert finding is not None
+    assert finding.state == state
+
+
+def test_a_rejected_login(look: Callable[..., Watch], spool: Spool) -> None:
+    with Catcher(login=("me", "right")) as relay:
+        look(host=f"127.0.0.1:{relay.port}", smtp="login = me\npassword = wrong")
+        tell(CALL.only(["101"]))
+        finding = found(again(spool), "mail:relay")
+    assert finding is not None
+    assert (finding.state, finding.by_mail) == (ILL, False)
+    assert "535" in finding.text
+    assert "wrong" not in finding.text
+
+
+# ---- the relay's certificate
+
+
+@pytest.mark.parametrize("protocol", ["ssl", "tls"])
+@pytest.mark.parametrize(("which", "state"), [("server", WELL), ("ends_soon", ILL)])
+def test_a_certificate(  # type: ignore[no-untyped-def]
+    look: Callable[..., Watch], certificates: Certificates, protocol: str, which: str, state: int
+) -> None:
+    with Catcher(tls=getattr(certificates, which), implicit=protocol == "ssl") as relay:
+        watch = look(host=f"{protocol}://localhost:{relay.port}", smtp=f"ca_file = {certificates.ca_file}")
+        finding = found(watch, "certificate")
+    assert finding is not None
+    assert finding.state == state
+    assert "localhost" in finding.text
+    assert abs(watch.known.certificate_looked_at - time.time()) < 10
+
+
+def test_it_is_looked_at_once_a_day(look: Callable[..., Watch]) -> None:
+    now = time.time()
+    known = Known(certificate_of="127.0.0.1:1", certificate_looked_at=now - 3600, certificate_ends=now + 5 * DAY)
+    watch = look(known, host="ssl://127.0.0.1:1")
+    finding = found(watch, "certificate")
+    assert finding is not None
+    assert finding.state == ILL
+
+
+def test_another_relay_is_looked_at_anew(look: Callable[..., Watch], certificates: Certificates) -> None:
+    now = time.time()
+    known = Known(certificate_of="old:465", certificate_looked_at=now, certificate_ends=now + DAY, started=5.0)
+    with Catcher(tls=certificates.server, implicit=True) as relay:
+        watch = look(known, host=f"ssl://localhost:{relay.port}", smtp=f"ca_file = {certificates.ca_file}")
+        finding = found(watch, "certificate")
+    assert finding is not None
+    assert finding.state == WELL
+    assert (watch.known.certificate_of, watch.known.started) == (f"localhost:{relay.port}", 5.0)
+
+
+def test_a_relay_that_cannot_be_asked_is_asked_again_after_an_hour(look: Callable[..., Watch]) -> None:
+    watch = look(host="ssl://127.0.0.1:1")
+    assert found(watch, "certificate") is None
+    assert not watch.has_looked_at("certificate")
+    assert abs(watch.known.certificate_looked_at + DAY - time.time() - 3600) < 10
+
+
+@pytest.mark.parametrize(("days", "state"), [(3, WELL), (6, ILL)])
+def test_how_many_days_before(look: Callable[..., Watch], days: int, state: int) -> None:
+    now = time.time()
+    known = Known(certificate_of="127.0.0.1:1", certificate_looked_at=now - 3600, certificate_ends=now + 5 * DAY)
+    finding = found(look(known, host="ssl://127.0.0.1:1", system=f"certificate_days = {days}"), "certificate")
+    assert finding is not None
+    assert finding.state == state
+
+
+def test_a_certificate_without_end(look: Callable[..., Watch]) -> None:
+    known = Known(certificate_of="127.0.0.1:1", certificate_looked_at=time.time() - 3600, certificate_ends=FAR)
+    finding = found(look(known, host="ssl://127.0.0.1:1"), "certificate")
+    assert finding is not None
+    assert "2100" in finding.text
+
+
+@pytest.mark.parametrize("smtp", ["", "verify_certificate = no"], ids=["no TLS", "not verified"])
+def test_no_certificate_to_look_at(look: Callable[..., Watch], catcher: Catcher, smtp: str) -> None:
+    protocol = "ssl://" if smtp else ""
+    assert found(look(host=f"{protocol}127.0.0.1:{catcher.port}", smtp=smtp), "certificate") is None
+
+
+def test_a_relay_that_is_left_alone_is_not_asked(  # type: ignore[no-untyped-def]
+    look: Callable[..., Watch], spool: Spool, certificates: Certificates
+) -> None:
+    with Catcher(tls=certificates.server, implicit=True) as relay:
+        look(host=f"ssl://localhost:{relay.port}", smtp=f"ca_file = {certificates.ca_file}")
+        relay.stop()
+        tell(CALL.only(["101"]))
+        relay.start()
+        assert found(again(spool), "certificate") is None
+
+
+@pytest.mark.parametrize("which", ["expired", "elsewhere", "self_signed"])
+def test_a_certificate_that_is_not_trusted(look: Callable[..., Watch], certificates: Certificates, which: str) -> None:
+    with Catcher(tls=getattr(certificates, which), implicit=True) as relay:
+        look(host=f"ssl://localhost:{relay.port}", smtp=f"ca_file = {certificates.ca_file}")
+        assert certificate_end(load_settings(ini_path())) == 0

@@ -1,0 +1,192 @@
+"""Who is told of a missed call, of a voicemail and of an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pbxnotify.delivery.recipients import recipients_of
+from pbxnotify.events import Alert, MissedCall, Voicemail
+from pbxnotify.settings.load import load_settings
+
+INI = """\
+[notifications]
+admin_email = admin@example.com, second@example.com
+[missed_calls]
+email = common@example.com
+[employees]
+[[101]]
+email = ivan@example.com, ivan@example.org
+language = ru
+[[102]]
+email = anna@example.com
+mobile = "+7 (916) 123-45-67", 84951112233
+[[103]]
+name = No Mail
+[[104]]
+email = quiet@example.com
+missed_calls = no
+[[105]]
+email = Anna@example.com
+"""
+
+
+@pytest.fixture
+def told(write_ini: Callable[[str], Path]) -> Callable[..., list[tuple[str, tuple[str, ...]]]]:
+    """Return who is told of a call to these extensions: address and extensions."""
+
+    def told(*extensions: str, ini: str = INI, **call: object) -> list[tuple[str, tuple[str, ...]]]:
+        event = MissedCall(extensions=extensions, **{"dial_status": "NOANSWER", **call})  # type: ignore[arg-type]
+        recipients = recipients_of(event, load_settings(write_ini(ini))).recipients
+        return [(recipient.address, recipient.extensions) for recipient in recipients]
+
+    return told
+
+
+IVAN = [("ivan@example.com", ("101",)), ("ivan@example.org", ("101",))]
+
+
+@pytest.mark.parametrize(
+    ("extensions", "recipients"),
+    [
+        pytest.param(["101"], IVAN, id="each of several addresses"),
+        pytest.param(["9161234567"], [("anna@example.com", ("9161234567",))], id="mobile without prefix"),
+        pytest.param(["89161234567"], [("anna@example.com", ("89161234567",))], id="mobile with trunk prefix"),
+        pytest.param(["+79161234567"], [("anna@example.com", ("+79161234567",))], id="mobile with country code"),
+        pytest.param(["74951112233"], [("anna@example.com", ("74951112233",))], id="second mobile"),
+        pytest.param(["1234567"], [("common@example.com", ("1234567",))], id="the end of a mobile number is none"),
+        pytest.param(["999"], [("common@example.com", ("999",))], id="no card"),
+        pytest.param(["103"], [("common@example.com", ("103",))], id="no e-mail"),
+        pytest.param(["998", "999", "103"], [("common@example.com", ("998", "999", "103"))], id="one common mail"),
+        pytest.param(["104"], [], id="opted out: nobody"),
+        pytest.param(["104", "999"], [("common@example.com", ("999",))], id="one opted out, one unknown"),
+        pytest.param(["102", "105"], [("anna@example.com", ("102", "105"))], id="never the same address twice"),
+        pytest.param([], [("common@example.com", ())], id="nobody known was rung"),
+    ],
+)
+def test_missed(told, extensions: list[str], recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+    assert told(*extensions) == recipients
+
+
+def test_languages(write_ini: Callable[[str], Path]) -> None:
+    told = recipients_of(MissedCall(extensions=("101", "999")), load_settings(write_ini(INI)))
+    assert {recipient.address: recipient.language for recipient in told.recipients} == {
+        "ivan@example.com": "ru",
+        "ivan@example.org": "ru",
+        "common@example.com": "en",
+    }
+
+
+@pytest.mark.parametrize(
+    ("ini", "reason"),
+    [
+        pytest.param("[notifications]\nenabled = no\n", "notifications are switched off", id="the one switch"),
+        pytest.param("[missed_calls]\nenabled = no\n", "missed calls are switched off", id="missed calls"),
+        pytest.param("[missed_calls]\ncauses = BUSY\n", "NOANSWER is not among the causes", id="causes"),
+        pytest.param("", "101 fits no employee with an e-mail, and [missed_calls] email is empty", id="no address"),
+    ],
+)
+def test_nobody(write_ini: Callable[[str], Path], ini: str, reason: str) -> None:
+    told = recipients_of(MissedCall(extensions=("101",), dial_status="NOANSWER"), load_settings(write_ini(ini)))
+    assert (told.recipients, told.reason) == ((), reason)
+
+
+@pytest.mark.parametrize("status", ["TIMEOUT", "ABANDONED", ""], ids=["queue", "abandoned queue", "could not say"])
+def test_causes_do_not_choose_among_queues(told, status: str) -> None:  # type: ignore[no-untyped-def]
+    assert told("101", ini=INI.replace("[employees]", "causes = BUSY\n[employees]"), dial_status=status) == IVAN
+
+
+@pytest.mark.parametrize(
+    ("caller", "recipients"),
+    [
+        pytest.param("102", [], id="a colleague"),
+        pytest.param("9161234567", [], id="a colleague's mobile"),
+        pytest.param("5551212", IVAN, id="from outside"),
+        pytest.param("", IVAN, id="no number"),
+    ],
+)
+def test_internal_calls_switched_off(told, caller: str, recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+    ini = INI.replace("[missed_calls]", "[missed_calls]\ninternal_calls = no")
+    assert told("101", ini=ini, caller_number=caller) == recipients
+
+
+def test_an_alert_goes_to_the_administrator(write_ini: Callable[[str], Path]) -> None:
+    told = recipients_of(Alert(), load_settings(write_ini(INI)))
+    assert [recipient.address for recipient in told.recipients] == ["admin@example.com", "second@example.com"]
+
+
+def test_an_alert_without_an_administrator(write_ini: Callable[[str], Path]) -> None:
+    assert recipients_of(Alert(), load_settings(write_ini(""))).reason == "admin_email is empty"
+
+
+# ---- voicemail
+
+VOICEMAIL = f"{INI}voicemail = no\n[voicemail]\nemail = voicemail@example.com, anna@example.com\n"
+ALWAYS = "voicemail@example.com"
+
+
+@pytest.mark.parametrize(
+    ("extensions", "recipients"),
+    [
+        pytest.param(["101"], [*IVAN, (ALWAYS, ("101",)), ("anna@example.com", ("101",))], id="employee and common"),
+        pytest.param(["102"], [("anna@example.com", ("102",)), (ALWAYS, ("102",))], id="the common address is theirs"),
+        pytest.param(["103"], [(ALWAYS, ("103",)), ("anna@example.com", ("103",))], id="no e-mail"),
+        pytest.param(["999"], [(ALWAYS, ("999",)), ("anna@example.com", ("999",))], id="no card"),
+        pytest.param(
+            ["105"], [(ALWAYS, ("105",)), ("anna@example.com", ("105",))], id="opted out, common all the same"
+        ),
+        pytest.param(
+            ["101", "103"],
+            [*IVAN, (ALWAYS, ("101", "103")), ("anna@example.com", ("101", "103"))],
+            id="the common address hears of all",
+        ),
+        pytest.param([], [(ALWAYS, ()), ("anna@example.com", ())], id="nobody known missed it"),
+    ],
+)
+def test_voicemail(write_ini: Callable[[str], Path], extensions: list[str], recipients: list[object]) -> None:
+    told = recipients_of(Voicemail(extensions=tuple(extensions)), load_settings(write_ini(VOICEMAIL)))
+    assert [(recipient.address, recipient.extensions) for recipient in told.recipients] == recipients
+
+
+def test_a_voicemail_that_would_reach_nobody(write_ini: Callable[[str], Path]) -> None:
+    told = recipients_of(Voicemail(extensions=("500",)), load_settings(write_ini(INI)))
+    assert [recipient.address for recipient in told.recipients] == ["common@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("ini", "reason", "switched_off"),
+    [
+        pytest.param("[notifications]\nenabled = no\n", "notifications are switched off", True, id="the one switch"),
+        pytest.param("[voicemail]\nenabled = no\n", "voicemail mails are switched off", True, id="voicemail"),
+        pytest.param("", "101 is no employee with an e-mail who wants voicemail", False, id="no address"),
+    ],
+)
+def test_nobody_hears_of_a_voicemail(
+    write_ini: Callable[[str], Path], ini: str, reason: str, switched_off: bool
+) -> None:
+    told = recipients_of(Voicemail(extensions=("101",)), load_settings(write_ini(ini)))
+    assert (told.recipients, told.switched_off) == ((), switched_off)
+    assert told.reason.startswith(reason)
+
+
+COMMON = "[missed_calls]\nemail = common@example.com\n"
+A_VOICEMAIL_ADDRESS = "[voicemail]\nemail = voicemail@example.com\n"
+
+
+@pytest.mark.parametrize(
+    ("ini", "addresses"),
+    [
+        pytest.param(f"{COMMON}{A_VOICEMAIL_ADDRESS}", [], id="the voicemail mail says it all"),
+        pytest.param(f"{COMMON}after_voicemail = yes\n", ["common@example.com"], id="the admin wants both"),
+        pytest.param(COMMON, [], id="the voicemail mail goes to the common address for missed calls"),
+        pytest.param(
+            f"{COMMON}[voicemail]\nenabled = no\n", ["common@example.com"], id="voicemail mails are switched off"
+        ),
+    ],
+)
+def test_a_missed_call_with_a_voicemail(write_ini: Callable[[str], Path], ini: str, addresses: list[str]) -> None:
+    call = MissedCall(extensions=("101",), dial_status="NOANSWER", voicemail=True)
+    told = recipients_of(call, load_settings(write_ini(ini)))
+    assert [recipient.address for recipient in told.recipients] == addresses

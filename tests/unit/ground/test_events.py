@@ -1,0 +1,78 @@
+"""What counts as a missed call, what is kept of it, and how it is written down."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbxnotify.asterisk.call import caller_of
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail, event_from_json, event_to_json
+from pbxnotify.text import clean
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        pytest.param("5551212\nagi_uniqueid: forged", "5551212 agi_uniqueid: forged", id="newline"),
+        pytest.param("\x1b[2Jred\x00\x7f", "[2Jred", id="terminal escape"),
+        pytest.param("Иван Петров", "Иван Петров", id="Cyrillic"),
+        pytest.param("Anna 😀", "Anna 😀", id="emoji"),
+        pytest.param("Ива\udcd0", "Ива", id="cut in half"),
+        pytest.param("a\udcffb", "a\ufffdb", id="bad byte"),
+        pytest.param("left\u202eright", "left right", id="direction override"),
+        pytest.param("x" * 1000, "x" * 256, id="long"),
+    ],
+)
+def test_clean(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@given(st.binary())
+def test_clean_text_is_one_printable_line(received: bytes) -> None:
+    assert clean(received.decode("utf-8", "surrogateescape")).isprintable()
+
+
+def test_quotes_in_a_name_are_unescaped() -> None:
+    caller = caller_of({"CALLERID(name)": 'Bob \\"the\\" \\\\ Builder'})
+    assert caller["caller_name"] == 'Bob "the" \\ Builder'
+
+
+CALL = MissedCall(1795478867.0, 23, ("101", "102"), "555", "Иван", True, "BUSY", "1795478867.0")
+
+
+MESSAGE = Voicemail(
+    *(1795478867.0, 65, ("101",), "555", "Иван", True, "1.1", "1.2", "101", "default", 4),
+    *("/var/spool/asterisk/voicemail/default/101/INBOX", "1795478867-00000001", "1.1-msg0003", "wav", "odd"),
+)
+
+
+@pytest.mark.parametrize(
+    "event", [CALL, MESSAGE, Alert(1.0, "disk", "full", "disk-/")], ids=["missed", "voicemail", "alert"]
+)
+def test_json_and_back(event: Event) -> None:
+    assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({}, id="no kind"),
+        pytest.param({"event": "fax"}, id="unknown kind"),
+        pytest.param({"event": "missed", "duration": "long"}, id="text for a number"),
+        pytest.param({"event": "missed", "extensions": "101"}, id="text for a list"),
+        pytest.param({"event": "missed", "time": None}, id="null"),
+        pytest.param({"event": "voicemail", "duration": True}, id="yes for a number"),
+    ],
+)
+def test_a_damaged_record(record: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        event_from_json(record)
+
+
+def test_a_message_is_told_once_whatever_becomes_of_its_file() -> None:
+    gone = MESSAGE._replace(message_id="")
+    assert list(MESSAGE.keys().values()) == ["voicemail-1795478867-00000001"]
+    assert tuple(gone.keys().values()) == MESSAGE.aliases() == ("voicemail-1.1-msg0003",)

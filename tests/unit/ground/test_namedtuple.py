@@ -1,0 +1,88 @@
+"""Records made without ``typing`` are what ``typing.NamedTuple`` makes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import typing
+
+import pytest
+from checkout import ROOT
+
+from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.settings import validators
+from pbxnotify.settings.validators import Option, option
+
+
+class Ours(NamedTuple):
+    """A call."""
+
+    number: str
+    seconds: int = 0
+    extensions: tuple[str, ...] = ()
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether it rang for a minute."""
+        return self.seconds >= 60
+
+    def only(self, extension: str) -> Ours:
+        """Return it for one extension."""
+        return self._replace(extensions=(extension,))
+
+
+class Theirs(typing.NamedTuple):
+    """A call."""
+
+    number: str
+    seconds: int = 0
+    extensions: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "aspect", ["_fields", "_field_defaults", "__doc__", "__slots__", "__module__", "__match_args__"]
+)
+def test_a_record_is_what_typing_makes(aspect: str) -> None:
+    assert getattr(Ours, aspect, None) == getattr(Theirs, aspect, None)
+
+
+def test_its_fields_and_methods() -> None:
+    call = Ours("101", seconds=61).only("102")
+    assert (call.number, call.seconds, call.extensions, call.is_long) == ("101", 61, ("102",), True)
+    assert repr(call) == "Ours(number='101', seconds=61, extensions=('102',))"
+    assert call == ("101", 61, ("102",))
+
+
+def test_a_field_without_a_default_must_be_given() -> None:
+    with pytest.raises(TypeError, match="number"):
+        Ours()  # type: ignore[call-arg]
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Ours("101").number = "102"  # type: ignore[misc]
+
+
+def test_a_field_may_declare_more_than_its_default() -> None:
+    class Section(NamedTuple):
+        name: str = option(validators.line, "office", "a name")
+
+    declared = Section.declared  # type: ignore[attr-defined]
+    assert Section().name == "office"
+    assert isinstance(declared["name"], Option)
+    assert declared["name"].write == "a name"
+
+
+def test_a_field_without_a_default_stands_before_those_with_one() -> None:
+    with pytest.raises(TypeError, match="Wrong: a field without a default"):
+
+        class Wrong(NamedTuple):  # type: ignore[misc]
+            number: str = ""
+            seconds: int  # type: ignore[misc]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="pyst2's own imports need it there")
+def test_typing_is_not_imported() -> None:
+    code = "import sys; from pbxnotify import events; sys.exit('typing' in sys.modules or 'dataclasses' in sys.modules)"
+    root = ROOT
+    assert subprocess.run([sys.executable, "-S", "-c", code], cwd=root, check=False).returncode == 0

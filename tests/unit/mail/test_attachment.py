@@ -1,0 +1,221 @@
+"""What is attached: real recordings through the real tools, and what goes when a tool does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import wave
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from mailboxes import length_of, require, sound
+
+from pbxnotify.events import Voicemail
+from pbxnotify.mail import attachment
+from pbxnotify.mail.attachment import Attachment, prepare_attachment
+from pbxnotify.settings.sections import Voicemail as Settings
+
+SECONDS = 4
+
+
+@pytest.fixture
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Leave only these tools on the PATH; one given as a script is a far end of ours."""
+
+    def only(*tools: str, **scripts: str) -> None:
+        directory = tmp_path / "bin"
+        directory.mkdir()
+        for tool in ("nice", *tools):
+            (directory / tool).symlink_to(require(tool))
+        for tool, script in scripts.items():
+            (directory / tool).write_text(f"#!/bin/sh\n{script}\n")
+            (directory / tool).chmod(0o755)
+        monkeypatch.setenv("PATH", str(directory))
+
+    return only
+
+
+def prepared(path: Path, **settings: object) -> Attachment:
+    """Return what becomes of a recording."""
+    return prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings))  # type: ignore[arg-type]
+
+
+def length_of_wav(content: bytes) -> float:
+    """Return the seconds of a plain WAV file, as Python's own wave module understands it."""
+    with wave.open(BytesIO(content)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        return file.getnframes() / file.getframerate()
+
+
+@pytest.mark.parametrize("format_", ["wav", "WAV", "gsm", "ulaw"])
+def test_as_is(tmp_path: Path, format_: str) -> None:
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    assert prepared(path, audio="as-is") == Attachment(path.read_bytes(), format_)
+
+
+def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.wav", SECONDS)
+    only()
+    assert prepared(path, audio="wav") == Attachment(path.read_bytes(), "wav")
+
+
+@pytest.mark.parametrize("tool", ["sox", "ffmpeg"])
+@pytest.mark.parametrize("format_", ["WAV", "gsm", "ulaw", "alaw", "sln"])
+def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    only(tool)
+    made = prepared(path, audio="wav")
+    assert (made.format, made.remark) == ("wav", "")
+    assert length_of_wav(made.content) == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("tool", ["lame", "ffmpeg"])
+@pytest.mark.parametrize("format_", ["wav", "WAV"])
+def test_to_mp3(tmp_path: Path, only, monkeypatch, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    everything = os.environ["PATH"]
+    only(tool)
+    made = prepared(path, audio="mp3")
+    monkeypatch.setenv("PATH", everything)
+    assert (made.format, made.remark) == ("mp3", "")
+    assert length_of(made.content, tmp_path) == pytest.approx(SECONDS, abs=0.3)
+    assert len(made.content) < SECONDS * 4000
+
+
+@pytest.mark.parametrize("format_", ["gsm", "ulaw"])
+def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_: str) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / f"x.{format_}", SECONDS)
+    only("lame", "ffmpeg")
+    assert prepared(path, audio="mp3").format == "mp3"
+
+
+@pytest.mark.parametrize(
+    ("audio", "scripts", "why"),
+    [
+        pytest.param("mp3", {}, "lame or ffmpeg is not installed", id="no tool for mp3"),
+        pytest.param("wav", {}, "sox or ffmpeg is not installed", id="no tool for wav"),
+        pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame: exit status 3 broken", id="the tool fails"),
+        pytest.param("wav", {"sox": "exit 0"}, "sox: it made 0 bytes of 4 s of sound", id="the tool makes nothing"),
+        pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
+    ],
+)
+def test_without_the_tool_it_goes_as_it_is(  # type: ignore[no-untyped-def]
+    tmp_path: Path, only, monkeypatch, audio: str, scripts: dict[str, str], why: str
+) -> None:
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    sleep = shutil.which("sleep")
+    only(**{tool: script.replace("sleep", str(sleep)) for tool, script in scripts.items()})
+    monkeypatch.setattr(attachment, "CONVERSION_TIMEOUT", 0.2)
+    made = prepared(path, audio=audio)
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert why in made.remark
+
+
+def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    only("ffmpeg", sox="exit 1")
+    assert prepared(path, audio="wav").format == "wav"
+
+
+def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.gsm", SECONDS)
+    only("lame")
+    assert prepared(path, audio="mp3").remark == "the recording goes as it is, not as mp3: ffmpeg is not installed"
+
+
+def test_mp3_is_not_made_larger(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp3"
+    path.write_bytes(b"\xff\xf3 sound")
+    assert prepared(path, audio="wav") == Attachment(b"\xff\xf3 sound", "mp3")
+
+
+def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:
+    require("ffmpeg")
+    path = tmp_path / "x.WAV"
+    path.write_bytes(b"RIFF" + os.urandom(3000))
+    made = prepared(path, audio="mp3")
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert made.remark.startswith("the recording goes as it is, not as mp3: ffmpeg: exit status")
+
+
+def test_one_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with open(path, "wb") as file:
+        file.truncate(500 << 20)
+    made = prepared(path)
+    assert (made.content, made.too_large) == (b"", 500 << 20)
+    assert "max_attachment = 14 MB" in made.remark
+
+
+@pytest.mark.parametrize("audio", ["mp3", "wav"])
+def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "x.WAV"
+    with open(path, "wb") as file:
+        file.truncate(500 << 20)
+    only(lame="echo called >&2; exit 1", sox="echo called >&2; exit 1")
+    assert "called" not in prepared(path, audio=audio).remark
+
+
+def test_one_that_is_small_enough_as_mp3_goes(tmp_path: Path) -> None:
+    require("lame")
+    path = sound(tmp_path / "x.wav", 120)
+    assert path.stat().st_size > 1 << 20
+    assert prepared(path, audio="wav", max_attachment=1).too_large == path.stat().st_size
+    assert prepared(path, audio="mp3", max_attachment=1).format == "mp3"
+
+
+def test_one_that_is_too_large_as_wav_goes_as_it_is(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.WAV", 120)
+    assert prepared(path, audio="wav", max_attachment=1).format == "WAV"
+
+
+def test_one_that_has_vanished(tmp_path: Path) -> None:
+    made = prepared(tmp_path / "x.wav")
+    assert (made.content, made.remark) == (b"", "the recording cannot be read: No such file or directory")
+
+
+def test_a_message_without_a_recording() -> None:
+    assert prepare_attachment("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")
+
+
+def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    only(sox="exit 0")
+    (tmp_path / "bin" / "nice").unlink()
+    made = prepared(path, audio="wav")
+    assert (made.content, made.format) == (path.read_bytes(), "WAV")
+    assert "sox: it cannot be started: No such file or directory" in made.remark
+
+
+def test_no_room_for_what_a_tool_makes(tmp_path: Path) -> None:
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    made = prepare_attachment(str(path), Voicemail(recording="WAV"), Settings(audio="wav"), str(tmp_path / "missing"))
+    assert made.content == path.read_bytes()
+
+
+def test_a_header_is_not_the_recording(tmp_path: Path) -> None:
+    """sox makes a header and nothing else of a WAV file that says it has no sound, and is content with it."""
+    path = sound(tmp_path / "x.WAV", SECONDS)
+    content = path.read_bytes()
+    path.write_bytes(content[:56] + bytes(4) + content[60:])  # the length of the sound, said to be 0
+    made = prepared(path, audio="wav")
+    assert len(made.content) > SECONDS * 1600
+
+
+def test_what_would_become_too_large_is_not_converted(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "x.gsm"
+    path.write_bytes(bytes(13 << 20))  # two hours, 130 MB as WAV
+    only(sox="echo called >&2; exit 1")
+    made = prepared(path, audio="wav")
+    assert (made.format, made.remark) == ("gsm", "")
+
+
+def test_nothing_is_left_in_the_scratch_directory(tmp_path: Path) -> None:
+    require("lame")
+    path, scratch = sound(tmp_path / "x.WAV", SECONDS), tmp_path / "scratch"
+    scratch.mkdir()
+    assert (
+        prepare_attachment(str(path), Voicemail(recording="WAV"), Settings(audio="mp3"), str(scratch)).format == "mp3"
+    )
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,167 @@
+"""A new version of the ini file: what changes in its text, and how it gets into its place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbxnotify.errors import SettingsError
+from pbxnotify.settings import rewrite
+from pbxnotify.settings.load import load_settings
+from pbxnotify.settings.rewrite import shipped_file
+
+HOST, PASSWORD, BODY = ("smtp", "host"), ("smtp", "password"), ("missed_calls", "body")
+
+
+@pytest.mark.parametrize(
+    ("before", "place", "value", "after"),
+    [
+        pytest.param("[smtp]\nhost = a\nport =\n", HOST, "b", "[smtp]\nhost = b\nport =\n", id="in its place"),
+        pytest.param("[smtp]\n  host=a   # mine\n", HOST, "b", "[smtp]\n  host = b  # mine\n", id="comment, blanks"),
+        pytest.param("[smtp]\n# host = x\nhost = a\n", HOST, "b", "[smtp]\n# host = x\nhost = b\n", id="no comment"),
+        pytest.param("[smtp]\nport = 1\n\n[x]\n", HOST, "b", "[smtp]\nport = 1\nhost = b\n\n[x]\n", id="new option"),
+        pytest.param("[smtp]\n", HOST, "b", "[smtp]\nhost = b\n", id="empty section"),
+        pytest.param("[x]\n", HOST, "b", "[x]\n\n[smtp]\nhost = b\n", id="new section"),
+        pytest.param("[smtp]\r\nhost = a\r\n", HOST, "b", "[smtp]\r\nhost = b\r\n", id="Windows"),
+        pytest.param("\ufeff# mine\n[smtp]\nhost = a\n", HOST, "b", "\ufeff# mine\n[smtp]\nhost = b\n", id="BOM"),
+        pytest.param(
+            "[missed_calls]\nbody = '''a\nhost = x\n'''\nfooter = f\n",
+            BODY,
+            "b",
+            "[missed_calls]\nbody = b\nfooter = f\n",
+            id="several lines",
+        ),
+        pytest.param("[other]\nhost = a\n[smtp]\n", HOST, "b", "[other]\nhost = a\n[smtp]\nhost = b\n", id="namesake"),
+        pytest.param('[smtp]\nhost = a\n', HOST, "", '[smtp]\nhost = ""\n', id="emptied"),
+    ],
+)  # fmt: skip
+def test_changed(before: str, place: tuple[str, str], value: rewrite.Value, after: str) -> None:
+    assert rewrite.changed(before, {place: value}) == after
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        pytest.param("smtp.example.com", "smtp.example.com", id="a word"),
+        pytest.param("a,b", '"a,b"', id="a comma"),
+        pytest.param("a, b", '"a, b"', id="a comma and a blank"),
+        pytest.param("two words", '"two words"', id="a blank"),
+        pytest.param("a#b", '"a#b"', id="a hash"),
+        pytest.param('a"b', "'a\"b'", id="a quote"),
+        pytest.param("a\"b'c", "'''a\"b'c'''", id="both quotes"),
+        pytest.param("", '""', id="nothing"),
+    ],
+)
+def test_quoted(value: str, written: str) -> None:
+    assert rewrite.quoted(value) == written
+
+
+def test_a_value_that_no_quotes_hold() -> None:
+    with pytest.raises(SettingsError, match="both kinds of three quotes"):
+        rewrite.quoted("'''\"\"\"")
+
+
+@given(password=st.text(st.characters(min_codepoint=32, max_codepoint=1200, blacklist_categories=("Cs", "Cc", "Zl"))))
+def test_any_password_comes_back_as_it_was_written(password: str) -> None:
+    shipped = shipped_file("pbxnotify.ini").read_text(encoding="utf-8")
+    try:
+        text = rewrite.changed(shipped, {PASSWORD: password, ("smtp", "login"): "me" if password else ""})
+    except SettingsError:
+        assert "'''" in password or '"""' in password or password.endswith(("'", '"'))
+        return
+    assert load_settings(Path("pbxnotify.ini"), text.encode()).smtp.password == password
+    assert len(text.splitlines()) == len(shipped.splitlines())
+
+
+def test_it_keeps_owner_mode_and_neighbours(box: Path) -> None:
+    path = box / "pbxnotify.ini"
+    path.write_text("a")
+    path.chmod(0o604)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    rewrite.put_in_place(path, "b")
+    after = path.stat()
+    assert path.read_text() == "b"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    assert (after.st_ino != before.st_ino, after.st_mtime_ns > before.st_mtime_ns) == (True, True)
+    assert list(box.glob(".pbxnotify*")) == []
+
+
+def test_a_new_file_is_for_its_group_only(box: Path) -> None:
+    rewrite.put_in_place(box / "new.ini", "a", os.getegid())
+    assert stat.S_IMODE((box / "new.ini").stat().st_mode) == 0o640
+
+
+def test_a_symbolic_link_stays_one(box: Path) -> None:
+    (box / "kept").mkdir()
+    (box / "kept" / "real.ini").write_text("a")
+    (box / "pbxnotify.ini").symlink_to("kept/real.ini")
+    rewrite.put_in_place(box / "pbxnotify.ini", "b")
+    assert ((box / "pbxnotify.ini").is_symlink(), (box / "kept" / "real.ini").read_text()) == (True, "b")
+
+
+def test_nobody_can_put_another_file_in_the_new_ones_place(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk's user owns the directory and is faster than root: what root changes is the file it has made."""
+    (box / "pbxnotify.ini").write_text("a")
+    secret = box / "secret"
+    secret.write_text("root's")
+    secret.chmod(0o600)
+    fsync = os.fsync
+
+    def strike(descriptor: int) -> None:
+        (made,) = box.glob(".pbxnotify-*")
+        (box / "link").symlink_to(secret)
+        (box / "link").rename(made)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", strike)
+    with pytest.raises(SettingsError, match="exchanged by somebody"):
+        rewrite.put_in_place(box / "pbxnotify.ini", "b")
+    assert ((box / "pbxnotify.ini").read_text(), secret.read_text()) == ("a", "root's")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_a_second_name_is_said_before_anybody_types(box: Path) -> None:
+    (box / "pbxnotify.ini").write_text("a")
+    os.link(box / "pbxnotify.ini", box / "other.ini")
+    with pytest.raises(SettingsError, match=r"known by a second name \(a hard link\)"):
+        rewrite.refuse_unwritable(box / "pbxnotify.ini")
+
+
+def test_nothing_is_changed_where_it_cannot_be_put_in_place(box: Path) -> None:
+    (box / "pbxnotify.ini").mkdir()
+    (box / "pbxnotify.ini" / "x").touch()
+    with pytest.raises(SettingsError, match="it is left as it is"):
+        rewrite.put_in_place(box / "pbxnotify.ini", "b")
+    assert list(box.glob(".pbxnotify*")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(None, "there is no such file;  pbxnotify setup  makes one", id="missing"),
+        pytest.param(b"\xff\xfe", "it is no text in UTF-8", id="no UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_read(box: Path, content: bytes | None, why: str) -> None:
+    if content is not None:
+        (box / "pbxnotify.ini").write_bytes(content)
+    with pytest.raises(SettingsError, match=why):
+        rewrite.read(box / "pbxnotify.ini")
+
+
+def test_a_directory_that_is_not_there(box: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no directory"):
+        rewrite.refuse_unwritable(box / "missing" / "pbxnotify.ini")
+
+
+def test_values_in() -> None:
+    text = "\ufeff# a page\fbreak, \x85\r\n[smtp]\r\nhost = a\n[missed_calls]\nemail = a@x, b@x\n"
+    wanted = {HOST: "a", PASSWORD: "", ("missed_calls", "email"): "a@x, b@x"}
+    assert rewrite.values_in(text, wanted) == wanted

@@ -1,0 +1,59 @@
+"""How long the relay is left alone, noted for every process of a spool."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from calls import CALL, recipients_of, tell, waiting
+from relay import Catcher
+
+from pbxnotify.delivery.runner import run_queue
+from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
+from pbxnotify.spool.store import Spool
+
+
+def test_it_is_remembered_and_ended(spool: Spool) -> None:
+    write_backoff(spool.directory, RelayBackoff(2, 9e9, "ini", "refused", 1.0))
+    assert read_backoff(spool.directory).holds("ini")
+    assert not read_backoff(spool.directory).holds("changed ini")
+    write_backoff(spool.directory, None)
+    assert read_backoff(spool.directory) == RelayBackoff()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"until": 1, "x": 2}'])
+def test_a_damaged_one_is_none(spool: Spool, content: str) -> None:
+    Path(spool.directory, "state", "relay.json").write_text(content)
+    assert read_backoff(spool.directory) == RelayBackoff()
+
+
+def test_a_clock_set_back_ends_it() -> None:
+    tomorrow = time.time() + 86400
+    noted = RelayBackoff(1, tomorrow + 60, "ini", "refused", tomorrow)
+    assert not noted.holds("ini")
+    assert not noted.was_noted_since(time.time())
+
+
+def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+    """And what waits for it is left alone as long: one log line, not one each minute."""
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
+    for number, extension in enumerate(("101", "101", "102", "101")):
+        tell(CALL._replace(linked_id=f"{number}.1").only([extension]))
+        if number == 1:
+            for _ in range(3):
+                run_queue(spool)
+            assert logged().count("deferred id=") == 2
+    assert recipients_of(catcher) == ["admin@example.com", "b@example.com"]
+    assert len(waiting(spool)) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"until": "x"}', '{"until": 1e30}', '{"failures": null}', '{"reason": 5.5}', "[" * 60000, '{"other": 1}'],
+    ids=["a word", "for ever", "nothing", "a number", "deep", "alien"],
+)
+def test_a_damaged_note_is_none(spool: Spool, text: str) -> None:
+    Path(spool.directory, "state", "relay.json").write_text(text)
+    assert read_backoff(spool.directory) == RelayBackoff()
