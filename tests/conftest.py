@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import calls
 import extent
 import pytest
+from golden import Golden
 from relay import Catcher, Certificates
 
 from pbxnotify.cli import main
@@ -35,6 +36,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for what, figure in FIGURES:
             terminalreporter.write_line(f"{what}\n    {figure}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden texts be written anew."""
+    parser.addoption("--update-golden", action="store_true", help="write what is said now into tests/golden/")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest, box: Path) -> Golden:
+    """Return what compares a text with the one kept for this test in tests/golden/."""
+    return Golden(request, box)
 
 
 @pytest.fixture(autouse=True)

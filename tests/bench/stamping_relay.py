@@ -25,7 +25,7 @@ class Stamping(Catcher):
     """A Catcher that keeps no mail: it writes the time of each into a pipe, just before its 250 goes out."""
 
     def __init__(self, stamps: int, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+        super().__init__(**options)
         self._stamps = stamps
 
     def accept(self, mail: Caught) -> None:

@@ -361,7 +361,7 @@ def test_an_items_file(content: str) -> None:
 
 @settings(max_examples=EXAMPLES // 10)
 @given(content=st.one_of(records().map(str.encode), st.binary()))
-def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spool, content: bytes) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spool, content: bytes) -> None:
     use(catcher.port)
     catcher.clear()
     for folder in ("done", "queue", "failed"):

@@ -148,7 +148,7 @@ def _copies(catcher: Catcher) -> Counter[tuple[str, str]]:
 
 
 @pytest.fixture
-def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path) -> Iterator[Scene]:  # type: ignore[no-untyped-def]
+def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path) -> Iterator[Scene]:
     use(catcher.port)
     victim = Victim(*request.param)
     (tmp_path / "template").mkdir()
@@ -170,7 +170,7 @@ def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path)
     ],
     indirect=True,
 )
-def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None], monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None], monkeypatch) -> None:
     whole = scene.strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         outcomes = list(threads.map(scene.strike, moments(whole.begun)))

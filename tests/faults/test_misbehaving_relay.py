@@ -96,9 +96,7 @@ def reason_of(spool: Spool) -> str:
 
 @pytest.mark.parametrize(("stage", "name"), CASES, ids=[f"{stage}, {fault}" for stage, fault in CASES])
 @pytest.mark.usefixtures("impatience")
-def test_a_fault(  # type: ignore[no-untyped-def]
-    stage: str, name: str, use_tls, spool: Spool, certificates: Certificates
-) -> None:
+def test_a_fault(stage: str, name: str, use_tls, spool: Spool, certificates: Certificates) -> None:
     faults: dict[str, Any] = {stage: [FAULTS[name], ScriptedRelay.REPLIES.get(stage, "250 ok")]}
     began = time.monotonic()
     with ScriptedRelay(tls=certificates.server, extensions=["AUTH PLAIN"], **faults) as relay:
@@ -135,7 +133,7 @@ def unreachable(request: pytest.FixtureRequest) -> Iterator[int]:
         yield port
 
 
-def test_no_connection(use_tls, spool: Spool, certificates: Certificates, unreachable: int) -> None:  # type: ignore[no-untyped-def]
+def test_no_connection(use_tls, spool: Spool, certificates: Certificates, unreachable: int) -> None:
     use_tls(unreachable)
     assert tell() == ["QUEUED", "QUEUED"]
     assert re.search(f"localhost:{unreachable} (cannot be reached|gave no answer)", reason_of(spool))
@@ -144,7 +142,7 @@ def test_no_connection(use_tls, spool: Spool, certificates: Certificates, unreac
 
 @pytest.mark.parametrize("answer", ["451 4.2.0 later", "550 5.1.1 no such user"], ids=["4xx", "5xx"])
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["first", "second", "third"])
-def test_those_who_have_it_get_no_second_one(use, catcher: Catcher, spool: Spool, which: int, answer: str) -> None:  # type: ignore[no-untyped-def]
+def test_those_who_have_it_get_no_second_one(use, catcher: Catcher, spool: Spool, which: int, answer: str) -> None:
     use(catcher.port)
     catcher.answers[ALL[which]] = answer
     tell()
@@ -156,7 +154,7 @@ def test_those_who_have_it_get_no_second_one(use, catcher: Catcher, spool: Spool
 
 @pytest.mark.parametrize("scheme", ["tls://", "ssl://"])
 @pytest.mark.parametrize("server", ["server", "expired", "self_signed", "elsewhere"])
-def test_a_certificate_that_proves_nothing(  # type: ignore[no-untyped-def]
+def test_a_certificate_that_proves_nothing(
     use_tls, spool: Spool, certificates: Certificates, scheme: str, server: str
 ) -> None:
     authority = certificates.unknown_ca_file if server == "server" else certificates.ca_file
@@ -178,7 +176,7 @@ def test_a_certificate_that_proves_nothing(  # type: ignore[no-untyped-def]
         pytest.param({"handshake": "220 no TLS here"}, "failed to agree on TLS", id="no TLS after all"),
     ],
 )
-def test_no_login_without_tls(  # type: ignore[no-untyped-def]
+def test_no_login_without_tls(
     use_tls, spool: Spool, certificates: Certificates, faults: dict[str, Any], reason: str
 ) -> None:
     with ScriptedRelay(tls=certificates.server, **faults) as relay:
@@ -190,7 +188,7 @@ def test_no_login_without_tls(  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("offered", [[], ["AUTH GSSAPI NTLM"]], ids=["no AUTH", "nothing usable"])
-def test_no_login_that_can_be_used(use_tls, spool: Spool, certificates: Certificates, offered: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_no_login_that_can_be_used(use_tls, spool: Spool, certificates: Certificates, offered: list[str]) -> None:
     with ScriptedRelay(tls=certificates.server, extensions=offered) as relay:
         use_tls(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
@@ -199,9 +197,7 @@ def test_no_login_that_can_be_used(use_tls, spool: Spool, certificates: Certific
     assert finish(spool, use_tls, certificates) == ALL
 
 
-def test_a_relay_that_thinks_after_the_final_dot(  # type: ignore[no-untyped-def]
-    use, spool: Spool, report: Callable[[str], None]
-) -> None:
+def test_a_relay_that_thinks_after_the_final_dot(use, spool: Spool, report: Callable[[str], None]) -> None:
     """Far longer than the whole time for everything else: its answer is waited for, and nobody gets a second copy."""
     seconds = 120 if LONG else 8
     with ScriptedRelay(message=[far_end.after(seconds, "250 2.0.0 Ok"), "250 2.0.0 Ok"]) as relay:
@@ -222,7 +218,7 @@ def deliver_recording(write_ini: Callable[[str], Path], spool: Spool, directory:
     return deliver(entry, spool)
 
 
-def test_four_megabytes_over_a_slow_line(  # type: ignore[no-untyped-def]
+def test_four_megabytes_over_a_slow_line(
     write_ini, spool: Spool, tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     """It takes longer than the timeout, and each piece is progress."""
@@ -234,7 +230,7 @@ def test_four_megabytes_over_a_slow_line(  # type: ignore[no-untyped-def]
     report(f"{len(mail) / 1024 / 1024:.1f} MB in {time.monotonic() - began:.0f} s with a timeout of 2 s: sent")
 
 
-def test_a_relay_that_says_why_before_it_hangs_up(write_ini, spool: Spool, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_says_why_before_it_hangs_up(write_ini, spool: Spool, tmp_path: Path) -> None:
     """It takes no more of a large mail, but what it said first is an answer: too large, not a line that broke."""
 
     def refuse(talk: far_end.Talk) -> None:

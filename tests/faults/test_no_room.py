@@ -72,7 +72,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     subprocess.run(["umount", "-l", str(path)], check=True)
 
 
-def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, logged) -> None:
     write_ini(LOGS_IN_AT_A_PROVIDER)
     open_spool()
     relay = load_settings(ini_path()).smtp
@@ -107,7 +107,7 @@ def told_whole(log: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("pages", range(8))
-def test_so_many_pages_are_left(write_ini, catcher: Catcher, disk: Disk, box: Path, pages: int) -> None:  # type: ignore[no-untyped-def]
+def test_so_many_pages_are_left(write_ini, catcher: Catcher, disk: Disk, box: Path, pages: int) -> None:
     """The item takes one, each new version of it another one for a moment, the recording five."""
     write_ini(THREE.format(port=catcher.port, enabled="yes"))
     open_spool()
@@ -121,7 +121,7 @@ def test_so_many_pages_are_left(write_ini, catcher: Catcher, disk: Disk, box: Pa
 
 
 @pytest.mark.parametrize("pages", range(8))
-def test_so_many_pages_are_left_and_the_relay_is_down(  # type: ignore[no-untyped-def]
+def test_so_many_pages_are_left_and_the_relay_is_down(
     write_ini, catcher: Catcher, disk: Disk, box: Path, logged, pages: int
 ) -> None:
     write_ini(THREE.format(port=1, enabled="yes"))
@@ -142,7 +142,7 @@ STEPS = ["fsync", "rename", "mkdir", "linkat", "unlink", "link"]
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("at", range(1, 13 if LONG else 7))
-def test_a_step_that_fails(write_ini, catcher: Catcher, box: Path, error: str, step: str, at: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_step_that_fails(write_ini, catcher: Catcher, box: Path, error: str, step: str, at: int) -> None:
     """The n-th fsync, rename … of the script, and of the process that it releases, fails as on a broken disk."""
     write_ini(THREE.format(port=catcher.port, enabled="yes"))
     injected = f"inject={step}:error={error}:when={at}"
@@ -157,7 +157,7 @@ def test_a_step_that_fails(write_ini, catcher: Catcher, box: Path, error: str, s
     assert spool.identifiers() == []
 
 
-def test_a_full_disk_does_not_silence_an_alert(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_does_not_silence_an_alert(use, catcher: Catcher, disk: Disk) -> None:
     use(catcher.port)
     open_spool()
     disk.leave(0)
@@ -172,7 +172,7 @@ def one_waiting() -> Spool:
     return spool
 
 
-def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: Catcher, disk: Disk, logged) -> None:  # type: ignore[no-untyped-def]
+def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: Catcher, disk: Disk, logged) -> None:
     """Nothing can be recorded any more, so what two of three have is not tried again by itself."""
     use(catcher.port)
     spool = one_waiting()
@@ -185,7 +185,7 @@ def test_who_has_it_gets_no_copy_with_each_attempt_on_a_full_disk(use, catcher: 
     assert "the disk takes no record, and a@example.com, c@example.com may have it by now" in logged()
 
 
-def test_a_full_disk_and_a_dead_relay_change_nothing(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_and_a_dead_relay_change_nothing(use, catcher: Catcher, disk: Disk) -> None:
     """One has it, which is recorded; the others wait until both are well again."""
     use(catcher.port)
     spool = one_waiting()
@@ -203,7 +203,7 @@ def test_a_full_disk_and_a_dead_relay_change_nothing(use, catcher: Catcher, disk
     assert recipients_of(catcher) == ALL
 
 
-def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:
     """The answers are lost, and what is known of them cannot be recorded."""
     spool = one_waiting()
     with ScriptedRelay(message=close) as relay:
@@ -214,7 +214,7 @@ def test_no_third_copy_on_a_full_disk(use, disk: Disk) -> None:  # type: ignore[
         assert len(relay.messages) <= 2
 
 
-def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None:
     """A wrong password is tried once, not with each item: the account would be locked."""
     spool = open_spool()
     for number in range(5):
@@ -227,7 +227,7 @@ def test_a_full_disk_does_not_end_the_rest(use, write_ini, disk: Disk) -> None: 
         assert len(relay.commands("AUTH")) == 1
 
 
-def test_what_was_told_already_is_not_told_from_memory(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_told_already_is_not_told_from_memory(use, catcher: Catcher, disk: Disk) -> None:
     """The item finds room, its narrower version none: it is durable all the same."""
     use(catcher.port)
     open_spool()
@@ -237,7 +237,7 @@ def test_what_was_told_already_is_not_told_from_memory(use, catcher: Catcher, di
     assert recipients_of(catcher) == ALL
 
 
-def test_the_administrator_hears_of_a_failure_on_a_full_disk(use, catcher: Catcher, disk: Disk) -> None:  # type: ignore[no-untyped-def]
+def test_the_administrator_hears_of_a_failure_on_a_full_disk(use, catcher: Catcher, disk: Disk) -> None:
     use(catcher.port)
     spool = one_waiting()
     catcher.answers["b@example.com"] = "550 5.1.1 no such user"
@@ -246,7 +246,7 @@ def test_the_administrator_hears_of_a_failure_on_a_full_disk(use, catcher: Catch
     assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
 
 
-def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher: Catcher, spool: Spool) -> None:
     """It would leave again with each run."""
     use(catcher.port)
     one_waiting()
@@ -262,7 +262,7 @@ def test_what_could_be_neither_recorded_nor_removed_does_not_leave(use, catcher:
     assert recipients_of(catcher) == ALL
 
 
-def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> None:
     """What waits there waits on: it could not be removed once it is sent. What is new leaves from memory."""
     use(catcher.port)
     one_waiting()
@@ -278,7 +278,7 @@ def test_a_disk_that_turns_read_only(use, catcher: Catcher, disk: Disk, run) -> 
 
 
 @pytest.mark.parametrize("jump", [-86400 * 365, -3600, 3600, 86400 * 365 * 30], ids="{} s".format)
-def test_the_clock_jumps_while_something_waits(  # type: ignore[no-untyped-def]
+def test_the_clock_jumps_while_something_waits(
     use, catcher: Catcher, spool: Spool, monkeypatch: pytest.MonkeyPatch, jump: int
 ) -> None:
     """Queued and tried with one clock, due with another: it leaves with the first run after its pause at the latest."""
@@ -293,7 +293,7 @@ def test_the_clock_jumps_while_something_waits(  # type: ignore[no-untyped-def]
     assert recipients_of(catcher) == ALL
 
 
-def test_an_item_due_years_ahead_is_due(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_item_due_years_ahead_is_due(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     entry = spool.add(CALL)
     assert entry
@@ -318,12 +318,12 @@ def forgotten(spool: Spool) -> Spool:
     return spool
 
 
-def test_a_queue_forgotten_for_a_year_is_sent(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_queue_forgotten_for_a_year_is_sent(use, catcher: Catcher, forgotten: Spool) -> None:
     use(catcher.port)
     assert run_queue(forgotten) == {"sent": 100}
 
 
-def test_a_queue_forgotten_for_a_year_is_kept_when_the_relay_is_down(use, catcher: Catcher, forgotten: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_queue_forgotten_for_a_year_is_kept_when_the_relay_is_down(use, catcher: Catcher, forgotten: Spool) -> None:
     """The administrator is told once, not a hundred times."""
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)

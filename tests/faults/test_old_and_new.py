@@ -38,7 +38,7 @@ def put(spool: Spool, text: str, identifier: str = OLD) -> Path:
 @pytest.mark.parametrize(
     "more", ["", ', "unique_id": "1.1", "voicemail": false'], ids=["the first", "with a unique id"]
 )
-def test_a_call_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool, more: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_call_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool, more: str) -> None:
     """Written by pbxnotify before its items had a version; one of the two recipients had it."""
     use(catcher.port)
     recipients = '{"a@example.com": "sent"}'
@@ -47,7 +47,7 @@ def test_a_call_that_an_older_version_queued(use, run, catcher: Catcher, spool: 
     assert recipients_of(catcher) == ["b@example.com"]
 
 
-def test_a_voicemail_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_voicemail_that_an_older_version_queued(use, run, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     put(spool, f'{{"id": "{OLD}", "event": {{{MESSAGE_BEFORE}}}, {REST % CALL.time}{{}}}}')
     Path(spool.directory, "queue", f"{OLD}.wav").write_bytes(b"RIFF sound")
@@ -63,7 +63,7 @@ def newer(spool: Spool) -> Path:
     return put(spool, json.dumps(record))
 
 
-def test_a_newer_item_is_left_alone(use, run, catcher: Catcher, spool: Spool, newer: Path, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_newer_item_is_left_alone(use, run, catcher: Catcher, spool: Spool, newer: Path, logged) -> None:
     use(catcher.port)
     put(spool, new_item(CALL.only(["101"])).to_json(), BEHIND)
     before = newer.read_bytes()
@@ -77,11 +77,11 @@ def test_a_newer_item_is_left_alone(use, run, catcher: Catcher, spool: Spool, ne
 
 
 @pytest.mark.parametrize("action", ["show", "retry", "remove"])
-def test_a_command_for_a_newer_item(run, newer: Path, action: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_command_for_a_newer_item(run, newer: Path, action: str) -> None:
     status, _, said = run("queue", action, OLD)
     assert (status, "of a newer pbxnotify: it is left alone until that one runs" in said) == (os.EX_DATAERR, True)
     assert newer.exists()
 
 
-def test_a_newer_item_is_listed(run, newer: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_newer_item_is_listed(run, newer: Path) -> None:
     assert f"{OLD} queue  item {OLD} has format {VERSION + 1}" in run("queue", "list")[1]

@@ -104,7 +104,7 @@ def queue_calls(spool: Spool, count: int, extensions: tuple[str, ...] = ("101",)
         queue(spool, caller.only(extensions))
 
 
-def test_a_storm_while_the_relay_is_down(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+def test_a_storm_while_the_relay_is_down(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:
     with peak_memory() as peaks:
         with ScriptedRelay(greeting="421 4.3.2 down for maintenance") as relay:
             use(relay.port)
@@ -127,7 +127,7 @@ def test_a_storm_while_the_relay_is_down(use, catcher: Catcher, spool: Spool, re
     )
 
 
-def test_a_storm_while_the_relay_is_up(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+def test_a_storm_while_the_relay_is_up(use, catcher: Catcher, spool: Spool, report: Callable[[str], None]) -> None:
     """The calls deliver themselves, take due ones along, and ``queue run`` is at work as well."""
     use(catcher.port)
     count = 2 * AT_ONCE
@@ -143,7 +143,7 @@ def test_a_storm_while_the_relay_is_up(use, catcher: Catcher, spool: Spool, repo
     report(f"{AT_ONCE} calls at once, {count} waiting, {PROCESSES} queue runs: {len(catcher.mails)} mails, 0 doubled")
 
 
-def test_a_relay_that_takes_one_connection_at_a_time(use, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_takes_one_connection_at_a_time(use, spool: Spool, report: Callable[[str], None]) -> None:
     """``queue run`` never opens a second one; calls that come at once do, and then leave it alone."""
     with ScriptedRelay(most=1) as relay:
         use(relay.port)
@@ -160,7 +160,7 @@ def test_a_relay_that_takes_one_connection_at_a_time(use, spool: Spool, report: 
     report(f"{PROCESSES} queue runs at once: 0 turned away; 20 calls at once: {turned_away}; all delivered once")
 
 
-def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Callable[[str], None]) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Callable[[str], None]) -> None:
     """Ten a minute: after a 421 nobody tries it before the rest is over."""
     allowed = 10
 
@@ -192,10 +192,10 @@ def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Cal
         pytest.param({"RCPT": "554 5.7.1 Policy rejection on the target address"}, id="each recipient"),
     ],
 )
-def test_a_relay_that_blocks_and_extends_the_block_when_tried(  # type: ignore[no-untyped-def]
+def test_a_relay_that_blocks_and_extends_the_block_when_tried(
     block: dict[str, str], use, catcher: Catcher, spool: Spool, report: Callable[[str], None]
 ) -> None:
-    with ScriptedRelay(**block) as relay:  # type: ignore[arg-type]
+    with ScriptedRelay(**block) as relay:
         use(relay.port)
         call(0)
         wait_for_released()
@@ -212,7 +212,7 @@ def test_a_relay_that_blocks_and_extends_the_block_when_tried(  # type: ignore[n
 
 
 @pytest.mark.parametrize("rung", [["101"], ["101", "102"]], ids=["always the same", "two"])
-def test_a_block_that_shows_at_a_single_recipient(use, catcher: Catcher, spool: Spool, rung: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_block_that_shows_at_a_single_recipient(use, catcher: Catcher, spool: Spool, rung: list[str]) -> None:
     """The first refusal may be meant for the recipient; the second one, of another, is not."""
     with ScriptedRelay(RCPT="554 5.7.1 Policy rejection on the target address") as relay:
         use(relay.port)

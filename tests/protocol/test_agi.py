@@ -18,7 +18,7 @@ from relay import Catcher, ScriptedRelay, silence
 
 
 @pytest.fixture
-def run(tmp_path: Path):  # type: ignore[no-untyped-def]
+def run(tmp_path: Path):
     """Run the missed-call script against a far end; returns the event that it put into the spool, None if none."""
 
     def run(far_end: FarEnd, *arguments: str) -> dict[str, Any] | None:
@@ -40,7 +40,7 @@ def box(directory: Path) -> dict[str, str]:
     }
 
 
-def test_a_missed_call(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_missed_call(run) -> None:
     far_end = FarEnd()
     event = run(far_end)
     assert (event["caller_number"], event["caller_name"], event["extensions"]) == ("5551212", "Alice Smith", ["101"])
@@ -48,13 +48,13 @@ def test_a_missed_call(run) -> None:  # type: ignore[no-untyped-def]
     assert far_end.verbose[0].startswith("pbxnotify: queued id=")
 
 
-def test_what_most_scripts_want_is_asked_for_in_one_question(run) -> None:  # type: ignore[no-untyped-def]
+def test_what_most_scripts_want_is_asked_for_in_one_question(run) -> None:
     far_end = FarEnd()
     run(far_end)
     assert [command.split()[0] for command in far_end.commands] == ["GET", "GET", "SET", "VERBOSE"]
 
 
-def test_nothing_on_stderr(run) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_on_stderr(run) -> None:
     far_end = FarEnd()
     run(far_end)
     assert far_end.stderr == ""
@@ -74,7 +74,7 @@ def test_nothing_on_stderr(run) -> None:  # type: ignore[no-untyped-def]
         pytest.param("555)\n", id="ends as an answer does"),
     ],
 )
-def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:
     greeting = environment_text({**ENVIRONMENT, "agi_callerid": number})
     far_end = FarEnd({**RANG_OUT, "CALLERID(num)": number}, greeting)
     event = run(far_end)
@@ -117,13 +117,13 @@ def answers(question: str, answer: bytes | None) -> FarEnd:
         pytest.param(b"520-Invalid command syntax.\nUsage: x\n520 End of proper usage.\n", id="520"),
     ],
 )
-def test_what_was_read_before_a_failure_is_used(run, answer: bytes | None) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_read_before_a_failure_is_used(run, answer: bytes | None) -> None:
     event = run(answers("CALLERID(name)", answer))
     assert (event["caller_number"], event["caller_name"], event["extensions"]) == ("5551212", "Alice Smith", ["101"])
 
 
 @pytest.mark.parametrize("noise", [b"HANGUP\n", b"\n", b"\n\nHANGUP\n"], ids=["HANGUP", "blank line", "both"])
-def test_lines_that_are_no_answer_are_skipped(run, noise: bytes) -> None:  # type: ignore[no-untyped-def]
+def test_lines_that_are_no_answer_are_skipped(run, noise: bytes) -> None:
     far_end = FarEnd()
     usual = far_end.answer
     far_end.answer = lambda command: noise + (usual(command) or b"")
@@ -153,13 +153,13 @@ def test_a_dialogue_piped_to_stdin(tmp_path: Path, greeting: bytes, caller: str)
     assert (event["caller_number"], event["extensions"]) == (caller, ["101"])
 
 
-def test_an_answered_call_leaves_nothing(run) -> None:  # type: ignore[no-untyped-def]
+def test_an_answered_call_leaves_nothing(run) -> None:
     far_end = FarEnd({**RANG_OUT, "DIALSTATUS": "ANSWER"})
     assert run(far_end) is None
     assert far_end.status == "SKIPPED"
 
 
-def test_a_second_script_of_one_call_tells_nobody_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_script_of_one_call_tells_nobody_twice(run, tmp_path: Path) -> None:
     run(FarEnd(), "101")
     far_end = FarEnd()
     event = run(far_end, "101")
@@ -167,7 +167,7 @@ def test_a_second_script_of_one_call_tells_nobody_twice(run, tmp_path: Path) -> 
     assert event["extensions"] == ["101"]
 
 
-def test_a_value_cannot_inject_a_command(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_value_cannot_inject_a_command(run) -> None:
     far_end = FarEnd({**RANG_OUT, "CALLERID(num)": '5\nSET VARIABLE "PWNED" "1"'})
     run(far_end)
     assert "PWNED" not in far_end.variables
@@ -187,7 +187,7 @@ def test_hang_up_while_it_runs(tmp_path: Path) -> None:
     assert far_end.status == "QUEUED"
 
 
-def test_a_held_call_learns_the_outcome(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_held_call_learns_the_outcome(run) -> None:
     far_end = FarEnd()
     run(far_end, "101", "hold")
     assert far_end.status == "QUEUED"
@@ -233,7 +233,7 @@ def test_a_delivery_steps_back_behind_calls_unless_one_waits_for_it(
     calling.join()
 
 
-def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:  # type: ignore[no-untyped-def]
+def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:
     far_end = FarEnd()
     far_end.answer = lambda command: b""
     assert run(far_end)["extensions"] == ["101"]

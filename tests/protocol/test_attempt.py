@@ -21,7 +21,7 @@ from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
 
-def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers["b@example.com"] = "451 4.7.1 greylisted"
     assert tell() == ["QUEUED", "QUEUED"]
@@ -31,7 +31,7 @@ def test_a_retry_goes_only_to_those_still_missing(use, catcher: Catcher, spool: 
     assert recipients_of(catcher) == ALL
 
 
-def test_an_item_is_removed_before_the_relay_answers_quit(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_item_is_removed_before_the_relay_answers_quit(use, spool: Spool) -> None:
     left: list[str] = []
 
     def look(talk: Talk) -> None:
@@ -44,7 +44,7 @@ def test_an_item_is_removed_before_the_relay_answers_quit(use, spool: Spool) -> 
         assert (len(relay.messages), left) == (3, [])
 
 
-def test_who_has_it_is_recorded_while_somebody_is_missing(use, write_ini, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_who_has_it_is_recorded_while_somebody_is_missing(use, write_ini, spool: Spool) -> None:
     with ScriptedRelay(RCPT=["250 2.1.5 Ok", "451 4.7.1 later"]) as relay:
         use(relay.port)
         calls.queue(spool, CALL.only(["101", "102"]))
@@ -61,7 +61,7 @@ def test_who_has_it_is_recorded_while_somebody_is_missing(use, write_ini, spool:
     assert recorded == [{"a@example.com": "sent", "new-a@example.com": "sent"}]
 
 
-def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logged) -> None:
     use(catcher.port)
     catcher.answers["b@example.com"] = "550 5.1.1 no such user"
     assert tell() == ["QUEUED", "FAILED"]
@@ -74,7 +74,7 @@ def test_one_refused_and_two_accepted(use, catcher: Catcher, spool: Spool, logge
     assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
 
 
-def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         tell()
@@ -88,7 +88,7 @@ def test_the_rest_grows_with_each_failure(use, spool: Spool) -> None:  # type: i
     assert all(0.89 * usual <= pause <= 1.11 * usual for usual, pause in zip(minutes, pauses))
 
 
-def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         entries = [spool.add(CALL._replace(linked_id=str(number))) for number in range(3)]
@@ -106,7 +106,7 @@ def test_a_failure_that_many_calls_share_is_counted_once(use, spool: Spool) -> N
         pytest.param({"greeting": "554 no service"}, "554", id="greeting"),
     ],
 )
-def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, reason: str) -> None:
     with ScriptedRelay(**faults) as relay:
         use(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
@@ -126,7 +126,7 @@ def test_a_configuration_error_is_kept_and_told_once(use, spool: Spool, faults, 
         pytest.param("550 5.7.1 blocked", "письма не уходят", id="held up"),
     ],
 )
-def test_the_administrator_is_told_in_the_language_of_the_settings(  # type: ignore[no-untyped-def]
+def test_the_administrator_is_told_in_the_language_of_the_settings(
     write_ini, catcher: Catcher, spool: Spool, answer: str, subject: str
 ) -> None:
     ini = calls.INI.format(port=catcher.port, enabled="yes")
@@ -138,7 +138,7 @@ def test_the_administrator_is_told_in_the_language_of_the_settings(  # type: ign
     assert alert.event.subject == subject
 
 
-def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
     assert tell(CALL.only(["101"])) == ["QUEUED", "QUEUED"]
@@ -147,7 +147,7 @@ def test_policy_against_one_recipient_holds_up_no_other(use, catcher: Catcher, s
     assert "admin@example.com" in recipients_of(catcher)
 
 
-def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers.update({"a@example.com": "550 5.1.1 nobody", "b@example.com": "451 4.7.1 later"})
     assert tell(CALL) == ["QUEUED", "QUEUED"]
@@ -159,7 +159,7 @@ def test_who_was_refused_before_is_named_once_the_others_have_it(use, catcher: C
     assert recipients_of(catcher) == ["b@example.com", "c@example.com"]
 
 
-def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: Spool) -> None:
     with ScriptedRelay(greeting=[close, close, "554 go away"]) as relay:
         use(relay.port)
         tell()
@@ -169,7 +169,7 @@ def test_the_administrator_is_told_of_settings_after_other_failures(use, spool: 
             assert len(waiting(spool, "alert")) == expected
 
 
-def test_a_lost_answer_brings_one_more_copy_and_never_a_third(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_lost_answer_brings_one_more_copy_and_never_a_third(use, spool: Spool) -> None:
     with ScriptedRelay(message=close) as relay:
         use(relay.port)
         only = CALL.only(["101"])
@@ -195,9 +195,7 @@ def test_a_lost_answer_brings_one_more_copy_and_never_a_third(use, spool: Spool)
         pytest.param("sent", 0, id="has it"),
     ],
 )
-def test_what_a_process_that_died_has_recorded(  # type: ignore[no-untyped-def]
-    use, catcher: Catcher, spool: Spool, recorded: str, copies: int
-) -> None:
+def test_what_a_process_that_died_has_recorded(use, catcher: Catcher, spool: Spool, recorded: str, copies: int) -> None:
     use(catcher.port)
     entry = spool.add(CALL.only(["101"]))
     assert entry is not None
@@ -207,7 +205,7 @@ def test_what_a_process_that_died_has_recorded(  # type: ignore[no-untyped-def]
     assert len([mail for mail in catcher.mails if mail.recipients == ("a@example.com",)]) == copies
 
 
-def test_switched_off_later_is_kept_until_it_is_switched_on(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_switched_off_later_is_kept_until_it_is_switched_on(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers["b@example.com"] = "451 4.7.1 later"
     tell()
@@ -220,7 +218,7 @@ def test_switched_off_later_is_kept_until_it_is_switched_on(use, catcher: Catche
 
 
 @pytest.mark.parametrize("days", [4.9, 5.1], ids=["not yet five days", "five days"])
-def test_after_five_days_it_is_kept_in_failed(use, spool: Spool, days: float) -> None:  # type: ignore[no-untyped-def]
+def test_after_five_days_it_is_kept_in_failed(use, spool: Spool, days: float) -> None:
     entry = spool.add(CALL)
     assert entry is not None
     entry.change(queued=time.time() - days * 86400)
@@ -232,7 +230,7 @@ def test_after_five_days_it_is_kept_in_failed(use, spool: Spool, days: float) ->
     assert len(waiting(spool, "alert")) == (days > 5)
 
 
-def test_an_alert_that_fails_raises_no_alert(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert_that_fails_raises_no_alert(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers["admin@example.com"] = "550 5.1.1 no such user"
     assert tell(Alert(1.0, "disk", "full", "disk")) == ["QUEUED", "FAILED"]
@@ -262,12 +260,12 @@ def deliver_voicemail(spool: Spool, recording: int, event: Voicemail = MESSAGE) 
     return state
 
 
-def test_a_relay_that_takes_no_mail_of_that_size(use, spool: Spool, recording: int, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_takes_no_mail_of_that_size(use, spool: Spool, recording: int, logged) -> None:
     with Catcher(largest=100_000) as catcher:
         use(catcher.port)
         assert deliver_voicemail(spool, recording) == "sent"
         for mail in catcher.wait(2):
-            assert "is too large to be attached" in mail.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+            assert "is too large to be attached" in mail.message.get_body(("plain",)).get_content()
             assert list(mail.message.iter_attachments()) == []
     assert "sent without the recording, because" in logged()
 
@@ -282,13 +280,13 @@ def test_a_relay_that_takes_no_mail_of_that_size(use, spool: Spool, recording: i
         pytest.param("554 5.7.1 spam", "failed", id="something else"),
     ],
 )
-def test_what_is_refused_for_its_size(use, spool: Spool, recording: int, answer: str, state: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_refused_for_its_size(use, spool: Spool, recording: int, answer: str, state: str) -> None:
     with ScriptedRelay(message=[answer, "250 Ok"]) as relay:
         use(relay.port)
         assert deliver_voicemail(spool, recording, MESSAGE._replace(extensions=("101",))) == state
 
 
-def test_a_message_that_one_has_without_its_recording_stays_in_the_mailbox(  # type: ignore[no-untyped-def]
+def test_a_message_that_one_has_without_its_recording_stays_in_the_mailbox(
     write_ini, spool: Spool, recording: int, logged
 ) -> None:
     ini = f"{calls.INI}[voicemail]\nafter_mailing = delete\n"
@@ -302,7 +300,7 @@ def test_a_message_that_one_has_without_its_recording_stays_in_the_mailbox(  # t
     assert "kept in the mailbox, because not everybody has the recording" in logged()
 
 
-def test_the_recording_is_converted_before_the_relay_is_called(  # type: ignore[no-untyped-def]
+def test_the_recording_is_converted_before_the_relay_is_called(
     write_ini, spool: Spool, tmp_path: Path, monkeypatch
 ) -> None:
     (tmp_path / "bin").mkdir()
@@ -317,7 +315,7 @@ def test_the_recording_is_converted_before_the_relay_is_called(  # type: ignore[
 
 
 @pytest.mark.parametrize(("reply", "state"), [("550 5.1.1 no such user", "failed"), ("450 4.2.0 later", "deferred")])
-def test_a_relay_that_refuses_one_and_hangs_up_is_called_again(use, spool: Spool, reply: str, state: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_refuses_one_and_hangs_up_is_called_again(use, spool: Spool, reply: str, state: str) -> None:
     def refuse(talk: Talk) -> None:
         talk.say(reply)
         close(talk)

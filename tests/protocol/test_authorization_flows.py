@@ -155,7 +155,7 @@ def test_each_login_has_a_challenge_and_a_state_of_its_own(office: LoginOffice) 
         pytest.param(lambda back: "http://\ud800", id="no text"),
     ],
 )
-def test_an_address_that_is_no_answer_to_us(office: LoginOffice, spoil) -> None:  # type: ignore[no-untyped-def]
+def test_an_address_that_is_no_answer_to_us(office: LoginOffice, spoil) -> None:
     ours = server(office)
     question = ours.question(BACK)
     back = office.server.browse(question.address)

@@ -13,7 +13,7 @@ from pbxnotify.settings.sections import SECTIONS
 from pbxnotify.settings.validators import options
 
 
-def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:
     status, said, _ = run("check")
     assert status == os.EX_OK
     assert "no mistakes found" in said
@@ -21,7 +21,7 @@ def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher) -> None:
     assert "employees        1, with an e-mail: 1" in said
 
 
-def test_check_names_every_mistake(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_check_names_every_mistake(run, write_ini) -> None:
     write_ini("[smtp]\nhots = x\nport = 99999\npassword = abc#def\n")
     status, _, said = run("check")
     assert status == os.EX_CONFIG
@@ -29,27 +29,27 @@ def test_check_names_every_mistake(run, write_ini) -> None:  # type: ignore[no-u
     assert "abc" not in said
 
 
-def test_check_says_that_all_is_switched_off(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_check_says_that_all_is_switched_off(run, write_ini) -> None:
     write_ini("[notifications]\nenabled = no\n")
     assert "notifications are switched off" in run("check")[1]
 
 
-def test_check_notes_what_was_hardly_meant(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_check_notes_what_was_hardly_meant(run, write_ini) -> None:
     write_ini("")
     assert "NOTE             nobody will be told" in run("check")[1]
 
 
-def test_every_mistake_begins_with_our_name(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_every_mistake_begins_with_our_name(run, write_ini) -> None:
     write_ini("[smtp]\nport = a\ntimeout = b\n")
     assert [line.partition(":")[0] for line in run("check")[2].splitlines()] == ["pbxnotify"] * 2
 
 
-def test_check_says_where_voicemail_goes(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_check_says_where_voicemail_goes(run, write_ini) -> None:
     write_ini("[voicemail]\nemail = voicemail@example.com\n")
     assert "voicemail        on; common address: voicemail@example.com" in run("check")[1]
 
 
-def test_the_spool_is_said_to_be_unusable_beside_the_rest(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_spool_is_said_to_be_unusable_beside_the_rest(run, relay: Catcher, box: Path) -> None:
     (box / "spool").touch()
     status, said, _ = run("check")
     assert status == os.EX_IOERR
@@ -57,7 +57,7 @@ def test_the_spool_is_said_to_be_unusable_beside_the_rest(run, relay: Catcher, b
     assert "no mistakes found" in said
 
 
-def test_what_asterisk_says_cannot_paint_the_terminal(run, relay: Catcher, box: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_what_asterisk_says_cannot_paint_the_terminal(run, relay: Catcher, box: Path, monkeypatch) -> None:
     command = box / "asterisk"
     command.write_text("#!/bin/sh\nprintf '\\033]0;title\\007\\033[31mred'; exit 1\n")
     command.chmod(0o755)
@@ -285,7 +285,7 @@ def test_there_is_a_wrong_value_for_each_option() -> None:
 
 
 @pytest.mark.parametrize(("section", "name"), sorted(WRONG), ids=str)
-def test_a_wrong_value(run, write_ini: Callable[[str], Path], section: str, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_value(run, write_ini: Callable[[str], Path], section: str, name: str) -> None:
     value, sentence = WRONG[section, name]
     header, shown = ("[employees]\n[[101]]", "[employees] [[101]]") if section == "employees" else (f"[{section}]",) * 2
     path = write_ini(f"{header}\n{name} = {value}\n")
@@ -296,7 +296,7 @@ def test_a_wrong_value(run, write_ini: Callable[[str], Path], section: str, name
 # --connect
 
 
-def test_the_way_to_the_relay(run, write_ini, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+def test_the_way_to_the_relay(run, write_ini, certificates: Certificates) -> None:
     with Catcher(tls=certificates.server, login=("me", "s3cret")) as catcher:
         write_ini(
             f"[smtp]\nhost = tls://localhost:{catcher.port}\nlogin = me\npassword = s3cret\n"
@@ -308,7 +308,7 @@ def test_the_way_to_the_relay(run, write_ini, certificates: Certificates) -> Non
     assert (catcher.mails, "s3cret" in said) == ([], False)
 
 
-def test_a_password_command_that_fails_is_a_stage_too(run, write_ini, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_password_command_that_fails_is_a_stage_too(run, write_ini, catcher: Catcher) -> None:
     with Catcher(login=("me", "right")) as catcher:
         write_ini(f"[smtp]\nhost = 127.0.0.1:{catcher.port}\nlogin = me\npassword_command = false\n")
         status, said, _ = run("check", "--connect")
@@ -316,7 +316,7 @@ def test_a_password_command_that_fails_is_a_stage_too(run, write_ini, catcher: C
     assert "password_command: it ended with exit status 1" in said
 
 
-def test_a_way_that_ends(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_a_way_that_ends(run, write_ini) -> None:
     with Catcher(login=("me", "right")) as catcher:
         write_ini(f"[smtp]\nhost = 127.0.0.1:{catcher.port}\nlogin = me\npassword = wr0ng\n")
         status, said, _ = run("check", "--connect")

@@ -19,29 +19,29 @@ from pbxnotify.spool.store import Spool
 MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
 
 
-def test_another_ini_file(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_another_ini_file(run, box: Path) -> None:
     status, _, said = run("--config", str(box / "other.ini"), "check")
     assert (status, "other.ini: there is no such file" in said) == (os.EX_CONFIG, True)
 
 
-def test_the_test_mail_shows_the_relays_own_words(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_the_test_mail_shows_the_relays_own_words(run, relay: Catcher) -> None:
     status, said, _ = run("test", "me@example.com")
     assert (status, "me@example.com: the relay said: 250 2.0.0 Ok: queued as" in said) == (os.EX_OK, True)
     assert relay.wait(1)[0].recipients == ("me@example.com",)
 
 
-def test_the_test_mail_goes_to_the_administrator(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_the_test_mail_goes_to_the_administrator(run, relay: Catcher) -> None:
     run("test")
     assert relay.wait(1)[0].recipients == ("admin@example.com",)
 
 
-def test_a_test_mail_to_nobody(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_a_test_mail_to_nobody(run, write_ini) -> None:
     write_ini("")
     status, _, said = run("test")
     assert (status, "pbxnotify test you@example.com" in said) == (os.EX_USAGE, True)
 
 
-def test_the_conversation_without_secrets(run, write_ini, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+def test_the_conversation_without_secrets(run, write_ini, certificates: Certificates) -> None:
     with Catcher(login=("me", "s3cret-word")) as catcher:
         write_ini(INI.format(port=catcher.port).replace("sender", "login = me\npassword = s3cret-word\nsender"))
         status, said, _ = run("test", "-v")
@@ -51,7 +51,7 @@ def test_the_conversation_without_secrets(run, write_ini, certificates: Certific
     assert "s3cret" not in said
 
 
-def test_a_wrong_password(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_password(run, write_ini) -> None:
     with Catcher(login=("me", "right")) as catcher:
         write_ini(INI.format(port=catcher.port).replace("sender", "login = me\npassword = wr0ng\nsender"))
         status, said, error = run("test", "-v")
@@ -61,7 +61,7 @@ def test_a_wrong_password(run, write_ini) -> None:  # type: ignore[no-untyped-de
     assert "wr0ng" not in said + error
 
 
-def test_a_spool_that_cannot_be(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_spool_that_cannot_be(run, box: Path) -> None:
     (box / "spool").touch()
     status, _, said = run("queue", "list")
     assert (status, "the spool cannot be used" in said) == (os.EX_IOERR, True)
@@ -77,16 +77,16 @@ def test_a_spool_that_cannot_be(run, box: Path) -> None:  # type: ignore[no-unty
         pytest.param(["queue"], id="no action"),
     ],
 )
-def test_usage(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_usage(run, arguments: list[str]) -> None:
     status, _, said = run(*arguments)
     assert (status, "usage: pbxnotify" in said) == (os.EX_USAGE, True)
 
 
-def test_version(run) -> None:  # type: ignore[no-untyped-def]
+def test_version(run) -> None:
     assert run("--version")[:2] == (0, "pbxnotify 0.1.0\n")
 
 
-def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:
     with ScriptedRelay(greeting=silence) as relay:
         write_ini(INI.format(port=relay.port))
         with subprocess.Popen(
@@ -106,7 +106,7 @@ def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:  
     assert len(spool.identifiers()) == 1
 
 
-def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:
     assert "other.ini: there is no such file" in run("check", "--config", str(box / "other.ini"))[2]
 
 
@@ -135,7 +135,7 @@ COMMANDS = {
 }
 
 
-def test_these_are_all_commands(run) -> None:  # type: ignore[no-untyped-def]
+def test_these_are_all_commands(run) -> None:
     listed = [run(*place, "--help")[1] for place in ((), *((group,) for group in GROUPS))]
     commands, *actions = (re.findall("(?m)^    ([a-z]+) ", text) for text in listed)
     grouped = {f"{group} {action}" for group, words in zip(GROUPS, actions) for action in words}
@@ -143,7 +143,7 @@ def test_these_are_all_commands(run) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("command", [*GROUPS, *COMMANDS])
-def test_help_has_an_example_and_the_exit_statuses(run, command: str) -> None:  # type: ignore[no-untyped-def]
+def test_help_has_an_example_and_the_exit_statuses(run, command: str) -> None:
     status, said, _ = run(*command.split(), "--help")
     assert status == 0
     assert f"example:\n  pbxnotify {command} " in said.replace("\n\nexit", " \n\nexit")

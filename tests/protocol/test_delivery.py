@@ -19,7 +19,7 @@ from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
 from pbxnotify.spool.store import Spool
 
 
-def test_each_recipient_has_a_mail_of_their_own(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_each_recipient_has_a_mail_of_their_own(use, catcher: Catcher, spool: Spool, logged) -> None:
     use(catcher.port)
     assert tell() == ["QUEUED", "SENT"]
     assert recipients_of(catcher) == ALL
@@ -28,14 +28,14 @@ def test_each_recipient_has_a_mail_of_their_own(use, catcher: Catcher, spool: Sp
     assert " sent id=" in logged()
 
 
-def test_no_address_of_another_is_in_a_mail(use, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_no_address_of_another_is_in_a_mail(use, catcher: Catcher) -> None:
     use(catcher.port)
     tell()
     for mail in catcher.mails:
         assert [address for address in ALL if f"<{address}>".encode() in mail.content] == list(mail.recipients)
 
 
-def test_a_failed_item_put_back_goes_to_those_who_lack_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_failed_item_put_back_goes_to_those_who_lack_it(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     catcher.answers["b@example.com"] = "550 5.1.1 no such user"
     tell()
@@ -48,7 +48,7 @@ def test_a_failed_item_put_back_goes_to_those_who_lack_it(use, catcher: Catcher,
     assert recipients_of(catcher) == sorted([*ALL, "admin@example.com"])
 
 
-def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         assert tell() == ["QUEUED", "QUEUED"]
@@ -58,7 +58,7 @@ def test_a_dead_relay_rests_and_the_next_call_does_not_try_it(use, spool: Spool)
     assert len(spool.identifiers()) == 2
 
 
-def test_deliveries_of_calls_at_once_take_turns(use, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_deliveries_of_calls_at_once_take_turns(use, spool: Spool) -> None:
     with ScriptedRelay() as relay:
         use(relay.port)
         second = threading.Thread(target=tell)
@@ -69,14 +69,14 @@ def test_deliveries_of_calls_at_once_take_turns(use, spool: Spool) -> None:  # t
         assert len(relay.messages) == 3
 
 
-def test_nobody_waits_long_for_a_turn(use, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_waits_long_for_a_turn(use, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pbxnotify.spool.store.TURN", 0.1)
     with ScriptedRelay() as relay, spool.in_turn():
         use(relay.port)
         assert tell() == ["QUEUED", "SENT"]
 
 
-def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
         tell()
@@ -85,7 +85,7 @@ def test_a_changed_ini_file_ends_the_rest(use, catcher: Catcher, spool: Spool) -
     assert read_backoff(spool.directory) == RelayBackoff()
 
 
-def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, spool: Spool) -> None:
     write_ini("[smtp\nhost = localhost\n")
     assert tell() == ["QUEUED", "QUEUED"]
     assert run_queue(spool) == {}
@@ -94,14 +94,14 @@ def test_an_unusable_ini_file_is_waited_for(write_ini, use, catcher: Catcher, sp
     assert recipients_of(catcher) == sorted([*ALL, "admin@example.com"])
 
 
-def test_switched_off_at_the_first_attempt_is_skipped(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_switched_off_at_the_first_attempt_is_skipped(use, catcher: Catcher, spool: Spool, logged) -> None:
     use(catcher.port, enabled="no")
     assert tell() == ["QUEUED", "SKIPPED"]
     assert spool.identifiers() == []
     assert 'reason="notifications are switched off"' in logged()
 
 
-def test_a_delivery_takes_three_due_items_along(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_delivery_takes_three_due_items_along(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     for number in range(5):
         queue(spool, CALL._replace(linked_id=f"older {number}").only(["101"]))
@@ -110,7 +110,7 @@ def test_a_delivery_takes_three_due_items_along(use, catcher: Catcher, spool: Sp
     assert len(spool.identifiers()) == 2
 
 
-def test_a_fault_in_one_item_does_not_stop_those_behind_it(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_fault_in_one_item_does_not_stop_those_behind_it(use, catcher: Catcher, spool: Spool, logged) -> None:
     use(catcher.port)
     first = spool.add(CALL.only(["101"])._replace(time=1e300))
     second = spool.add(CALL.only(["102"]))
@@ -123,7 +123,7 @@ def test_a_fault_in_one_item_does_not_stop_those_behind_it(use, catcher: Catcher
     assert "a fault of pbxnotify, please report it: OverflowError" in logged()
 
 
-def test_an_item_another_process_sends_is_left_to_it(use, catcher: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_item_another_process_sends_is_left_to_it(use, catcher: Catcher, spool: Spool) -> None:
     use(catcher.port)
     entry = spool.add(CALL)
     assert run_queue(spool, everything=True) == {}
@@ -158,7 +158,7 @@ print(*reported)
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full disk", "a file in its place"])
-def test_what_no_disk_takes_is_sent_once_from_memory(use, box: Path, catcher: Catcher, full: bool) -> None:  # type: ignore[no-untyped-def]
+def test_what_no_disk_takes_is_sent_once_from_memory(use, box: Path, catcher: Catcher, full: bool) -> None:
     use(catcher.port)
     if not full:
         (box / "spool").touch()
@@ -166,7 +166,7 @@ def test_what_no_disk_takes_is_sent_once_from_memory(use, box: Path, catcher: Ca
     assert recipients_of(catcher) == ALL
 
 
-def test_what_can_neither_be_kept_nor_sent_is_in_the_log_whole(use, box: Path, logged) -> None:  # type: ignore[no-untyped-def]
+def test_what_can_neither_be_kept_nor_sent_is_in_the_log_whole(use, box: Path, logged) -> None:
     (box / "spool").touch()
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
@@ -175,7 +175,7 @@ def test_what_can_neither_be_kept_nor_sent_is_in_the_log_whole(use, box: Path, l
     assert json.loads(line.partition(" event=")[2])["caller_number"] == "5551212"
 
 
-def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(  # type: ignore[no-untyped-def]
+def test_an_item_that_cannot_be_settled_does_not_stop_those_behind_it(
     use, catcher: Catcher, spool: Spool, logged, monkeypatch
 ) -> None:
     use(catcher.port)
@@ -205,7 +205,7 @@ def make_oldest(spool: Spool) -> None:
         pytest.param({"a@example.com": "550 5.7.1 no", "b@example.com": "550 5.7.1 no"}, ["101", "102"], id="policy"),
     ],
 )
-def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-untyped-def]
+def test_an_item_the_relay_cannot_take_holds_up_no_others(
     use, catcher: Catcher, spool: Spool, answers: dict[str, str], first: list[str]
 ) -> None:
     """It is the oldest, and makes the relay rest; once that is over, those behind it go first."""
@@ -223,7 +223,7 @@ def test_an_item_the_relay_cannot_take_holds_up_no_others(  # type: ignore[no-un
     assert read_backoff(spool.directory) == RelayBackoff()
 
 
-def test_an_old_item_that_was_put_back_waits_for_the_relay_in_silence(use, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_an_old_item_that_was_put_back_waits_for_the_relay_in_silence(use, spool: Spool, logged) -> None:
     queue(spool, CALL.only(["101"]))
     make_oldest(spool)
     with ScriptedRelay(greeting=close) as relay:

@@ -42,7 +42,7 @@ def ini(relay: Catcher, box: Path, spool: Spool) -> Path:
     return box / "pbxnotify.ini"
 
 
-def test_a_changed_sender_is_tested(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_changed_sender_is_tested(relay: Catcher, ini: Path, editor: Editor, run) -> None:
     ini.chmod(0o604)
     with Shell("edit", EDITOR=editor('sed -i s/pbx@/new@/ "$1"')) as shell:
         status, said = shell.end()
@@ -173,7 +173,7 @@ def test_without_a_terminal(ini: Path, editor: Editor) -> None:
     assert "\033" not in done.stdout + done.stderr
 
 
-def test_no_ini_file_yet(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_no_ini_file_yet(run, box: Path) -> None:
     status, _, said = run("edit")
     assert (status, "pbxnotify setup  makes one" in said) == (os.EX_CONFIG, True)
 
@@ -195,7 +195,7 @@ def test_an_editor_that_leaves_nothing(relay: Catcher, ini: Path, editor: Editor
     assert ini.read_text() == before
 
 
-def test_a_change_of_another_editor_is_tested_too(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_of_another_editor_is_tested_too(relay: Catcher, ini: Path, editor: Editor, run) -> None:
     run("queue", "run")
     ini.write_text(ini.read_text().replace("pbx@", "new@"))
     with Shell("edit", EDITOR=editor("printf '# mine\\n' >>\"$1\"")) as shell:
@@ -203,7 +203,7 @@ def test_a_change_of_another_editor_is_tested_too(relay: Catcher, ini: Path, edi
     assert [mail.sender for mail in relay.mails] == ["new@example.com"]
 
 
-def test_a_relay_that_is_down_gets_the_test_mail_later(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_is_down_gets_the_test_mail_later(relay: Catcher, ini: Path, editor: Editor, run) -> None:
     run("queue", "run")
     relay.stop()
     with Shell("edit", EDITOR=editor('sed -i s/pbx@/new@/ "$1"')) as shell:
@@ -214,7 +214,7 @@ def test_a_relay_that_is_down_gets_the_test_mail_later(relay: Catcher, ini: Path
     assert [mail.sender for mail in relay.mails] == ["new@example.com"]
 
 
-def test_the_queue_run_leaves_the_test_to_the_editor(relay: Catcher, ini: Path, editor: Editor, run) -> None:  # type: ignore[no-untyped-def]
+def test_the_queue_run_leaves_the_test_to_the_editor(relay: Catcher, ini: Path, editor: Editor, run) -> None:
     run("queue", "run")
     answer = threading.Event()
     relay.hold_answers(answer)

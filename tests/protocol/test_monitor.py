@@ -64,12 +64,12 @@ def mails(relay: Catcher) -> list[tuple[str, str]]:
     """Return subject and text of the mails so far, and forget them."""
     found = [
         (str(mail.message["Subject"]), str(mail.message.get_body(("plain",)).get_content())) for mail in relay.mails
-    ]  # type: ignore[union-attr]
+    ]
     relay.clear()
     return found
 
 
-def test_nothing_to_tell(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_to_tell(run, relay: Catcher) -> None:
     status, said, _ = run("monitor")
     assert (status, mails(relay)) == (0, [])
     assert re.findall(r"(?m)^(\w+) +(\S+)", said) == [
@@ -80,7 +80,7 @@ def test_nothing_to_tell(run, relay: Catcher) -> None:  # type: ignore[no-untype
     ]
 
 
-def test_told_once_and_when_it_is_over(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_told_once_and_when_it_is_over(run, relay: Catcher, check) -> None:
     check("echo 'sdb is gone'; exit 2")
     for _ in range(3):
         run("monitor")
@@ -98,7 +98,7 @@ def test_told_once_and_when_it_is_over(run, relay: Catcher, check) -> None:  # t
     assert mails(relay) == []
 
 
-def test_the_mails_of_one_problem_are_one_conversation(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_the_mails_of_one_problem_are_one_conversation(run, relay: Catcher, check) -> None:
     check("exit 1")
     run("monitor")
     check("exit 0")
@@ -109,7 +109,7 @@ def test_the_mails_of_one_problem_are_one_conversation(run, relay: Catcher, chec
     assert raised["Message-ID"] != over["Message-ID"]
 
 
-def test_several_problems_are_one_mail(run, relay: Catcher, write_ini, check, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_several_problems_are_one_mail(run, relay: Catcher, write_ini, check, spool: Spool) -> None:
     path = Path(ini_path())
     path.write_text(path.read_text().replace("1 B", "99.9 %"))
     check("echo degraded; exit 1")
@@ -120,7 +120,7 @@ def test_several_problems_are_one_mail(run, relay: Catcher, write_ini, check, sp
     assert re.search(r"\d+ % free \([\d.]+ \w+ of [\d.]+ \w+\), inodes: \d+ % free", text)
 
 
-def test_a_critical_alert_is_important(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_a_critical_alert_is_important(run, relay: Catcher, check) -> None:
     check("exit 2")
     run("monitor")
     check("exit 0")
@@ -129,7 +129,7 @@ def test_a_critical_alert_is_important(run, relay: Catcher, check) -> None:  # t
     assert [mail.message["Importance"] for mail in relay.mails] == ["high", None]
 
 
-def test_the_administrators_language(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_the_administrators_language(run, relay: Catcher, check) -> None:
     path = Path(ini_path())
     path.write_text(path.read_text().replace("[system]", "language = ru\n[system]"))
     check("exit 1")
@@ -138,7 +138,7 @@ def test_the_administrators_language(run, relay: Catcher, check) -> None:  # typ
     assert "Запустите вручную от имени пользователя Asterisk:" in text
 
 
-def test_switched_off(run, relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_switched_off(run, relay: Catcher, check) -> None:
     path = Path(ini_path())
     path.write_text(path.read_text().replace("[system]", "enabled = no\n[system]"))
     check("exit 2")
@@ -147,7 +147,7 @@ def test_switched_off(run, relay: Catcher, check) -> None:  # type: ignore[no-un
     assert "switched off" in said
 
 
-def test_a_relay_that_is_down_keeps_the_alert(run, relay: Catcher, check, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_is_down_keeps_the_alert(run, relay: Catcher, check, spool: Spool) -> None:
     relay.stop()
     check("exit 2")
     run("monitor")
@@ -158,7 +158,7 @@ def test_a_relay_that_is_down_keeps_the_alert(run, relay: Catcher, check, spool:
     assert [subject for subject, _ in mails(relay)] == ["office: raid: said nothing"]
 
 
-def test_two_at_the_same_time(relay: Catcher, check) -> None:  # type: ignore[no-untyped-def]
+def test_two_at_the_same_time(relay: Catcher, check) -> None:
     check("sleep 1; exit 2")
     command = [sys.executable, "-m", "pbxnotify.cli", "monitor"]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
@@ -168,7 +168,7 @@ def test_two_at_the_same_time(relay: Catcher, check) -> None:  # type: ignore[no
     assert outcomes
 
 
-def test_killed_at_any_moment_it_is_told(relay: Catcher, check, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_killed_at_any_moment_it_is_told(relay: Catcher, check, spool: Spool) -> None:
     check("exit 2")
     command = [sys.executable, "-m", "pbxnotify.cli", "monitor"]
     for tenths in range(1, 8):
@@ -183,9 +183,7 @@ def test_killed_at_any_moment_it_is_told(relay: Catcher, check, spool: Spool) ->
     assert 1 <= len(relay.mails) <= 3
 
 
-def test_a_damaged_memory_is_said_once_and_begun_afresh(  # type: ignore[no-untyped-def]
-    run, relay: Catcher, check, spool: Spool, logged
-) -> None:
+def test_a_damaged_memory_is_said_once_and_begun_afresh(run, relay: Catcher, check, spool: Spool, logged) -> None:
     check("exit 2")
     state.write(spool.directory, state.MONITOR, "{")
     run("status")
@@ -220,7 +218,7 @@ def watch_the_disk(port: int, place: Path) -> None:
     Path(ini_path()).write_text(INI.format(port=port, spool=place, check="true").replace("1 B", "10 %"))
 
 
-def test_a_full_disk_does_not_silence_the_alert_about_it(run, catcher: Catcher, small: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_does_not_silence_the_alert_about_it(run, catcher: Catcher, small: Path) -> None:
     watch_the_disk(catcher.port, small)
     run("monitor")
     fill(small)
@@ -233,7 +231,7 @@ def test_a_full_disk_does_not_silence_the_alert_about_it(run, catcher: Catcher, 
     assert [subject for subject, _ in mails(catcher)] == [f"office: solved: disk almost full: {small}"]
 
 
-def test_what_neither_the_disk_nor_the_relay_takes_is_told_later(run, catcher: Catcher, small: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_neither_the_disk_nor_the_relay_takes_is_told_later(run, catcher: Catcher, small: Path) -> None:
     watch_the_disk(catcher.port, small)
     run("monitor")
     fill(small)
@@ -246,7 +244,7 @@ def test_what_neither_the_disk_nor_the_relay_takes_is_told_later(run, catcher: C
 
 
 @pytest.mark.parametrize(("minute", "told"), [(2, 1), (30, 0)])
-def test_a_disk_that_has_become_read_only(  # type: ignore[no-untyped-def]
+def test_a_disk_that_has_become_read_only(
     run, catcher: Catcher, small: Path, monkeypatch, logged, minute: int, told: int
 ) -> None:
     watch_the_disk(catcher.port, small)
@@ -280,21 +278,21 @@ AWAY = " mytrunk/sip:prov.example.com  auth  Rejected (exp. 1s)"
 FIXED = "Aor: mytrunk 0\nContact: mytrunk/sip:prov.example.com  f00 {}  nan"
 
 
-def looks(run, relay: Catcher, count: int = 1) -> list[str]:  # type: ignore[no-untyped-def]
+def looks(run, relay: Catcher, count: int = 1) -> list[str]:
     """Look some times; returns the subjects of what was told."""
     for _ in range(count):
         run("monitor")
     return [subject.replace("office: ", "") for subject, _ in mails(relay)]
 
 
-def test_a_registration_and_a_contact_of_one_name(run, relay: Catcher, asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_a_registration_and_a_contact_of_one_name(run, relay: Catcher, asterisk) -> None:
     asterisk(AWAY, FIXED.format("Avail"))
     assert looks(run, relay, 8) == ["trunk is down: mytrunk"]
     asterisk(AWAY.replace("Rejected", "Registered"), FIXED.format("Avail"))
     assert looks(run, relay, 4) == ["solved: trunk is down: mytrunk"]
 
 
-def test_what_was_not_seen_is_not_forgotten(run, relay: Catcher, asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_not_seen_is_not_forgotten(run, relay: Catcher, asterisk) -> None:
     asterisk(AWAY)
     assert looks(run, relay, 2) == ["trunk is down: mytrunk"]
     asterisk(runs=False)
@@ -303,7 +301,7 @@ def test_what_was_not_seen_is_not_forgotten(run, relay: Catcher, asterisk) -> No
     assert looks(run, relay, 3) == ["solved: Asterisk does not run"]
 
 
-def test_a_contact_that_was_not_asked_yet(run, relay: Catcher, asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_a_contact_that_was_not_asked_yet(run, relay: Catcher, asterisk) -> None:
     told = []
     for said in ("Unavail", "Unavail", "NonQual", "Unavail", "NonQual", "Avail", "Avail"):
         asterisk("", FIXED.format(said))
@@ -311,7 +309,7 @@ def test_a_contact_that_was_not_asked_yet(run, relay: Catcher, asterisk) -> None
     assert told == ["trunk is down: mytrunk", "solved: trunk is down: mytrunk"]
 
 
-def test_five_hundred_trunks(run, relay: Catcher, asterisk, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_five_hundred_trunks(run, relay: Catcher, asterisk, spool: Spool, logged) -> None:
     lines = [f" trunk-{number}/sip:{number}.example.com  auth  Rejected (exp. 1s)" for number in range(500)]
     asterisk("\n".join(lines))
     (subject,) = looks(run, relay, 4)
@@ -319,7 +317,7 @@ def test_five_hundred_trunks(run, relay: Catcher, asterisk, spool: Spool, logged
     assert "damaged" not in logged()
 
 
-def test_a_check_that_is_taken_out_is_forgotten(run, relay: Catcher, check, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_check_that_is_taken_out_is_forgotten(run, relay: Catcher, check, logged) -> None:
     check("exit 2")
     assert looks(run, relay) == ["raid: said nothing"]
     path = Path(ini_path())
@@ -328,7 +326,7 @@ def test_a_check_that_is_taken_out_is_forgotten(run, relay: Catcher, check, logg
     assert "monitor: no longer watched: raid: said nothing" in logged()
 
 
-def test_a_fault_of_ours_in_one_thing_silences_no_other(run, relay: Catcher, check, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_fault_of_ours_in_one_thing_silences_no_other(run, relay: Catcher, check, monkeypatch) -> None:
     def break_down(path: str) -> None:
         raise ArithmeticError("oops")
 
@@ -341,14 +339,14 @@ def test_a_fault_of_ours_in_one_thing_silences_no_other(run, relay: Catcher, che
     assert subject == "solved: a fault of pbxnotify, please report it: disk cannot be looked at, and 1 more"
 
 
-def test_the_monitor_counts_as_run_while_it_is_switched_off(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_the_monitor_counts_as_run_while_it_is_switched_off(run, relay: Catcher, spool: Spool) -> None:
     path = Path(ini_path())
     path.write_text(path.read_text().replace("[system]", "enabled = no\n[system]"))
     run("monitor")
     assert time.time() - state.read(spool.directory, state.MONITOR).written < 10
 
 
-def test_what_only_syslog_hears_of_is_there_with_its_reason(run, catcher: Catcher, relay: Catcher, logged) -> None:  # type: ignore[no-untyped-def]
+def test_what_only_syslog_hears_of_is_there_with_its_reason(run, catcher: Catcher, relay: Catcher, logged) -> None:
     with Catcher(login=("me", "right")) as strict:
         path = Path(ini_path())
         text = path.read_text().replace(f"port = {catcher.port}", f"port = {strict.port}\nlogin = me\npassword = wrong")
@@ -359,7 +357,7 @@ def test_what_only_syslog_hears_of_is_there_with_its_reason(run, catcher: Catche
     assert re.search("monitor: mails are held up: Mails wait until this is mended", logged())
 
 
-def test_what_cannot_be_remembered_is_told_once_an_hour(run, relay: Catcher, check, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_remembered_is_told_once_an_hour(run, relay: Catcher, check, monkeypatch) -> None:
     check("exit 2")
     monkeypatch.setattr(state, "write", lambda *arguments: False)
     told = []
@@ -370,7 +368,7 @@ def test_what_cannot_be_remembered_is_told_once_an_hour(run, relay: Catcher, che
     assert told == ([1] + [0] * 11) * 2
 
 
-def test_ctrl_c_ends_a_check_that_hangs(relay: Catcher, check, tmp_path: Path, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_ctrl_c_ends_a_check_that_hangs(relay: Catcher, check, tmp_path: Path, spool: Spool) -> None:
     group = tmp_path / "group"
     check(f"echo $$ > '{group}.new'; mv '{group}.new' '{group}'; sleep 60")
     with Shell("monitor") as shell:
@@ -386,7 +384,7 @@ def test_ctrl_c_ends_a_check_that_hangs(relay: Catcher, check, tmp_path: Path, s
     assert relay.mails == []
 
 
-def test_a_broken_ini_file(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_ini_file(run, relay: Catcher) -> None:
     path = Path(ini_path())
     path.write_text(path.read_text().replace("[system]", "[sistem]"))
     status, _, said = run("monitor")

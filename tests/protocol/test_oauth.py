@@ -53,7 +53,7 @@ def test_a_code_entered_elsewhere(office: LoginOffice) -> None:
     assert office.catcher.mails[0].recipients == ("admin@example.com",)
 
 
-def test_what_was_tested_is_not_tested_again_by_the_run_of_the_queue(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_tested_is_not_tested_again_by_the_run_of_the_queue(office: LoginOffice, run) -> None:
     run("queue", "run")
     office.write_ini(own=office.server.ini() + "tenant = another\n")
     office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
@@ -85,7 +85,7 @@ def test_nobody_enters_it_in_time(office: LoginOffice) -> None:
     assert (status, "nobody has entered the code in time; log in again" in said) == (os.EX_CONFIG, True)
 
 
-def test_a_code_that_ends_while_nobody_says_so(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_code_that_ends_while_nobody_says_so(office: LoginOffice, run) -> None:
     code = {"device_code": "d", "user_code": "AB", "verification_uri": "https://a", "expires_in": 1, "interval": 0.2}
     office.server.answer("/device", Answer(200, code))
     office.server.answer("/token", *(Answer(400, {"error": "authorization_pending"}) for _ in range(9)))
@@ -93,7 +93,7 @@ def test_a_code_that_ends_while_nobody_says_so(office: LoginOffice, run) -> None
     assert (status, said) == (os.EX_TEMPFAIL, "pbxnotify: nobody has entered the code in time: log in again\n")
 
 
-def test_asked_too_often(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_asked_too_often(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 8628 section 3.5: five seconds more for each slow_down."""
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
@@ -174,7 +174,7 @@ def test_an_address_that_is_pasted_with_something(office: LoginOffice, spoil: Ca
     assert office.server.is_valid(ACCOUNT, office.kept.access)
 
 
-def test_nobody_signs_in_for_a_provider_that_cannot_be_reached(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_signs_in_for_a_provider_that_cannot_be_reached(office: LoginOffice, run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     office.write_ini(own=office.server.ini().replace(f"{office.server.port}/token", f"{port}/token"))
@@ -229,7 +229,7 @@ def test_a_port_of_ones_choice(office: LoginOffice) -> None:
         shell.wait_for(f"The browser then goes to http://127.0.0.1:{port}.")
 
 
-def test_a_port_where_no_browser_comes_back(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_port_where_no_browser_comes_back(office: LoginOffice, run) -> None:
     office.write_ini(own=re.sub("authorization_url.*\n", "", office.server.ini()))
     office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
     office.server.answer("/token", Answer(200, office.server.issue()))
@@ -245,13 +245,13 @@ def test_a_terminal_that_is_closed(office: LoginOffice, number: int) -> None:
     assert (status, "interrupted; nothing is changed" in said) == (130, True)
 
 
-def test_no_browser_comes(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_no_browser_comes(office: LoginOffice, run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redirect, "PATIENCE", 0.3)
     status, _, said = run("oauth", "login", "--flow", "code")
     assert (status, "no browser has come back within 0 minutes: nothing is changed" in said) == (os.EX_TEMPFAIL, True)
 
 
-def test_without_a_device_flow_a_browser_is_the_way(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_device_flow_a_browser_is_the_way(office: LoginOffice, run) -> None:
     office.write_ini(own=re.sub("device_url.*\n", "", office.server.ini()))
     with Shell("oauth", "login") as shell:
         shell.wait_for("paste it here.")
@@ -262,14 +262,14 @@ def test_without_a_device_flow_a_browser_is_the_way(office: LoginOffice, run) ->
 # What a login gives
 
 
-def test_a_login_without_a_refresh_token_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_without_a_refresh_token_is_said(office: LoginOffice, run) -> None:
     issued = {"access_token": office.server.issue()["access_token"], "token_type": "Bearer", "expires_in": 3600}
     office.server.answer("/token", Answer(200, issued))
     status, said, _ = run("oauth", "login")
     assert (status, "NOTE  the provider gave no refresh token: this one is good until 20" in said) == (0, True)
 
 
-def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:
     """Google's applications that are being tested: seven days."""
     office.write_ini(own=office.server.ini().replace("custom\n", 'google\nclient_secret = "a"\n'))
     issued = {**office.server.issue(), "refresh_token_expires_in": 604799}
@@ -282,7 +282,7 @@ def test_a_login_that_ends_is_said(office: LoginOffice, run) -> None:  # type: i
     assert "the provider lets the login end at" in run("check")[1]
 
 
-def test_less_than_was_asked_for_is_said(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_less_than_was_asked_for_is_said(office: LoginOffice, run) -> None:
     many = " ".join(f"https://example.com/a-long-scope/{number}" for number in range(20))
     for scope, is_less in (("mail.read", True), (f"{many} mail.send", False), (["mail.send"], False)):
         office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
@@ -292,7 +292,7 @@ def test_less_than_was_asked_for_is_said(office: LoginOffice, run) -> None:  # t
         assert ("the provider allows only" in said) == is_less
 
 
-def test_a_login_without_an_administrators_address(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_without_an_administrators_address(office: LoginOffice, run) -> None:
     office.ini.write_text(office.ini.read_text().replace("admin_email = admin@example.com\n", ""))
     office.server.answer("/token", Answer(200, office.server.issue()))
     status, said, _ = run("oauth", "login")
@@ -313,7 +313,7 @@ def test_a_login_that_cannot_be_kept_is_said_to_be_lost(
     assert (status, f"{token_store.path()} cannot be written: Is a directory, {lost}" in complained) == (74, True)
 
 
-def test_the_token_of_another_account_is_told_when_it_goes(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_the_token_of_another_account_is_told_when_it_goes(office: LoginOffice, run) -> None:
     office.keep()
     before = token_store.account(office.relay)
     office.write_ini(own=office.server.ini().replace("scope = mail.send", "scope = mail.send offline_access"))
@@ -323,7 +323,7 @@ def test_the_token_of_another_account_is_told_when_it_goes(office: LoginOffice, 
     assert f"NOTE  forgotten too: the login as {before}" in run("oauth", "login")[1]
 
 
-def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run) -> None:
     """Somebody else's account was logged in; one more try with a fresh token, and no more."""
     issued = {"access_token": "of-another-account", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
     office.server.answer("/token", Answer(200, issued), Answer(200, {**issued, "access_token": "of-another-too"}))
@@ -411,7 +411,7 @@ def test_status(
     assert office.server.requests == []
 
 
-def test_logout_ends_the_token_at_the_provider(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_logout_ends_the_token_at_the_provider(office: LoginOffice, run) -> None:
     given = office.keep()
     assert run("oauth", "logout") == (0, f"logged out; the provider has ended the token\n{WAITS}", "")
     assert not office.server.is_valid(ACCOUNT, given.access)
@@ -476,7 +476,7 @@ def test_logout_forgets_it_whatever_the_provider_says(
     assert [path.name for path in Path(token_store.path()).parent.parent.rglob("oauth2.json*")] == []
 
 
-def test_logout_keeps_what_it_cannot_end_for_a_mistake_in_the_ini_file(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_logout_keeps_what_it_cannot_end_for_a_mistake_in_the_ini_file(office: LoginOffice, run) -> None:
     given = office.keep()
     office.ini.write_text(office.ini.read_text().replace("host =", "hots ="))
     assert run("oauth", "logout")[0] == os.EX_CONFIG
@@ -484,7 +484,7 @@ def test_logout_keeps_what_it_cannot_end_for_a_mistake_in_the_ini_file(office: L
     assert office.kept == given
 
 
-def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run) -> None:
     given = office.keep()
     office.server.answer("/revoke", Answer(503, ""))
     status, _, complained = run("oauth", "logout")
@@ -516,7 +516,7 @@ def test_what_cannot_leave_is_told_before_a_mail_has_to(
     assert (f"no mail can leave, or none soon: {trouble}" in run("check")[1]) == bool(trouble)
 
 
-def test_a_token_that_nobody_uses_is_noted(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_that_nobody_uses_is_noted(office: LoginOffice, run) -> None:
     office.keep()
     office.ini.write_text("[smtp]\nhost = ssl://mx.example.com\n")
     assert f"a token lies in {token_store.path()}, and is not used: end it with  pbxnotify oauth logout" in " ".join(
@@ -524,7 +524,7 @@ def test_a_token_that_nobody_uses_is_noted(office: LoginOffice, run) -> None:  #
     ).replace("with pbxnotify", "with  pbxnotify")
 
 
-def test_a_test_mail_that_is_taken_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_test_mail_that_is_taken_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:
     """Whatever was mended: an installed library changes no ini file."""
     office.keep(expires=1.0)
     office.server.answer("/token", Answer(400, {"error": "invalid_client"}))
@@ -535,7 +535,7 @@ def test_a_test_mail_that_is_taken_ends_the_wait(office: LoginOffice, spool: Spo
     ]
 
 
-def test_a_login_that_fails_costs_none_that_works(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_that_fails_costs_none_that_works(office: LoginOffice, run) -> None:
     office.keep()
     before = office.ini.read_text()
     office.ini.write_text(before.replace(f"login = {ACCOUNT}", "login = boss@office.test"))
@@ -545,7 +545,7 @@ def test_a_login_that_fails_costs_none_that_works(office: LoginOffice, run) -> N
     assert run("test")[0] == 0
 
 
-def test_the_monitor_can_renew_what_it_needs(office: LoginOffice, box: Path, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
+def test_the_monitor_can_renew_what_it_needs(office: LoginOffice, box: Path, spool: Spool, run) -> None:
     """It delivers while it holds a lock of its own."""
     office.keep(expires=1.0)
     text = office.ini.read_text().replace(
@@ -588,7 +588,7 @@ def test_a_withdrawn_login_keeps_the_mail_and_is_told_once(
     assert (given.access in everything, given.refresh in everything) == (False, False)
 
 
-def test_a_withdrawn_login_is_no_login_any_more(office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_withdrawn_login_is_no_login_any_more(office: LoginOffice, run) -> None:
     office.keep()
     office.server.withdraw()
     calls.tell()
@@ -598,7 +598,7 @@ def test_a_withdrawn_login_is_no_login_any_more(office: LoginOffice, run) -> Non
     assert re.search("(?m)^state +localhost says no: invalid_grant", said)
 
 
-def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:  # type: ignore[no-untyped-def]
+def test_logging_in_again_ends_the_wait(office: LoginOffice, spool: Spool, run) -> None:
     office.keep()
     office.server.withdraw()
     calls.tell()

@@ -37,32 +37,32 @@ email = ivan@example.com
 
 
 @pytest.fixture(autouse=True)
-def _settings(write_ini) -> None:  # type: ignore[no-untyped-def]
+def _settings(write_ini) -> None:
     write_ini(INI)
 
 
 @pytest.fixture
-def mail(run, tmp_path: Path):  # type: ignore[no-untyped-def]
+def mail(run, tmp_path: Path):
     """Return the whole mail that is written to a file."""
 
     def mail(*arguments: str) -> EmailMessage:
         file = tmp_path / "mail.eml"
         assert run("preview", *arguments, "--eml", str(file))[0] == 0
-        return message_from_bytes(file.read_bytes(), policy=policy.strict)  # type: ignore[arg-type, return-value]
+        return message_from_bytes(file.read_bytes(), policy=policy.strict)
 
     return mail
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
-def test_every_mail_in_every_language(mail, kind: str, code: str) -> None:  # type: ignore[no-untyped-def]
+def test_every_mail_in_every_language(mail, kind: str, code: str) -> None:
     message = mail(kind, "--language", code)
     page = message.get_body(("html",))
     assert f'<html lang="{code}">' in page.get_content()
     assert message.get_body(("plain",)) is not None
 
 
-def test_the_first_employee_is_the_sample(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_first_employee_is_the_sample(mail) -> None:
     message = mail("missed")
     assert message["To"] == "maria@example.com"
     assert message["Subject"] == "Пропущенный вызов: Алексей Портнов, +7 495 123-45-67"
@@ -78,17 +78,17 @@ def test_the_first_employee_is_the_sample(mail) -> None:  # type: ignore[no-unty
         (["--to", "999"], "Missed call: Alexey Portnov, +7 495 123-45-67", "common@example.com"),
     ],
 )
-def test_what_is_given(mail, arguments: list[str], subject: str, to: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_given(mail, arguments: list[str], subject: str, to: str) -> None:
     message = mail("missed", *arguments)
     assert (message["Subject"], message["To"]) == (subject, to)
 
 
-def test_why_and_for_how_long(run) -> None:  # type: ignore[no-untyped-def]
+def test_why_and_for_how_long(run) -> None:
     said = run("preview", "missed", "--to", "202", "--cause", "cancel", "--duration", "7")[1]
     assert "The caller hung up after 7 s." in said
 
 
-def test_a_voicemail_has_its_recording(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_voicemail_has_its_recording(mail) -> None:
     message = mail("voicemail", "--to", "202", "--duration", "61")
     (recording,) = message.iter_attachments()
     assert recording.get_content_type() == "audio/wav"
@@ -96,7 +96,7 @@ def test_a_voicemail_has_its_recording(mail) -> None:  # type: ignore[no-untyped
     assert message["Subject"].endswith("(1:01)")
 
 
-def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert(mail) -> None:
     message = mail("alert", "--subject", "disk", "--body", "2 % free\nof 3 GB")
     assert message["Subject"] == "office: disk"
     assert "2 % free<br>" in message.get_body(("html",)).get_content()
@@ -112,23 +112,23 @@ def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
         (["--private"], "From: number withheld"),
     ],
 )
-def test_what_is_rare(run, arguments: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_rare(run, arguments: list[str], said: str) -> None:
     assert said in run("preview", "missed", "--to", "202", *arguments)[1]
 
 
-def test_what_nobody_would_get_is_said(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_what_nobody_would_get_is_said(run, write_ini) -> None:
     write_ini(INI.replace("[notifications]", "[notifications]\nenabled = no"))
     status, said, noted = run("preview", "missed")
     assert (status, noted) == (0, "NOTE: nobody would be told: notifications are switched off\n")
     assert "Пропущенный вызов" in said, "the employee's language"
 
 
-def test_without_a_recording(mail, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_recording(mail, write_ini) -> None:
     write_ini(INI.replace("[employees]", "[voicemail]\nattach = no\n[employees]"))
     assert list(mail("voicemail").iter_attachments()) == []
 
 
-def test_the_call_history(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_the_call_history(run, write_ini) -> None:
     write_ini(INI.replace("pbx_name", "history_url = 'https://x/?l=LINKEDID&u=UNIQUEID'\npbx_name"))
     assert re.search(r"https://x/\?l=\d+\.1&u=\d+\.1", run("preview", "missed")[1])
 
@@ -149,7 +149,7 @@ def test_a_full_disk(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (74, b"pbxnotify: standard output: No space left on device\n")
 
 
-def test_the_page_alone(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_alone(run, tmp_path: Path) -> None:
     file = tmp_path / "mail.html"
     assert run("preview", "missed", "--html", str(file))[1] == f"written: {file}\n"
     assert file.read_text().startswith("<!DOCTYPE html>")
@@ -163,12 +163,12 @@ def test_standard_output(option: str) -> None:
     assert b"written" not in done.stdout
 
 
-def test_the_admins_own_text(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_the_admins_own_text(run, write_ini) -> None:
     write_ini(INI.replace("[employees]", "subject = 'call NOTIFICATION_CALLERID'\n[employees]"))
     assert "Subject: call +74951234567" in run("preview", "missed")[1]
 
 
-def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:
     for kind in KINDS:
         run("preview", kind)
     assert relay.mails == []
@@ -192,13 +192,13 @@ def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:  # ty
         pytest.param(["missed", "--html", ""], 64, ": No such file", id="no name"),
     ],
 )
-def test_bad_input(run, arguments: list[str], status: int, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input(run, arguments: list[str], status: int, said: str) -> None:
     outcome = run("preview", *arguments)
     assert outcome[0] == status
     assert said in outcome[2]
 
 
-def test_a_mistake_in_the_ini_file(run, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_in_the_ini_file(run, write_ini) -> None:
     write_ini(INI.replace("pbx_name", "pbxname"))
     status, _, said = run("preview", "missed")
     assert (status, "did you mean pbx_name?" in said) == (78, True)

@@ -15,7 +15,7 @@ MISSED = ["missed", "--from", "5551212", "--to", "101"]
 CALL = MissedCall(1795478867.0, 5, ("101",), "5551212", linked_id="1.1")
 
 
-def test_the_queue(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_the_queue(run, relay: Catcher, spool: Spool) -> None:
     entry = spool.add(CALL)
     assert entry is not None
     entry.release()
@@ -25,7 +25,7 @@ def test_the_queue(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[n
     assert run("queue", "list")[1] == ""
 
 
-def test_what_failed_is_listed_and_put_back(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_what_failed_is_listed_and_put_back(run, relay: Catcher, spool: Spool) -> None:
     relay.answers["ivan@example.com"] = "550 5.1.1 no such user"
     assert run(*MISSED)[0] == os.EX_UNAVAILABLE
     relay.answers.clear()
@@ -36,7 +36,7 @@ def test_what_failed_is_listed_and_put_back(run, relay: Catcher, spool: Spool) -
     assert {mail.recipients[0] for mail in relay.mails} == {"ivan@example.com", "admin@example.com"}
 
 
-def test_removing_shows_what_was_removed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_removing_shows_what_was_removed(run, spool: Spool) -> None:
     entry = spool.add(CALL)
     assert entry is not None
     entry.release()
@@ -46,14 +46,14 @@ def test_removing_shows_what_was_removed(run, spool: Spool) -> None:  # type: ig
     assert spool.identifiers() == []
 
 
-def test_an_item_that_is_being_sent(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_item_that_is_being_sent(run, spool: Spool) -> None:
     entry = spool.add(CALL)
     assert entry is not None
     status, _, said = run("queue", "remove", entry.item.id)
     assert (status, "is being sent at this moment" in said) == (os.EX_USAGE, True)
 
 
-def test_there_is_one_run_at_a_time(run, relay: Catcher, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_there_is_one_run_at_a_time(run, relay: Catcher, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pbxnotify.spool.store.PATIENCE", 0.1)
     with spool.alone() as alone:
         assert alone
@@ -64,12 +64,12 @@ def test_there_is_one_run_at_a_time(run, relay: Catcher, spool: Spool, monkeypat
 
 @pytest.mark.parametrize("action", ["show", "retry", "remove"])
 @pytest.mark.parametrize("identifier", ["nothing", "../../etc/passwd", ""])
-def test_no_such_item(run, spool: Spool, action: str, identifier: str) -> None:  # type: ignore[no-untyped-def]
+def test_no_such_item(run, spool: Spool, action: str, identifier: str) -> None:
     status, _, said = run("queue", action, identifier)
     assert (status, "see  pbxnotify queue list" in said) == (os.EX_USAGE, True)
 
 
-def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) -> None:
     relay.stop()
     run(*MISSED)
     relay.start()
@@ -79,7 +79,7 @@ def test_retry_lets_the_relay_be_tried_again(run, relay: Catcher, spool: Spool) 
     assert run("queue", "run")[1] == "pbxnotify: 1 sent\n"
 
 
-def test_a_spool_that_cannot_be_swept_is_sent_from(run, relay: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_spool_that_cannot_be_swept_is_sent_from(run, relay: Catcher, spool: Spool, logged) -> None:
     done = Path(spool.directory, "done")
     done.rmdir()
     done.touch()
@@ -88,7 +88,7 @@ def test_a_spool_that_cannot_be_swept_is_sent_from(run, relay: Catcher, spool: S
     assert "the spool cannot be swept: Not a directory" in logged()
 
 
-def test_a_damaged_item_is_listed(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_item_is_listed(run, spool: Spool) -> None:
     (Path(spool.directory) / "queue" / "a.json").write_text("{")
     run("queue", "run")
     assert "a.json.damaged damaged: its file is in" in run("queue", "list")[1]

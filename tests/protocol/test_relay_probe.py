@@ -40,7 +40,7 @@ def walk(write_ini: Callable[[str], Path]) -> Callable[..., tuple[dict[str, str]
 
 
 @pytest.mark.parametrize("security", ["ssl", "tls"])
-def test_each_stage(walk, certificates: Certificates, security: str) -> None:  # type: ignore[no-untyped-def]
+def test_each_stage(walk, certificates: Certificates, security: str) -> None:
     with Catcher(tls=certificates.server, implicit=security == "ssl", login=("me", "s3cret")) as catcher:
         options = {"login": "me", "password": "s3cret", "ca_file": certificates.ca_file}
         found, stopped = walk(f"{security}://localhost:{catcher.port}", **options)
@@ -66,30 +66,30 @@ def test_each_stage(walk, certificates: Certificates, security: str) -> None:  #
         pytest.param(0, 14, "no limit announced", id="no limit"),
     ],
 )
-def test_size(walk, largest: int, max_attachment: int, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_size(walk, largest: int, max_attachment: int, words: str) -> None:
     with Catcher(largest=largest) as catcher:
         found, _ = walk(f"127.0.0.1:{catcher.port}", max_attachment=max_attachment)
     assert words in found["SIZE"]
 
 
-def test_no_login(walk, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_no_login(walk, catcher: Catcher) -> None:
     found, _ = walk(f"127.0.0.1:{catcher.port}")
     assert found["AUTH"] == "no login in the settings, none tried"
 
 
-def test_a_certificate_that_is_not_verified(walk, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+def test_a_certificate_that_is_not_verified(walk, certificates: Certificates) -> None:
     with Catcher(tls=certificates.self_signed) as catcher:
         found, stopped = walk(f"tls://localhost:{catcher.port}", verify_certificate="no")
     assert (stopped, "the certificate is not verified: anybody could pose" in found["STARTTLS"]) == (None, True)
 
 
-def test_a_name_that_is_not_there(walk) -> None:  # type: ignore[no-untyped-def]
+def test_a_name_that_is_not_there(walk) -> None:
     found, stopped = walk("nowhere.invalid")
     assert list(found) == ["connect"]
     assert "nowhere.invalid:25 cannot be found" in str(stopped)
 
 
-def test_nobody_listens(walk, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_listens(walk, catcher: Catcher) -> None:
     catcher.stop()
     found, stopped = walk(f"127.0.0.1:{catcher.port}")
     assert list(found) == ["DNS", "connect"]
@@ -106,7 +106,7 @@ def test_nobody_listens(walk, catcher: Catcher) -> None:  # type: ignore[no-unty
         pytest.param("server", "unknown_ca_file", "signed by an authority unknown here", id="unknown authority"),
     ],
 )
-def test_a_certificate_stops_it(walk, certificates: Certificates, server: str, authority: str, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_certificate_stops_it(walk, certificates: Certificates, server: str, authority: str, words: str) -> None:
     with Catcher(tls=getattr(certificates, server), implicit=True) as catcher:
         found, stopped = walk(f"ssl://localhost:{catcher.port}", ca_file=getattr(certificates, authority))
     assert list(found) == ["DNS", "connect", "TLS"]
@@ -121,7 +121,7 @@ def test_a_certificate_stops_it(walk, certificates: Certificates, server: str, a
         pytest.param("127.0.0.1", {"greeting": close}, "greeting", "closed the connection", id="hung up"),
     ],
 )
-def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str) -> None:  # type: ignore[no-untyped-def]
+def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str) -> None:
     with ScriptedRelay(**script) as relay:
         found, stopped = walk(f"{host}:{relay.port}", timeout=5)
     assert list(found)[-1] == stage
@@ -161,7 +161,7 @@ def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str
         pytest.param("530 5.7.0 Must issue a STARTTLS command first", "(it wants encryption first", id="530"),
     ],
 )
-def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:
     with ScriptedRelay(EHLO="250-x\r\n250 AUTH PLAIN", AUTH=said) as relay:
         found, stopped = walk(f"127.0.0.1:{relay.port}", login="me", password="x")  # noqa: S106
     assert list(found)[-1] == "AUTH"
@@ -183,20 +183,20 @@ def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:  # type:
         pytest.param("530 5.7.0 Authentication required", "(the token is for another account", id="530"),
     ],
 )
-def test_a_token_that_is_refused(walk, said: str, advice: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_that_is_refused(walk, said: str, advice: str) -> None:
     token = {"auth": "oauth2", "password_command": "echo t0ken"}
     with ScriptedRelay(EHLO="250-x\r\n250 AUTH XOAUTH2", AUTH=said) as relay:
         _, stopped = walk(f"127.0.0.1:{relay.port}", login="a@example.com", **token)
     assert advice in str(stopped)
 
 
-def test_a_relay_that_stops_it_is_tried_once(walk) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_stops_it_is_tried_once(walk) -> None:
     with ScriptedRelay(greeting="554 5.7.1 no") as relay:
         _, stopped = walk(f"127.0.0.1:{relay.port}")
         assert ("554 5.7.1 no" in str(stopped), relay.connections) == (True, 1)
 
 
-def test_how_far_one_would_come_with_a_token(walk, spool: Spool, certificates: Certificates) -> None:  # type: ignore[no-untyped-def]
+def test_how_far_one_would_come_with_a_token(walk, spool: Spool, certificates: Certificates) -> None:
     oauth2 = {"provider": "microsoft", "client_id": "a"}
     with Catcher(tls=certificates.server, implicit=True, tokens=lambda account, token: False) as catcher:
         options = {"ca_file": certificates.ca_file, "login": "a@example.com", "auth": "oauth2"}

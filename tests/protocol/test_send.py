@@ -18,7 +18,7 @@ from pbxnotify.spool.store import Spool
 MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
 
 
-def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:
     status, said, error = run(*MISSED)
     assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
     assert "pbxnotify: queued id=" in error
@@ -26,7 +26,7 @@ def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:  # type
     assert spool.identifiers() == []
 
 
-def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> None:
     relay.stop()
     status, said, error = run(*MISSED)
     assert (status, said) == (os.EX_TEMPFAIL, "pbxnotify: QUEUED\n")
@@ -34,7 +34,7 @@ def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> No
     assert len(spool.identifiers()) == 1
 
 
-def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:
     status, said, _ = run(*MISSED, "--dry-run")
     assert status == os.EX_OK
     assert "Subject: Missed call: Алиса, 5551212" in said
@@ -44,7 +44,7 @@ def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:  # type: i
     assert not (box / "spool").exists()
 
 
-def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:
     assert "nobody would be told: 999 fits no employee" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
 
 
@@ -56,7 +56,7 @@ def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:  # type: igno
         pytest.param(["--to", " & "], id="no extension"),
     ],
 )
-def test_what_is_no_missed_call(run, relay: Catcher, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_missed_call(run, relay: Catcher, arguments: list[str]) -> None:
     assert run(*MISSED, *arguments)[0] == os.EX_USAGE
 
 
@@ -69,7 +69,7 @@ def recording(tmp_path: Path) -> Path:
     return sound(tmp_path / "msg0000.wav", 7)
 
 
-def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Path) -> None:
     status, said, _ = run(*VOICEMAIL, "--recording", str(recording))
     assert (status, said) == (os.EX_OK, "pbxnotify: SENT\n")
     (mail,) = relay.wait(1)
@@ -80,7 +80,7 @@ def test_voicemail_sends_a_mail(run, relay: Catcher, spool: Spool, recording: Pa
     assert list(Path(spool.directory).rglob("*.wav")) == []
 
 
-def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path) -> None:  # type: ignore[no-untyped-def]
+def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path) -> None:
     status, said, _ = run(
         *VOICEMAIL, "--recording", str(recording), "--duration", "65", "--mailbox", "200", "--dry-run"
     )
@@ -91,7 +91,7 @@ def test_voicemail_as_a_dry_run(run, relay: Catcher, box: Path, recording: Path)
     assert (relay.mails, (box / "spool").exists()) == ([], False)
 
 
-def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spool, recording: Path) -> None:  # type: ignore[no-untyped-def]
+def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spool, recording: Path) -> None:
     relay.stop()
     assert run(*VOICEMAIL, "--recording", str(recording))[0] == os.EX_TEMPFAIL
     recording.unlink()
@@ -110,7 +110,7 @@ def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spo
         pytest.param("passwd.wav", "is no WAV file, whatever its name says", id="another file"),
     ],
 )
-def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "passwd.wav").write_text("root:x:0:0:root:/root:/bin/sh\n")
     status, _, said = run(*VOICEMAIL, "--recording", str(tmp_path / name))
@@ -120,7 +120,7 @@ def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, wh
 # ---- alert
 
 
-def test_an_alert(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert(run, relay: Catcher) -> None:
     assert run("alert", "backup failed", "--body", "disk full\n\nsee the log")[0] == 0
     (mail,) = relay.mails
     body = mail.message.get_body(("plain",))
@@ -130,7 +130,7 @@ def test_an_alert(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(("level", "importance"), [("info", None), ("warning", None), ("critical", "high")])
-def test_the_level_of_an_alert(run, relay: Catcher, level: str, importance: str | None) -> None:  # type: ignore[no-untyped-def]
+def test_the_level_of_an_alert(run, relay: Catcher, level: str, importance: str | None) -> None:
     assert run("alert", "x", "--level", level)[0] == 0
     assert relay.mails[0].message["Importance"] == importance
     page = relay.mails[0].message.get_body(("html",))
@@ -138,7 +138,7 @@ def test_the_level_of_an_alert(run, relay: Catcher, level: str, importance: str 
     assert f">{level.replace('info', 'notice').capitalize()}</p>" in str(page.get_content())
 
 
-def test_an_alert_with_a_key_is_told_once_a_day(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert_with_a_key_is_told_once_a_day(run, relay: Catcher) -> None:
     for _ in range(3):
         assert run("alert", "backup failed", "--key", "backup")[0] == 0
     run("alert", "backup failed", "--key", "other")
@@ -175,12 +175,12 @@ def test_a_closed_standard_input(relay: Catcher) -> None:
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"], ids=repr)
-def test_a_blank_subject(run, relay: Catcher, blank: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_blank_subject(run, relay: Catcher, blank: str) -> None:
     assert run("alert", blank)[0] == 64
     assert relay.mails == []
 
 
-def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None:
     relay.answers["admin@example.com"] = "550 5.1.1 no such user"
     assert run("alert", "backup failed", "--key", "backup")[0] == 69
     relay.answers.clear()
@@ -188,7 +188,7 @@ def test_a_key_whose_alert_nobody_got_is_free_again(run, relay: Catcher) -> None
     assert len(relay.mails) == 1
 
 
-def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catcher) -> None:
     path = Path(ini_path())
     text = path.read_text()
     path.write_text(text.replace("[notifications]", "[notifications]\nenabled = no"))
@@ -198,7 +198,7 @@ def test_a_key_of_an_alert_that_was_switched_off_is_free_again(run, relay: Catch
     assert len(relay.mails) == 1
 
 
-def test_a_hostile_subject(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_hostile_subject(run, relay: Catcher) -> None:
     run("alert", "a\nBcc: evil@example.com\n\n<script>")
     (mail,) = relay.mails
     assert mail.recipients == ("admin@example.com",)
@@ -206,11 +206,11 @@ def test_a_hostile_subject(run, relay: Catcher) -> None:  # type: ignore[no-unty
     assert mail.message["Subject"].endswith(": a Bcc: evil@example.com <script>")
 
 
-def test_an_alert_while_the_relay_is_down(run, relay: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert_while_the_relay_is_down(run, relay: Catcher) -> None:
     relay.stop()
     assert run("alert", "x")[0] == 75
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--level", "loud"], ["x", "y"]], ids=str)
-def test_mistakes_in_an_alert(run, arguments: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_mistakes_in_an_alert(run, arguments: list[str]) -> None:
     assert run("alert", *arguments)[0] == 64

@@ -78,7 +78,7 @@ def secure(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Catch
     return Catcher(tls=certificates.server, implicit=True, login=LOGIN)
 
 
-def test_from_nothing_to_a_test_mail(ini: Path, secure: Catcher, run) -> None:  # type: ignore[no-untyped-def]
+def test_from_nothing_to_a_test_mail(ini: Path, secure: Catcher, run) -> None:
     with secure, Shell("setup") as shell:
         answers(shell, secure)
         people(shell, "office@example.com, second@example.com")
@@ -95,7 +95,7 @@ def test_from_nothing_to_a_test_mail(ini: Path, secure: Catcher, run) -> None:  
     assert stat.S_IMODE(ini.stat().st_mode) == 0o640
 
 
-def test_all_comments_of_the_file_are_kept(ini: Path, catcher: Catcher, run) -> None:  # type: ignore[no-untyped-def]
+def test_all_comments_of_the_file_are_kept(ini: Path, catcher: Catcher, run) -> None:
     shipped = shipped_file("pbxnotify.ini").read_text(encoding="utf-8")
     run("setup", "--host", f"127.0.0.1:{catcher.port}", "--admin-email", "admin@example.com")
     comments = [line for line in shipped.splitlines() if line.startswith("#")]
@@ -221,7 +221,7 @@ def test_the_password_comes_from_a_command(ini: Path, secure: Catcher, tmp_path:
     assert load_settings(ini).smtp.password == ""
 
 
-def test_an_option_for_the_password_does_not_exist(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_option_for_the_password_does_not_exist(run, ini: Path) -> None:
     status, _, said = run("setup", "--password", "x")
     assert (status, "usage: pbxnotify" in said) == (os.EX_USAGE, True)
 
@@ -233,12 +233,12 @@ def test_nothing_is_written_when_the_relay_says_no(ini: Path, secure: Catcher) -
     assert "wr0ng" not in done.stdout + done.stderr
 
 
-def test_without_a_test(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_test(run, ini: Path) -> None:
     status, said, _ = run("setup", "--host", "mx.example.com", "--no-test")
     assert (status, f"{ini}: written" in said, load_settings(ini).smtp.host) == (0, True, "mx.example.com")
 
 
-def test_options_change_what_they_name_and_nothing_else(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+def test_options_change_what_they_name_and_nothing_else(run, ini: Path) -> None:
     ini.write_text("[smtp]\nhost = mx.example.com  # mine\n[employees]\n[[101]]\nname = Анна\n", encoding="utf-8")
     run("setup", "--sender", "pbx@example.com", "--no-test")
     assert ini.read_text(encoding="utf-8") == (
@@ -261,7 +261,7 @@ def test_options_that_do_not_do(ini: Path, arguments: tuple[str, ...], status: i
     assert (done.returncode, words in done.stderr, ini.exists()) == (status, True, False)
 
 
-def test_a_directory_that_is_not_there(run, box: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_directory_that_is_not_there(run, box: Path) -> None:
     status, _, said = run("--config", str(box / "missing" / "x.ini"), "setup", "--host", "mx", "--no-test")
     assert (status, "there is no directory" in said) == (os.EX_CONFIG, True)
 
@@ -274,12 +274,12 @@ def test_a_directory_that_is_not_there(run, box: Path) -> None:  # type: ignore[
         pytest.param(("--pbx-name", "Office, Main"), 'pbx_name = "Office, Main"', id="a comma in a text"),
     ],
 )
-def test_commas(run, ini: Path, arguments: tuple[str, str], line: str) -> None:  # type: ignore[no-untyped-def]
+def test_commas(run, ini: Path, arguments: tuple[str, str], line: str) -> None:
     assert run("setup", "--no-test", *arguments)[0] == 0
     assert line in ini.read_text(encoding="utf-8").splitlines()
 
 
-def test_a_provider_makes_an_end_of_what_was_meant_for_another_relay(run, ini: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_provider_makes_an_end_of_what_was_meant_for_another_relay(run, ini: Path) -> None:
     house = "host = mx\nport = 25\nuse_tls = yes\nverify_certificate = no\nsender = pbx@house"
     ini.write_text(f"[smtp]\n{house}\nlogin = a@gmail.com\npassword = b\n")
     assert run("setup", "--provider", "gmail", "--no-test")[0] == 0
@@ -364,7 +364,7 @@ def test_from_nothing_to_a_test_mail_without_a_password(ini: Path, office: Login
     assert office.catcher.logins == ["XOAUTH2"]
 
 
-def test_options_for_a_login_without_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+def test_options_for_a_login_without_a_password(ini: Path, run) -> None:
     ini.write_text("[smtp]\nhost = ssl://mx\nlogin = a@example.com\npassword = old\n")
     options = ("--auth", "oauth2", "--client-id", "app-1", "--login", "office@outlook.com", "--no-test")
     assert run("setup", "--provider", "outlook.com", *options)[0] == 0
@@ -381,7 +381,7 @@ def test_the_secret_of_the_application_comes_from_standard_input(ini: Path) -> N
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> None:
     ini.write_text(office.server.ini())
     office.server.answer("/device", Answer(200, CODE))
     office.server.answer("/token", Answer(200, office.server.issue()))
@@ -390,7 +390,7 @@ def test_options_that_log_in_on_the_way(ini: Path, office: LoginOffice, run) -> 
     assert (len(office.catcher.mails), load_settings(ini).smtp.auth) == (1, "oauth2")
 
 
-def test_another_account_that_fails_leaves_the_login_that_works(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_another_account_that_fails_leaves_the_login_that_works(ini: Path, office: LoginOffice, run) -> None:
     office.write_ini()
     office.keep()
     before = ini.read_text()
@@ -401,7 +401,7 @@ def test_another_account_that_fails_leaves_the_login_that_works(ini: Path, offic
     assert (ini.read_text(), run("test", "ivan@example.com")[0]) == (before, 0)
 
 
-def test_what_was_given_for_settings_that_are_not_written_is_given_back(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_given_for_settings_that_are_not_written_is_given_back(ini: Path, office: LoginOffice, run) -> None:
     """Somebody signed in as another account than the login."""
     ini.write_text(office.server.ini())
     issued = office.server.issue()
@@ -418,7 +418,7 @@ def test_what_was_given_for_settings_that_are_not_written_is_given_back(ini: Pat
     assert not office.server.is_valid(ACCOUNT, issued["access_token"])
 
 
-def test_a_trial_that_fails_costs_no_login_that_was_there(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_trial_that_fails_costs_no_login_that_was_there(ini: Path, office: LoginOffice, run) -> None:
     """Not even where the file with the mistake wants none."""
     office.write_ini()
     given = office.keep()
@@ -430,7 +430,7 @@ def test_a_trial_that_fails_costs_no_login_that_was_there(ini: Path, office: Log
     assert token_store.read(office.relay) == given
 
 
-def test_what_is_given_back_may_not_end_another_login(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_given_back_may_not_end_another_login(ini: Path, office: LoginOffice, run) -> None:
     """Google ends all that an account has allowed an application."""
     office.write_ini()
     given = office.keep()
@@ -466,13 +466,13 @@ def test_ctrl_c_gives_back_what_was_given(ini: Path, office: LoginOffice) -> Non
     assert not office.server.is_valid(ACCOUNT, issued["access_token"])
 
 
-def test_an_id_of_an_application_means_oauth2(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+def test_an_id_of_an_application_means_oauth2(ini: Path, run) -> None:
     options = ("--client-id", "app-1", "--login", "a@example.com", "--no-test")
     assert run("setup", "--provider", "microsoft365", *options)[0] == 0
     assert (load_settings(ini).smtp.auth, load_settings(ini).smtp.oauth2.provider) == ("oauth2", "microsoft")
 
 
-def test_a_login_as_the_wrong_account_is_no_dead_end(ini: Path, office: LoginOffice, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_as_the_wrong_account_is_no_dead_end(ini: Path, office: LoginOffice, run) -> None:
     office.write_ini()
     token_store.write(office.relay, Tokens("of-another", "none", time.time(), time.time() + 3600))
     office.server.answer("/device", Answer(200, CODE))
@@ -482,7 +482,7 @@ def test_a_login_as_the_wrong_account_is_no_dead_end(ini: Path, office: LoginOff
     assert len(office.catcher.mails) == 1
 
 
-def test_a_provider_gets_nothing_of_the_application_of_another(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+def test_a_provider_gets_nothing_of_the_application_of_another(ini: Path, run) -> None:
     ini.write_text(
         "[smtp]\nhost = ssl://smtp.gmail.com\nauth = oauth2\nlogin = a@gmail.com\n[oauth2]\nprovider = google\n"
         "client_id = a\nclient_secret = s3cret\nscope = mine\ntoken_url = https://oauth2.googleapis.com/token\n"
@@ -532,12 +532,12 @@ def test_a_relay_of_the_house_ends_a_login_by_token(ini: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["gmail", "google", "Microsoft", "outlook"])
-def test_a_provider_has_more_than_one_name(ini: Path, run, key: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_provider_has_more_than_one_name(ini: Path, run, key: str) -> None:
     assert run("setup", "--provider", key, "--no-test")[0] == 0
     assert load_settings(ini).smtp.host.startswith("smtp")
 
 
-def test_a_provider_that_is_none(run) -> None:  # type: ignore[no-untyped-def]
+def test_a_provider_that_is_none(run) -> None:
     status, _, said = run("setup", "--provider", "aol")
     assert (status, "'aol' is none of gmail, yandex, mail.ru" in said) == (os.EX_USAGE, True)
 
@@ -562,7 +562,7 @@ def test_nothing_goes_on_behind_the_back_of_who_ended_it(ini: Path, office: Logi
     assert (office.asked(), office.catcher.mails) == (asked, [])
 
 
-def test_back_to_a_password(ini: Path, run) -> None:  # type: ignore[no-untyped-def]
+def test_back_to_a_password(ini: Path, run) -> None:
     ini.write_text(
         "[smtp]\nhost = smtp.gmail.com:465\nlogin = a@gmail.com\nauth = oauth2\n"
         "[oauth2]\nprovider = google\nclient_id = a\nclient_secret = a\n"
@@ -594,7 +594,7 @@ def test_what_others_save_while_questions_stand_there_stays(ini: Path, catcher: 
     assert [employee.emails for employee in load_settings(ini).employees] == [("ivan@example.com",)]
 
 
-def test_what_was_written_untested_is_tested_by_the_run_of_the_queue(ini: Path, catcher: Catcher, run) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_written_untested_is_tested_by_the_run_of_the_queue(ini: Path, catcher: Catcher, run) -> None:
     ini.write_text("")
     run("setup", "--no-test", "--host", "127.0.0.1")
     run("queue", "run")

@@ -19,7 +19,7 @@ MISSED = ("missed", "--from", "5551212", "--to", "101")
 
 
 @pytest.fixture
-def healthy(run, relay: Catcher, spool: Spool) -> Catcher:  # type: ignore[no-untyped-def]
+def healthy(run, relay: Catcher, spool: Spool) -> Catcher:
     """Return the relay of a box that is well, and whose queue is run."""
     run("queue", "run")
     return relay
@@ -33,7 +33,7 @@ def waiting_since(spool: Spool, seconds: float) -> None:
     entry.release()
 
 
-def test_all_is_well(run, healthy: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_all_is_well(run, healthy: Catcher) -> None:
     run(*MISSED)
     status, said, _ = run("status")
     lines = dict(line.split(None, 1) for line in said.splitlines() if not line.startswith(("last", "queue")))
@@ -51,14 +51,14 @@ def test_all_is_well(run, healthy: Catcher) -> None:  # type: ignore[no-untyped-
         pytest.param(7300, 2, "CRITICAL: mail has been waiting for 2 h", id="two hours"),
     ],
 )
-def test_mail_that_waits(run, healthy: Catcher, spool: Spool, seconds: float, status: int, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_mail_that_waits(run, healthy: Catcher, spool: Spool, seconds: float, status: int, words: str) -> None:
     waiting_since(spool, seconds)
     found, said, _ = run("status")
     assert (found, said.splitlines()[0]) == (status, words)
     assert "waiting          1" in said
 
 
-def test_a_relay_that_is_down(run, healthy: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_a_relay_that_is_down(run, healthy: Catcher) -> None:
     healthy.stop()
     run(*MISSED)
     status, said, _ = run("status")
@@ -67,7 +67,7 @@ def test_a_relay_that_is_down(run, healthy: Catcher) -> None:  # type: ignore[no
     assert ": left alone until " in said
 
 
-def test_a_login_that_is_rejected_is_serious(run, healthy: Catcher, write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_a_login_that_is_rejected_is_serious(run, healthy: Catcher, write_ini) -> None:
     with Catcher(login=("me", "right")) as catcher:
         write_ini(
             f"[smtp]\nhost = 127.0.0.1\nport = {catcher.port}\nlogin = me\npassword = wrong\n"
@@ -138,13 +138,13 @@ def something_is_damaged(spool: Spool, box: Path) -> None:
         pytest.param(something_is_damaged, "WARNING: damaged items: 1, see  pbxnotify queue list", 1, id="damaged"),
     ],
 )
-def test_trouble(run, healthy: Catcher, spool: Spool, box: Path, trouble, first_line: str, status: int) -> None:  # type: ignore[no-untyped-def]
+def test_trouble(run, healthy: Catcher, spool: Spool, box: Path, trouble, first_line: str, status: int) -> None:
     trouble(spool, box)
     found, said, _ = run("status")
     assert (found, said.splitlines()[0]) == (status, first_line)
 
 
-def test_json(run, healthy: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_json(run, healthy: Catcher, spool: Spool) -> None:
     waiting_since(spool, 1300)
     status, said, _ = run("status", "--json")
     found = json.loads(said)
@@ -155,18 +155,18 @@ def test_json(run, healthy: Catcher, spool: Spool) -> None:  # type: ignore[no-u
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)], ids=["screen", "json"])
-def test_a_spool_that_cannot_be_used_is_unknown(run, relay: Catcher, box: Path, option: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_a_spool_that_cannot_be_used_is_unknown(run, relay: Catcher, box: Path, option: tuple[str, ...]) -> None:
     (box / "spool").touch()
     status, said, _ = run("status", *option)
     assert (status, "UNKNOWN" in said, "the spool cannot be used" in said) == (3, True, True)
 
 
-def test_an_item_of_a_newer_version_counts(run, healthy: Catcher, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_an_item_of_a_newer_version_counts(run, healthy: Catcher, spool: Spool) -> None:
     Path(spool.directory, "queue", "20260101-000000-00000000.json").write_text('{"version": 99}')
     assert "waiting          1" in run("status")[1]
 
 
-def test_status_of_an_empty_box(run, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_status_of_an_empty_box(run, spool: Spool) -> None:
     status, said, _ = run("status")
     assert (status, "there is no such file" in said) == (2, True)
     assert os.listdir(Path(spool.directory, "queue")) == []

@@ -62,7 +62,7 @@ def until_logged(logged: Callable[[], str], word: str) -> None:
         time.sleep(0.02)
 
 
-def test_it_is_durable_before_the_call_is_let_go(run, asterisk: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_durable_before_the_call_is_let_go(run, asterisk: Path, tmp_path: Path) -> None:
     path = message(asterisk)
     kept: list[dict[str, Any]] = []
 
@@ -77,7 +77,7 @@ def test_it_is_durable_before_the_call_is_let_go(run, asterisk: Path, tmp_path: 
     assert [(event["event"], event["duration"], event["mailbox"]) for event in kept] == [("voicemail", 3, "101")]
 
 
-def test_the_mailbox_is_emptied_once_the_call_is_let_go(run, use, asterisk: Path, catcher: Catcher) -> None:  # type: ignore[no-untyped-def]
+def test_the_mailbox_is_emptied_once_the_call_is_let_go(run, use, asterisk: Path, catcher: Catcher) -> None:
     use(catcher.port)
     path = message(asterisk)
     content = Path(f"{path}.wav").read_bytes()
@@ -90,7 +90,7 @@ def test_the_mailbox_is_emptied_once_the_call_is_let_go(run, use, asterisk: Path
     assert attached(catcher, 2) == [content, content]
 
 
-def test_a_recording_that_vanishes_before_it_is_opened(run, use, asterisk: Path, catcher: Catcher, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_recording_that_vanishes_before_it_is_opened(run, use, asterisk: Path, catcher: Catcher, logged) -> None:
     use(catcher.port)
     path = message(asterisk)
     run(path, hook=lambda command: Path(f"{path}.wav").unlink(missing_ok=True))
@@ -98,12 +98,12 @@ def test_a_recording_that_vanishes_before_it_is_opened(run, use, asterisk: Path,
     assert "recording: there is none at" in logged()
 
 
-def test_no_message_was_left(run) -> None:  # type: ignore[no-untyped-def]
+def test_no_message_was_left(run) -> None:
     far_end = run("")
     assert (far_end.status, far_end.verbose) == ("SKIPPED", ["pbxnotify: skipped: nobody left a message"])
 
 
-def test_a_spool_that_takes_nothing(run, use, asterisk: Path, catcher: Catcher, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_spool_that_takes_nothing(run, use, asterisk: Path, catcher: Catcher, tmp_path: Path) -> None:
     use(catcher.port)
     path = message(asterisk)
     (tmp_path / "no-spool").touch()
@@ -111,14 +111,14 @@ def test_a_spool_that_takes_nothing(run, use, asterisk: Path, catcher: Catcher, 
     assert attached(catcher, 1) == [Path(f"{path}.wav").read_bytes()]
 
 
-def test_a_recording_of_500_mb(run, write_ini, asterisk: Path, catcher: Catcher, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_recording_of_500_mb(run, write_ini, asterisk: Path, catcher: Catcher, logged) -> None:
     write_ini(THREE.format(port=catcher.port, enabled="yes"))
     path = message(asterisk)
     with open(f"{path}.wav", "ab") as file:
         file.truncate(500 << 20)
     run(path, "101")
     for mail in catcher.wait(2):
-        text = mail.message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        text = mail.message.get_body(("plain",)).get_content()
         assert "The recording (500.0 MB) is too large to be attached." in text
     until_logged(logged, "sent ")
     assert "more than max_attachment = 14 MB" in logged()
@@ -145,7 +145,7 @@ class Gauge(threading.Event):
 
 
 @pytest.mark.parametrize("audio", ["wav", "mp3"])
-def test_the_memory_of_a_message_of_three_minutes(  # type: ignore[no-untyped-def]
+def test_the_memory_of_a_message_of_three_minutes(
     run, write_ini, asterisk: Path, catcher: Catcher, report: Callable[[str], None], audio: str
 ) -> None:
     write_ini(THREE.format(port=catcher.port, enabled="yes") + f"audio = {audio}\n")

@@ -156,7 +156,7 @@ def test_an_asterisk_that_is_not_here_is_nothing(look: Callable[..., Watch]) -> 
     assert found(look(), "asterisk") is None
 
 
-def test_an_asterisk_that_does_not_run(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_an_asterisk_that_does_not_run(look: Callable[..., Watch], asterisk) -> None:
     watch = look()
     asterisk(DOWN)
     finding = found(watch, "asterisk")
@@ -176,7 +176,7 @@ def test_an_asterisk_that_does_not_run(look: Callable[..., Watch], asterisk) -> 
         pytest.param(-500, False, id="a clock that was set"),
     ],
 )
-def test_a_restart(look: Callable[..., Watch], asterisk, ago: int, restarted: bool) -> None:  # type: ignore[no-untyped-def]
+def test_a_restart(look: Callable[..., Watch], asterisk, ago: int, restarted: bool) -> None:
     watch = look(Known(started=time.time() - ago if ago else 0.0))
     asterisk(RUNS)
     finding = found(watch, "restart")
@@ -185,13 +185,13 @@ def test_a_restart(look: Callable[..., Watch], asterisk, ago: int, restarted: bo
     assert abs(watch.known.started - (time.time() - 100)) < 3
 
 
-def test_an_answer_that_takes_long_is_no_restart(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_that_takes_long_is_no_restart(look: Callable[..., Watch], asterisk) -> None:
     watch = look(Known(started=time.time() - 100))
     asterisk(f"sleep 5; {RUNS}")
     assert found(watch, "restart") is None
 
 
-def test_what_is_known_to_be_down_is_not_restarted(look: Callable[..., Watch], spool: Spool, asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_known_to_be_down_is_not_restarted(look: Callable[..., Watch], spool: Spool, asterisk) -> None:
     look()
     asterisk(RUNS)
     known = Known(started=time.time() - 500)
@@ -200,7 +200,7 @@ def test_what_is_known_to_be_down_is_not_restarted(look: Callable[..., Watch], s
 
 
 @pytest.mark.parametrize("option", ["asterisk", "trunks"])
-def test_what_is_switched_off(look: Callable[..., Watch], asterisk, option: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_switched_off(look: Callable[..., Watch], asterisk, option: str) -> None:
     watch = look(system=f"{option} = no\n")
     asterisk(f"{RUNS}; echo ' away/sip:x.example.com  n/a  Rejected'")
     keys = {finding.key for finding in watch.findings()}
@@ -210,7 +210,7 @@ def test_what_is_switched_off(look: Callable[..., Watch], asterisk, option: str)
     )
 
 
-def test_what_asterisk_says_cannot_paint_a_terminal(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_what_asterisk_says_cannot_paint_a_terminal(look: Callable[..., Watch], asterisk) -> None:
     watch = look()
     asterisk(RUNS + "; printf ' aw\\033[31may/sip:x\\007y  n/a  Rejected\\n'")
     assert [key for key in (finding.key for finding in watch.findings()) if key.startswith("trunk")] == [
@@ -218,7 +218,7 @@ def test_what_asterisk_says_cannot_paint_a_terminal(look: Callable[..., Watch], 
     ]
 
 
-def test_a_trunk_that_is_down(look: Callable[..., Watch], asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_a_trunk_that_is_down(look: Callable[..., Watch], asterisk) -> None:
     watch = look()
     asterisk(f"{RUNS}; echo ' away/sip:x.example.com  n/a  Rejected'")
     finding = found(watch, "trunk:registration away sip:x.example.com")
@@ -230,7 +230,7 @@ def test_a_trunk_that_is_down(look: Callable[..., Watch], asterisk) -> None:  # 
 # ---- our own mail
 
 
-def test_mail_that_waits_too_long(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_mail_that_waits_too_long(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:
     look()
     tell(CALL.only(["101"]))
     finding = found(again(spool), "mail:stuck")
@@ -252,7 +252,7 @@ def test_mail_that_waits_for_the_relay_is_for_syslog(look: Callable[..., Watch],
     assert not finding.by_mail
 
 
-def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:
     path = Path(ini_path())
     look()
     path.write_text(path.read_text().replace("[notifications]", "[notifications]\nadmin_email = a@example.com"))
@@ -264,7 +264,7 @@ def test_an_alert_that_waits_is_not_told_of(look: Callable[..., Watch], spool: S
     assert finding.state == WELL
 
 
-def test_mail_that_is_switched_off_waits_on_purpose(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_mail_that_is_switched_off_waits_on_purpose(look: Callable[..., Watch], spool: Spool, monkeypatch) -> None:
     look()
     tell(CALL.only(["101"]))
     path = Path(ini_path())
@@ -278,7 +278,7 @@ def test_mail_that_is_switched_off_waits_on_purpose(look: Callable[..., Watch], 
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(61, ILL), (59, WELL)])
-def test_how_many_minutes(look: Callable[..., Watch], spool: Spool, monkeypatch, minutes: int, state: int) -> None:  # type: ignore[no-untyped-def]
+def test_how_many_minutes(look: Callable[..., Watch], spool: Spool, monkeypatch, minutes: int, state: int) -> None:
     look()
     tell(CALL.only(["101"]))
     now = time.time()
@@ -304,7 +304,7 @@ def test_a_rejected_login(look: Callable[..., Watch], spool: Spool) -> None:
 
 @pytest.mark.parametrize("protocol", ["ssl", "tls"])
 @pytest.mark.parametrize(("which", "state"), [("server", WELL), ("ends_soon", ILL)])
-def test_a_certificate(  # type: ignore[no-untyped-def]
+def test_a_certificate(
     look: Callable[..., Watch], certificates: Certificates, protocol: str, which: str, state: int
 ) -> None:
     with Catcher(tls=getattr(certificates, which), implicit=protocol == "ssl") as relay:
@@ -365,7 +365,7 @@ def test_no_certificate_to_look_at(look: Callable[..., Watch], catcher: Catcher,
     assert found(look(host=f"{protocol}127.0.0.1:{catcher.port}", smtp=smtp), "certificate") is None
 
 
-def test_a_relay_that_is_left_alone_is_not_asked(  # type: ignore[no-untyped-def]
+def test_a_relay_that_is_left_alone_is_not_asked(
     look: Callable[..., Watch], spool: Spool, certificates: Certificates
 ) -> None:
     with Catcher(tls=certificates.server, implicit=True) as relay:

@@ -151,6 +151,6 @@ def test_nothing_goes_without_a_token(talk: Talk) -> None:
     ],
 )
 def test_what_is_offered(options: dict[str, object], offered: list[str]) -> None:
-    with Catcher(**options) as catcher, smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:  # type: ignore[arg-type]
+    with Catcher(**options) as catcher, smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo()
         assert set(smtp.esmtp_features["auth"].split()) == set(offered)

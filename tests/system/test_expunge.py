@@ -56,7 +56,7 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 def event(path: str, **fields: str) -> Voicemail:
     """Return the event of a message."""
     told = {"message_id": MESSAGE_ID, "mailbox": "101", "context": "default", "folder": os.path.dirname(path), **fields}
-    return Voicemail(**told)  # type: ignore[arg-type]
+    return Voicemail(**told)
 
 
 def files(path: str) -> list[str]:
@@ -72,14 +72,14 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "voicemail" / "default" / "101" / "INBOX" / "msg0001")
 
 
-def test_under_the_lock(asterisk, path: str) -> None:  # type: ignore[no-untyped-def]
+def test_under_the_lock(asterisk, path: str) -> None:
     originated = asterisk(OLD)
     assert expunge_message(event(path)) == "removed from the mailbox"
     assert files(path) == [f"msg{number}.{kind}" for number in ("0000", "0002") for kind in ("gsm", "txt", "wav")]
     assert "Local/lamp@pbxnotify extension lamp=101=default@pbxnotify" in originated.read_text()
 
 
-def test_wherever_it_is_by_now(asterisk, path: str) -> None:  # type: ignore[no-untyped-def]
+def test_wherever_it_is_by_now(asterisk, path: str) -> None:
     asterisk(OLD)
     old = Path(path).parent.with_name("Old")
     old.mkdir()
@@ -90,7 +90,7 @@ def test_wherever_it_is_by_now(asterisk, path: str) -> None:  # type: ignore[no-
     assert len(files(path)) == 6
 
 
-def test_one_that_has_left_already(asterisk, path: str) -> None:  # type: ignore[no-untyped-def]
+def test_one_that_has_left_already(asterisk, path: str) -> None:
     asterisk(OLD)
     assert expunge_message(event(path, message_id="1795478869-00000003")) == "it had left the mailbox already"
     assert len(files(path)) == 9
@@ -104,14 +104,14 @@ def test_one_that_has_left_already(asterisk, path: str) -> None:  # type: ignore
         pytest.param("exit 1", "asterisk -rx ended with 1", id="not running"),
     ],
 )
-def test_where_it_is_not_sure_it_is_kept(asterisk, path: str, script: str, why: str) -> None:  # type: ignore[no-untyped-def]
+def test_where_it_is_not_sure_it_is_kept(asterisk, path: str, script: str, why: str) -> None:
     asterisk(script)
     said = expunge_message(event(path))
     assert (said.startswith("kept in the mailbox: "), why in said) == (True, True), said
     assert len(files(path)) == 9
 
 
-def test_another_lock_mode(asterisk, path: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_another_lock_mode(asterisk, path: str, tmp_path: Path) -> None:
     asterisk(OLD)
     (tmp_path / "asterisk.conf").write_text("[options]\nlockmode = flock\n")
     assert "lockmode = flock" in expunge_message(event(path))
@@ -129,13 +129,13 @@ def test_another_lock_mode(asterisk, path: str, tmp_path: Path) -> None:  # type
         pytest.param({"message_id": 'x" y'}, id="quotes"),
     ],
 )
-def test_one_that_nothing_names_for_certain_is_kept(asterisk, path: str, fields: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_one_that_nothing_names_for_certain_is_kept(asterisk, path: str, fields: dict[str, str]) -> None:
     asterisk(OLD)
     assert "nothing names it for certain" in expunge_message(event(path, **fields))
     assert len(files(path)) == 9
 
 
-def test_a_locked_mailbox_is_left_alone(asterisk, path: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_locked_mailbox_is_left_alone(asterisk, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asterisk(OLD)
     monkeypatch.setattr(expunge, "LOCK_TIMEOUT", 0.05)
     (Path(path).parent / ".lock").touch()
@@ -151,7 +151,7 @@ def test_the_lock_is_undone_whatever_happens(path: str) -> None:
     assert len(files(path)) == 9
 
 
-def test_a_mailbox_that_may_not_be_read(asterisk, path: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_mailbox_that_may_not_be_read(asterisk, path: str) -> None:
     asterisk(OLD)
     box = Path(path).parent.parent
     script = (

@@ -113,7 +113,7 @@ class Installation:
 
     def make(self, target: str, *variables: str, **options: object) -> subprocess.CompletedProcess[str]:
         """Run make for it."""
-        return make(target, *self.variables, *variables, **options)  # type: ignore[arg-type]
+        return make(target, *self.variables, *variables, **options)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command as the admin does, who names no directory."""
@@ -501,7 +501,7 @@ def test_pip_install_into_a_venv(tmp_path: Path, next_version: Path, catcher: Ca
     """The other way that is documented."""
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    shutil.copy(ROOT / "pbxnotify" / "attempt.py", next_version / "pbxnotify")
+    shutil.copy(ROOT / "pbxnotify" / "delivery" / "attempt.py", next_version / "pbxnotify" / "delivery")
     done = ran([venv / "bin" / "pip", "install", "-q", "--disable-pip-version-check", next_version])
     assert done.returncode == 0, done.stderr
     assert ran([venv / "bin" / "pbxnotify", "--version"]).stdout == "pbxnotify 99\n"

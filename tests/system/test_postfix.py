@@ -36,7 +36,7 @@ def start(catcher: Catcher, certificates: Certificates) -> Callable[..., Postfix
     require()
 
     def start(**options: object) -> Postfix:
-        return Postfix(catcher.port, LOGIN, certificates.server_file, **options)  # type: ignore[arg-type]
+        return Postfix(catcher.port, LOGIN, certificates.server_file, **options)
 
     return start
 

@@ -38,7 +38,7 @@ def told(write_ini: Callable[[str], Path]) -> Callable[..., list[tuple[str, tupl
     """Return who is told of a call to these extensions: address and extensions."""
 
     def told(*extensions: str, ini: str = INI, **call: object) -> list[tuple[str, tuple[str, ...]]]:
-        event = MissedCall(extensions=extensions, **{"dial_status": "NOANSWER", **call})  # type: ignore[arg-type]
+        event = MissedCall(extensions=extensions, **{"dial_status": "NOANSWER", **call})
         recipients = recipients_of(event, load_settings(write_ini(ini))).recipients
         return [(recipient.address, recipient.extensions) for recipient in recipients]
 
@@ -66,7 +66,7 @@ IVAN = [("ivan@example.com", ("101",)), ("ivan@example.org", ("101",))]
         pytest.param([], [("common@example.com", ())], id="nobody known was rung"),
     ],
 )
-def test_missed(told, extensions: list[str], recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+def test_missed(told, extensions: list[str], recipients: list[object]) -> None:
     assert told(*extensions) == recipients
 
 
@@ -94,7 +94,7 @@ def test_nobody(write_ini: Callable[[str], Path], ini: str, reason: str) -> None
 
 
 @pytest.mark.parametrize("status", ["TIMEOUT", "ABANDONED", ""], ids=["queue", "abandoned queue", "could not say"])
-def test_causes_do_not_choose_among_queues(told, status: str) -> None:  # type: ignore[no-untyped-def]
+def test_causes_do_not_choose_among_queues(told, status: str) -> None:
     assert told("101", ini=INI.replace("[employees]", "causes = BUSY\n[employees]"), dial_status=status) == IVAN
 
 
@@ -107,7 +107,7 @@ def test_causes_do_not_choose_among_queues(told, status: str) -> None:  # type: 
         pytest.param("", IVAN, id="no number"),
     ],
 )
-def test_internal_calls_switched_off(told, caller: str, recipients: list[object]) -> None:  # type: ignore[no-untyped-def]
+def test_internal_calls_switched_off(told, caller: str, recipients: list[object]) -> None:
     ini = INI.replace("[missed_calls]", "[missed_calls]\ninternal_calls = no")
     assert told("101", ini=ini, caller_number=caller) == recipients
 

@@ -55,19 +55,19 @@ def test_its_fields_and_methods() -> None:
 
 def test_a_field_without_a_default_must_be_given() -> None:
     with pytest.raises(TypeError, match="number"):
-        Ours()  # type: ignore[call-arg]
+        Ours()
 
 
 def test_it_is_frozen() -> None:
     with pytest.raises(AttributeError):
-        Ours("101").number = "102"  # type: ignore[misc]
+        Ours("101").number = "102"
 
 
 def test_a_field_may_declare_more_than_its_default() -> None:
     class Section(NamedTuple):
         name: str = option(validators.line, "office", "a name")
 
-    declared = Section.declared  # type: ignore[attr-defined]
+    declared = Section.declared
     assert Section().name == "office"
     assert isinstance(declared["name"], Option)
     assert declared["name"].write == "a name"
@@ -76,9 +76,9 @@ def test_a_field_may_declare_more_than_its_default() -> None:
 def test_a_field_without_a_default_stands_before_those_with_one() -> None:
     with pytest.raises(TypeError, match="Wrong: a field without a default"):
 
-        class Wrong(NamedTuple):  # type: ignore[misc]
+        class Wrong(NamedTuple):
             number: str = ""
-            seconds: int  # type: ignore[misc]
+            seconds: int
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="pyst2's own imports need it there")

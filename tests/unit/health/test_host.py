@@ -89,7 +89,7 @@ def notes(
     return notes
 
 
-def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_to_note(notes) -> None:
     assert notes() == []
 
 
@@ -100,18 +100,18 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
         pytest.param(INCLUDED, "no extension of the dialplan calls us", id="nobody calls us"),
     ],
 )
-def test_a_dialplan_without_us(notes, asterisk, dialplan: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_dialplan_without_us(notes, asterisk, dialplan: str, note: str) -> None:
     asterisk(dialplan)
     (said,) = notes()
     assert note in said
 
 
-def test_a_script_that_is_called_by_hand(notes, asterisk) -> None:  # type: ignore[no-untyped-def]
+def test_a_script_that_is_called_by_hand(notes, asterisk) -> None:
     asterisk(INCLUDED + CALLED.replace("Gosub(pbxnotify,watch,1(101))", "AGI(pbxnotify-missed.agi,101)"))
     assert notes() == []
 
 
-def test_an_asterisk_that_stops_in_the_middle(notes, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_asterisk_that_stops_in_the_middle(notes, tmp_path: Path) -> None:
     command = tmp_path / "asterisk"
     command.write_text(command.read_text().replace("*) printf", "*) exit 3; printf"))
     said = notes("[smtp]\nlogin = a\npassword = b\n")
@@ -125,13 +125,13 @@ def test_an_asterisk_that_stops_in_the_middle(notes, tmp_path: Path) -> None:  #
         pytest.param("spool", "has its spool directory in /elsewhere, not", id="spool"),
     ],
 )
-def test_another_directory(notes, asterisk, directory: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_another_directory(notes, asterisk, directory: str, note: str) -> None:
     asterisk(**{directory: Path("/elsewhere")})
     (said,) = notes()
     assert note in said
 
 
-def test_an_asterisk_that_does_not_run(notes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_asterisk_that_does_not_run(notes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
     monkeypatch.setenv("AST_AGI_DIR", str(tmp_path / "agi-bin"))
     (said,) = notes()
@@ -155,7 +155,7 @@ def break_interpreter(script: Path) -> None:
         pytest.param(lambda script: script.chmod(0o600), "may not execute", id="mode"),
     ],
 )
-def test_a_script_that_cannot_be_executed(notes, tmp_path: Path, damage: Callable[[Path], None], note: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_script_that_cannot_be_executed(notes, tmp_path: Path, damage: Callable[[Path], None], note: str) -> None:
     damage(tmp_path / "agi-bin" / "pbxnotify-missed.agi")
     (said,) = notes()
     assert note in said
@@ -163,32 +163,32 @@ def test_a_script_that_cannot_be_executed(notes, tmp_path: Path, damage: Callabl
 
 
 @pytest.mark.parametrize("ini", ["[notifications]\n", "[notifications]\ntimezone = Europe/London\n"])
-def test_a_host_on_utc(notes, timezone, ini: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_host_on_utc(notes, timezone, ini: str) -> None:
     timezone("UTC")
     said = [note for note in notes(ini + ALL_IS_WELL) if "times in UTC" in note]
     assert len(said) == ("timezone" not in ini)
 
 
-def test_a_queue_that_nobody_runs(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_queue_that_nobody_runs(notes, spool: Spool) -> None:
     Path(spool.directory, "state", state.RUN).unlink()
     (said,) = notes()
     assert said.startswith("nothing has run the queue so far: systemctl enable --now pbxnotify.timer")
 
 
-def test_a_queue_that_nobody_runs_any_more(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_queue_that_nobody_runs_any_more(notes, spool: Spool) -> None:
     long_ago = time.time() - 7300
     os.utime(Path(spool.directory, "state", state.RUN), (long_ago, long_ago))
     (said,) = notes()
     assert said.startswith("nothing has run the queue for 2 h")
 
 
-def test_a_machine_that_nobody_looks_at(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_a_machine_that_nobody_looks_at(notes, spool: Spool) -> None:
     an_hour_ago = time.time() - 3700
     os.utime(f"{spool.directory}/state/{state.MONITOR}", (an_hour_ago, an_hour_ago))
     assert notes() == ["nothing looks at this machine: systemctl enable --now pbxnotify-monitor.timer, or cron"]
 
 
-def test_mail_that_waits_and_has_failed(notes, spool: Spool) -> None:  # type: ignore[no-untyped-def]
+def test_mail_that_waits_and_has_failed(notes, spool: Spool) -> None:
     for extension in ("101", "102"):
         entry = spool.add(CALL._replace(extensions=(extension,)))
         assert entry
@@ -202,7 +202,7 @@ def test_mail_that_waits_and_has_failed(notes, spool: Spool) -> None:  # type: i
     ("mode", "note"),
     [pytest.param(0o644, "may read the password", id="readable"), pytest.param(0o662, "may write", id="writable")],
 )
-def test_an_ini_file_open_to_everybody(notes, spool: Spool, box: Path, mode: int, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_ini_file_open_to_everybody(notes, spool: Spool, box: Path, mode: int, note: str) -> None:
     notes(f"[smtp]\nlogin = a\npassword = b\n{ALL_IS_WELL}")
     (box / "pbxnotify.ini").chmod(mode)
     (said,) = host_notes(load_settings(box / "pbxnotify.ini"), spool)
@@ -226,20 +226,20 @@ def with_phone_book(path: Path) -> str:
         pytest.param("101,A\n" + "x,y\n" * 8, "in line 2, 3, 4, 5, 6 and 3 more: write", id="many lines"),
     ],
 )
-def test_of_the_phone_book(notes, tmp_path: Path, text: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_of_the_phone_book(notes, tmp_path: Path, text: str, note: str) -> None:
     path = tmp_path / "phones.csv"
     path.write_text(text)
     (said,) = notes(with_phone_book(path))
     assert note in said
 
 
-def test_a_phone_book_as_it_should_be(notes, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_phone_book_as_it_should_be(notes, tmp_path: Path) -> None:
     path = tmp_path / "phones.csv"
     path.write_text("sep=;\nPhone 1;Name\n# ours\n\n101;Anna\n8 495 123-45-67;Ivan\n")
     assert notes(with_phone_book(path)) == []
 
 
-def test_a_phone_book_that_cannot_be_read(notes) -> None:  # type: ignore[no-untyped-def]
+def test_a_phone_book_that_cannot_be_read(notes) -> None:
     (said,) = notes(with_phone_book(Path("/nowhere/phones.csv")))
     assert said.startswith("callers get no name: the phone book /nowhere/phones.csv cannot be read: No such file")
 
@@ -255,12 +255,12 @@ def test_a_phone_book_that_cannot_be_read(notes) -> None:  # type: ignore[no-unt
         ),
     ],
 )
-def test_of_recordings(notes, ini: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_of_recordings(notes, ini: str, note: str) -> None:
     (said,) = notes(ALL_IS_WELL + ini)
     assert note in said
 
 
-def test_messages_that_cannot_be_removed(notes, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_messages_that_cannot_be_removed(notes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
     said = notes(f"{ALL_IS_WELL}[voicemail]\nafter_mailing = delete\n")[-1]
     assert said.startswith("messages are kept in the mailbox, although after_mailing = delete: the command /nowhere")
@@ -281,7 +281,7 @@ def test_messages_that_cannot_be_removed(notes, monkeypatch: pytest.MonkeyPatch)
         pytest.param("[default]\n101 => 1234,Ivan,,,delete=yes\n", "delete = yes", id="delete"),
     ],
 )
-def test_of_voicemail_conf(notes, conf: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_of_voicemail_conf(notes, conf: str, note: str) -> None:
     (said,) = notes(voicemail_conf=conf)
     assert note in said
 
@@ -295,9 +295,9 @@ def test_of_voicemail_conf(notes, conf: str, note: str) -> None:  # type: ignore
         pytest.param("[general]\nemailbody = Dear ${VM_NAME}, a message, write to, a@example.com\n", id="a text"),
     ],
 )
-def test_a_voicemail_conf_as_it_should_be(notes, conf: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_voicemail_conf_as_it_should_be(notes, conf: str) -> None:
     assert notes(voicemail_conf=conf) == []
 
 
-def test_as_is_needs_no_tool(notes) -> None:  # type: ignore[no-untyped-def]
+def test_as_is_needs_no_tool(notes) -> None:
     assert notes(f"{ALL_IS_WELL}[voicemail]\naudio = as-is\n", "[general]\nformat = gsm\n") == []

@@ -47,7 +47,7 @@ def test_a_hundred_long_problems_can_be_read_again(spool: Spool) -> None:
         pytest.param("[" * 100_000, id="too deep"),
     ],
 )
-def test_a_damaged_memory_is_none(spool: Spool, logged, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_memory_is_none(spool: Spool, logged, text: str) -> None:
     state.write(spool.directory, state.MONITOR, text)
     assert MonitorState.read(spool.directory).problems == {}
     assert "damaged" not in logged()
@@ -55,7 +55,7 @@ def test_a_damaged_memory_is_none(spool: Spool, logged, text: str) -> None:  # t
     assert "monitor: what it remembered is damaged; it starts afresh" in logged()
 
 
-def test_a_fresh_memory_is_not_damaged(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_fresh_memory_is_not_damaged(spool: Spool, logged) -> None:
     assert MonitorState.read(spool.directory, complains=True).problems == {}
     assert logged() == ""
 

@@ -31,7 +31,7 @@ class Looks:
     def at(self, hours: float, state: int, critical: bool = False, *, dies: bool = False, **more: object) -> list[str]:
         """Return what is to be told by mail so many hours after the beginning; who dies does not remember it."""
         self._monkeypatch.setattr(time, "time", lambda: 1795478867.0 + 3600 * hours)
-        finding = Finding("x", state, f"it is {('well', 'unsure', 'ill')[state]}", "why", critical, **more)  # type: ignore[arg-type]
+        finding = Finding("x", state, f"it is {('well', 'unsure', 'ill')[state]}", "why", critical, **more)
         step = ProblemTracker(self._configured, load_language("en")).step(finding, self.problem)
         self.problem = step.before if dies else step.after
         if not step.change:

@@ -24,7 +24,7 @@ def notes(write_ini: Callable[[str], Path]) -> Callable[[str], list[str]]:
     return lambda ini: list(settings_notes(load_settings(write_ini(ini))))
 
 
-def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_to_note(notes) -> None:
     assert notes(ALL_IS_WELL) == []
 
 
@@ -104,7 +104,7 @@ def test_nothing_to_note(notes) -> None:  # type: ignore[no-untyped-def]
         ),
     ],
 )
-def test_of_the_ini_file(notes, ini: str, note: str) -> None:  # type: ignore[no-untyped-def]
+def test_of_the_ini_file(notes, ini: str, note: str) -> None:
     assert any(note in said for said in notes(ini)), notes(ini)
 
 
@@ -126,5 +126,5 @@ def test_of_the_ini_file(notes, ini: str, note: str) -> None:  # type: ignore[no
         pytest.param("[voicemail]\nsubject = '<b>VM_FROM'\n", id="a subject is no HTML"),
     ],
 )
-def test_as_it_should_be(notes, ini: str) -> None:  # type: ignore[no-untyped-def]
+def test_as_it_should_be(notes, ini: str) -> None:
     assert notes(ALL_IS_WELL + ini) == []

@@ -20,7 +20,7 @@ SECONDS = 4
 
 
 @pytest.fixture
-def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Leave only these tools on the PATH; one given as a script is a far end of ours."""
 
     def only(*tools: str, **scripts: str) -> None:
@@ -38,7 +38,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-un
 
 def prepared(path: Path, **settings: object) -> Attachment:
     """Return what becomes of a recording."""
-    return prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings))  # type: ignore[arg-type]
+    return prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings))
 
 
 def length_of_wav(content: bytes) -> float:
@@ -54,7 +54,7 @@ def test_as_is(tmp_path: Path, format_: str) -> None:
     assert prepared(path, audio="as-is") == Attachment(path.read_bytes(), format_)
 
 
-def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.wav", SECONDS)
     only()
     assert prepared(path, audio="wav") == Attachment(path.read_bytes(), "wav")
@@ -62,7 +62,7 @@ def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:  # type: ignore[
 
 @pytest.mark.parametrize("tool", ["sox", "ffmpeg"])
 @pytest.mark.parametrize("format_", ["WAV", "gsm", "ulaw", "alaw", "sln"])
-def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:
     path = sound(tmp_path / f"x.{format_}", SECONDS)
     only(tool)
     made = prepared(path, audio="wav")
@@ -72,7 +72,7 @@ def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:  # type:
 
 @pytest.mark.parametrize("tool", ["lame", "ffmpeg"])
 @pytest.mark.parametrize("format_", ["wav", "WAV"])
-def test_to_mp3(tmp_path: Path, only, monkeypatch, tool: str, format_: str) -> None:  # type: ignore[no-untyped-def]
+def test_to_mp3(tmp_path: Path, only, monkeypatch, tool: str, format_: str) -> None:
     path = sound(tmp_path / f"x.{format_}", SECONDS)
     everything = os.environ["PATH"]
     only(tool)
@@ -84,7 +84,7 @@ def test_to_mp3(tmp_path: Path, only, monkeypatch, tool: str, format_: str) -> N
 
 
 @pytest.mark.parametrize("format_", ["gsm", "ulaw"])
-def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_: str) -> None:  # type: ignore[no-untyped-def]
+def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_: str) -> None:
     path = sound(tmp_path / f"x.{format_}", SECONDS)
     only("lame", "ffmpeg")
     assert prepared(path, audio="mp3").format == "mp3"
@@ -100,7 +100,7 @@ def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_
         pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
     ],
 )
-def test_without_the_tool_it_goes_as_it_is(  # type: ignore[no-untyped-def]
+def test_without_the_tool_it_goes_as_it_is(
     tmp_path: Path, only, monkeypatch, audio: str, scripts: dict[str, str], why: str
 ) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
@@ -112,13 +112,13 @@ def test_without_the_tool_it_goes_as_it_is(  # type: ignore[no-untyped-def]
     assert why in made.remark
 
 
-def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
     only("ffmpeg", sox="exit 1")
     assert prepared(path, audio="wav").format == "wav"
 
 
-def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.gsm", SECONDS)
     only("lame")
     assert prepared(path, audio="mp3").remark == "the recording goes as it is, not as mp3: ffmpeg is not installed"
@@ -149,7 +149,7 @@ def test_one_that_is_too_large_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("audio", ["mp3", "wav"])
-def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None:  # type: ignore[no-untyped-def]
+def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None:
     path = tmp_path / "x.WAV"
     with open(path, "wb") as file:
         file.truncate(500 << 20)
@@ -179,7 +179,7 @@ def test_a_message_without_a_recording() -> None:
     assert prepare_attachment("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")
 
 
-def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
     only(sox="exit 0")
     (tmp_path / "bin" / "nice").unlink()
@@ -203,7 +203,7 @@ def test_a_header_is_not_the_recording(tmp_path: Path) -> None:
     assert len(made.content) > SECONDS * 1600
 
 
-def test_what_would_become_too_large_is_not_converted(tmp_path: Path, only) -> None:  # type: ignore[no-untyped-def]
+def test_what_would_become_too_large_is_not_converted(tmp_path: Path, only) -> None:
     path = tmp_path / "x.gsm"
     path.write_bytes(bytes(13 << 20))  # two hours, 130 MB as WAV
     only(sox="echo called >&2; exit 1")

@@ -63,7 +63,7 @@ def test_the_name(configured: Settings, kind: type, number: str, name: str, know
     assert caller_in(call, load_language("en"), configured).name == known
 
 
-def test_a_phone_book_that_cannot_be_read_costs_the_name(write_ini, logged, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_phone_book_that_cannot_be_read_costs_the_name(write_ini, logged, tmp_path: Path) -> None:
     configured = load_settings(write_ini(INI.format(book=tmp_path / "none.csv")))
     for _ in range(3):
         assert (

@@ -48,7 +48,7 @@ def own(section: str = "missed_calls", **texts: str) -> str:
 def mail(write_ini: Callable[[str], Path]) -> Callable[..., EmailMessage]:
     """Compose a mail about a call to 101 and parse it."""
 
-    def mail(  # type: ignore[no-untyped-def]
+    def mail(
         event: Event = CALL,
         ini: str = INI,
         language: str = "en",
@@ -72,7 +72,7 @@ def text_of(mail: EmailMessage, kind: str = "plain") -> str:
     return str(body.get_content()).replace("\r\n", "\n")
 
 
-def test_headers_of_an_automatic_mail(mail) -> None:  # type: ignore[no-untyped-def]
+def test_headers_of_an_automatic_mail(mail) -> None:
     message = mail()
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Auto-Response-Suppress"] == "All"
@@ -82,11 +82,11 @@ def test_headers_of_an_automatic_mail(mail) -> None:  # type: ignore[no-untyped-
     assert message["Date"].datetime.utcoffset().total_seconds() == 3 * 3600
 
 
-def test_a_second_copy_carries_the_same_message_id(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_copy_carries_the_same_message_id(mail) -> None:
     assert mail()["Message-ID"] == mail()["Message-ID"]
 
 
-def test_the_admins_templates(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_admins_templates(mail) -> None:
     names = ["MISSEDCAUSE", "CALLERID", "TO", "DURATION", "DATE", "NAME_FROM", "NAME_TO", "DIALSTATUS"]
     body = "\n".join(f"{name}=NOTIFICATION_{name}" for name in names)
     ini = f"{INI}[missed_calls]\nsubject = 'NOTIFICATION_TO and ${{NOTIFICATION_CALLERID}}'\nbody = '''{body}'''\n"
@@ -116,7 +116,7 @@ def test_the_admins_templates(mail) -> None:  # type: ignore[no-untyped-def]
         ),
     ],
 )
-def test_default_texts(mail, language: str, subject: str, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_default_texts(mail, language: str, subject: str, line: str) -> None:
     message = mail(language=language)
     assert message["Subject"] == subject
     assert line in text_of(message).splitlines()
@@ -133,14 +133,14 @@ def test_default_texts(mail, language: str, subject: str, line: str) -> None:  #
         pytest.param(CALL._replace(private=True), "Missed call: number withheld", id="withheld"),
     ],
 )
-def test_callers(mail, call: MissedCall, subject: str) -> None:  # type: ignore[no-untyped-def]
+def test_callers(mail, call: MissedCall, subject: str) -> None:
     message = mail(call)
     assert message["Subject"] == subject
 
 
 @pytest.mark.parametrize("kind", [MissedCall, Voicemail])
 @pytest.mark.parametrize("more", [{"private": True}, {"caller_number": "anonymous"}], ids=str)
-def test_a_withheld_caller_is_nowhere(mail, kind: type[MissedCall | Voicemail], more: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+def test_a_withheld_caller_is_nowhere(mail, kind: type[MissedCall | Voicemail], more: dict[str, object]) -> None:
     told = {"caller_number": "+74951234567", "caller_name": "Bob", "linked_id": "1.1", **more}
     attachment = WAV if kind is Voicemail else None
     message = mail(kind(time=1795478867.0, extensions=("101",), **told), attachment=attachment)
@@ -150,7 +150,7 @@ def test_a_withheld_caller_is_nowhere(mail, kind: type[MissedCall | Voicemail], 
     assert message["References"] is None
 
 
-def test_a_withheld_number_is_shown_if_the_admin_says_so(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_withheld_number_is_shown_if_the_admin_says_so(mail) -> None:
     ini = INI.replace("[notifications]", "[notifications]\nshow_private_numbers = yes")
     assert mail(CALL._replace(private=True), ini)["Subject"].endswith("+7 495 123-45-67")
 
@@ -166,7 +166,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_caller_text_is_nothing_but_text(mail, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_caller_text_is_nothing_but_text(mail, name: str) -> None:
     message = mail(CALL._replace(caller_name=clean(name)))
     assert set(message.keys()) == set(mail().keys())
     assert message["Bcc"] is None
@@ -184,7 +184,7 @@ def says_who(name: str) -> bool:
     name=st.text(st.characters(codec="utf-8"), max_size=120).map(clean).filter(says_who),
     number=st.text(st.sampled_from("23456789+ абв=?<>,")).map(clean),  # no 1: 101 has a card
 )
-def test_any_caller_arrives_intact(mail, name: str, number: str) -> None:  # type: ignore[no-untyped-def]
+def test_any_caller_arrives_intact(mail, name: str, number: str) -> None:
     text = "'NOTIFICATION_NAME_FROM, NOTIFICATION_CALLERID'"
     message = mail(
         CALL._replace(caller_name=name, caller_number=number),
@@ -196,25 +196,25 @@ def test_any_caller_arrives_intact(mail, name: str, number: str) -> None:  # typ
     assert text_of(message).splitlines()[0] == told
 
 
-def test_an_html_body(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_html_body(mail) -> None:
     ini = f"{INI}[missed_calls]\nbody = '<p>from <b>NOTIFICATION_NAME_FROM</b></p>'\n"
     message = mail(CALL._replace(caller_name="A & <B>"), ini)
     assert "<p>from <b>A &amp; &lt;B&gt;</b></p>" in text_of(message, "html")
     assert text_of(message).startswith("from A & <B>")
 
 
-def test_a_whole_html_page_gets_the_footer(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_whole_html_page_gets_the_footer(mail) -> None:
     ini = f"{INI}[missed_calls]\nbody = '<html><body>call</body></html>'\nfooter = PBX_NAME\n"
     assert text_of(mail(ini=ini), "html").strip() == "<html><body>call<div>office</div>\n</body></html>"
 
 
-def test_an_alert(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert(mail) -> None:
     message = mail(Alert(1795478867.0, "диск", "свободно 1 %", "disk"))
     assert message["Subject"] == "office: диск"
     assert text_of(message).startswith("свободно 1 %")
 
 
-def test_no_defects(mail) -> None:  # type: ignore[no-untyped-def]
+def test_no_defects(mail) -> None:
     defects: list[MessageDefect] = [defect for part in mail().walk() for defect in part.defects]
     assert defects == []
 
@@ -261,11 +261,11 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_the_parameters_beyond_the_screen(mail, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_parameters_beyond_the_screen(mail, name: str) -> None:
     assert text_of(mail(ini=own(body=name))).splitlines()[0] == PARAMETERS[name]
 
 
-def test_a_call_whose_end_nobody_knows(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_call_whose_end_nobody_knows(mail) -> None:
     body = "NOTIFICATION_DIALSTATUS NOTIFICATION_WHY"
     assert text_of(mail(CALL._replace(dial_status=""), own(body=body))).startswith("NOANSWER Nobody answered.")
 
@@ -289,7 +289,7 @@ VOICEMAIL_PARAMETERS = {
 
 
 @pytest.mark.parametrize("written", ["{}", "${{{}}}"], ids=["bare", "as in voicemail.conf"])
-def test_the_parameters_of_a_voicemail(mail, written: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_parameters_of_a_voicemail(mail, written: str) -> None:
     body = "".join(f"{name.lower()}: {written.format(name)}\n" for name in VOICEMAIL_PARAMETERS)
     lines = text_of(mail(MESSAGE, voicemail_ini(body=body), attachment=WAV)).splitlines()
     assert lines[: len(VOICEMAIL_PARAMETERS)] == [
@@ -312,12 +312,12 @@ def test_the_parameters_of_a_voicemail(mail, written: str) -> None:  # type: ign
         pytest.param({"context": ""}, "VM_CONTEXT", "default", id="no context"),
     ],
 )
-def test_no_parameter_is_empty(mail, changed: dict[str, object], name: str, value: str) -> None:  # type: ignore[no-untyped-def]
-    message = mail(MESSAGE._replace(**changed), voicemail_ini(body=f"={name}="), attachment=WAV)  # type: ignore[arg-type]
+def test_no_parameter_is_empty(mail, changed: dict[str, object], name: str, value: str) -> None:
+    message = mail(MESSAGE._replace(**changed), voicemail_ini(body=f"={name}="), attachment=WAV)
     assert text_of(message).splitlines()[0] == f"={value}="
 
 
-def test_the_name_of_the_mailbox_where_no_employee_missed_it(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_name_of_the_mailbox_where_no_employee_missed_it(mail) -> None:
     assert text_of(mail(MESSAGE, voicemail_ini(body="VM_NAME"), extensions=(), attachment=WAV)).startswith(
         "Иван Петров"
     )
@@ -330,7 +330,7 @@ FROM_VOICEMAIL_CONF = (
 )
 
 
-def test_texts_of_a_voicemail_conf(mail) -> None:  # type: ignore[no-untyped-def]
+def test_texts_of_a_voicemail_conf(mail) -> None:
     ini = voicemail_ini(subject="[PBX]: New message ${VM_MSGNUM} in mailbox ${VM_MAILBOX}", body=FROM_VOICEMAIL_CONF)
     message = mail(MESSAGE._replace(caller_name=r"no \n break"), ini, attachment=WAV)
     assert message["Subject"] == "[PBX]: New message 4 in mailbox 101"
@@ -343,7 +343,7 @@ def test_texts_of_a_voicemail_conf(mail) -> None:  # type: ignore[no-untyped-def
     ]
 
 
-def test_what_is_not_supported_stays_as_it_is_written(mail) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_supported_stays_as_it_is_written(mail) -> None:
     body = "${IF($[1]?a:b)} ${CALLERID(num)} ${VM_MESSAGEFILE}"
     assert text_of(mail(MESSAGE, voicemail_ini(body=body), attachment=WAV)).splitlines()[0] == body
 
@@ -365,7 +365,7 @@ def test_what_is_not_supported_stays_as_it_is_written(mail) -> None:  # type: ig
         ),
     ],
 )
-def test_default_texts_of_a_voicemail(mail, language: str, subject: str, lines: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_default_texts_of_a_voicemail(mail, language: str, subject: str, lines: list[str]) -> None:
     message = mail(MESSAGE._replace(mailbox="105"), language=language, attachment=WAV)
     assert message["Subject"] == subject
     assert set(lines) <= set(text_of(message).splitlines())
@@ -382,7 +382,7 @@ def test_default_texts_of_a_voicemail(mail, language: str, subject: str, lines: 
         pytest.param("sln", "sln", "application/octet-stream", id="raw"),
     ],
 )
-def test_the_recording_is_attached(mail, format_: str, extension: str, mime_type: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_recording_is_attached(mail, format_: str, extension: str, mime_type: str) -> None:
     message = mail(MESSAGE, attachment=Attachment(SOUND, format_))
     assert message.get_content_type() == "multipart/mixed"
     assert recording_in(message) == (f"2026-11-24_03-07-47_+74951234567.{extension}", mime_type, SOUND)
@@ -399,8 +399,8 @@ def test_the_recording_is_attached(mail, format_: str, extension: str, mime_type
         pytest.param({"caller_number": "", "caller_name": "Bob"}, "2026-11-24_03-07-47_Bob.wav", id="a name alone"),
     ],
 )
-def test_the_name_of_the_file(mail, changed: dict[str, object], name: str) -> None:  # type: ignore[no-untyped-def]
-    assert recording_in(mail(MESSAGE._replace(**changed), attachment=WAV))[0] == name  # type: ignore[arg-type]
+def test_the_name_of_the_file(mail, changed: dict[str, object], name: str) -> None:
+    assert recording_in(mail(MESSAGE._replace(**changed), attachment=WAV))[0] == name
 
 
 @pytest.mark.parametrize(
@@ -413,23 +413,23 @@ def test_the_name_of_the_file(mail, changed: dict[str, object], name: str) -> No
         pytest.param({}, None, "You can listen to it in the mailbox (101).", id="not wanted"),
     ],
 )
-def test_what_is_said_of_the_recording(  # type: ignore[no-untyped-def]
+def test_what_is_said_of_the_recording(
     mail, changed: dict[str, object], attachment: Attachment | None, note: str
 ) -> None:
-    message = mail(MESSAGE._replace(**changed), attachment=attachment)  # type: ignore[arg-type]
+    message = mail(MESSAGE._replace(**changed), attachment=attachment)
     for text in (text_of(message), text_of(message, "html")):
         assert note in text
         assert ("mailbox (101)" in text or "empty" in text) == bool(note)
 
 
 @pytest.mark.parametrize("body", ["my own text", "<html><body>my own page</body></html>"], ids=["text", "HTML page"])
-def test_an_own_text_says_too_that_it_could_not_be_attached(mail, body: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_own_text_says_too_that_it_could_not_be_attached(mail, body: str) -> None:
     message = mail(MESSAGE, voicemail_ini(body=body, footer="foot"), attachment=Attachment(too_large=23 << 20))
     for text in (text_of(message), text_of(message, "html")):
         assert re.search("my own.*too large.*foot", text, re.DOTALL)
 
 
-def test_an_own_text_is_left_alone_where_none_is_wanted(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_own_text_is_left_alone_where_none_is_wanted(mail) -> None:
     assert text_of(mail(MESSAGE, voicemail_ini(body="mine", footer="foot"))).split() == ["mine", "--", "foot"]
 
 
@@ -437,7 +437,7 @@ URL = "https://pbx.example.com/cdr?id=1795478850.0%26x&l=pbx-1795478850.0"
 
 
 @pytest.mark.parametrize("attachment", [WAV, None], ids=["attached", "not wanted"])
-def test_the_call_history(mail, attachment: Attachment | None) -> None:  # type: ignore[no-untyped-def]
+def test_the_call_history(mail, attachment: Attachment | None) -> None:
     message = mail(MESSAGE, HISTORY, attachment=attachment)
     assert f"Listen in the call history: {URL}" in text_of(message)
     link = rf'<a href="{re.escape(URL.replace("&", "&amp;"))}"[^>]*>Listen in the call history</a>'
@@ -446,7 +446,7 @@ def test_the_call_history(mail, attachment: Attachment | None) -> None:  # type:
 
 
 @pytest.mark.parametrize("event", [CALL._replace(linked_id="pbx-1795478850.0", unique_id="1795478850.0&x"), MESSAGE])
-def test_the_call_history_in_an_own_text(mail, event: Event) -> None:  # type: ignore[no-untyped-def]
+def test_the_call_history_in_an_own_text(mail, event: Event) -> None:
     own = "[missed_calls]\nbody = 'see HISTORY_URL'\n[voicemail]\nbody = 'see HISTORY_URL'\n"
     message = mail(event, HISTORY + own, attachment=WAV)
     assert text_of(message).splitlines()[0] == f"see {URL}"
@@ -455,7 +455,7 @@ def test_the_call_history_in_an_own_text(mail, event: Event) -> None:  # type: i
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_text_of_who_leaves_a_message_is_nothing_but_text(mail, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_text_of_who_leaves_a_message_is_nothing_but_text(mail, name: str) -> None:
     message = mail(MESSAGE._replace(caller_name=clean(name)), HISTORY, attachment=WAV)
     assert set(message.keys()) == set(mail(MESSAGE, HISTORY, attachment=WAV).keys())
     assert message["Subject"] == f"Voicemail: {clean(name)}, +7 495 123-45-67 (1:05)"
@@ -463,7 +463,7 @@ def test_the_text_of_who_leaves_a_message_is_nothing_but_text(mail, name: str) -
 
 
 @pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
-def test_the_parameters_are_those_that_check_knows(mail, section: str, event: Event) -> None:  # type: ignore[no-untyped-def]
+def test_the_parameters_are_those_that_check_knows(mail, section: str, event: Event) -> None:
     names = VARIABLES[section]
     body = "\n".join(f"={name}=" for name in names)
     text = text_of(mail(event, INI + f"[{section}]\nbody = '''{body}'''\n", attachment=WAV))
@@ -471,17 +471,17 @@ def test_the_parameters_are_those_that_check_knows(mail, section: str, event: Ev
     assert "==" not in text
 
 
-def test_no_dead_link_where_the_call_has_no_id(mail) -> None:  # type: ignore[no-untyped-def]
+def test_no_dead_link_where_the_call_has_no_id(mail) -> None:
     message = mail(MESSAGE._replace(unique_id=""), HISTORY, attachment=WAV)
     assert "call history" not in text_of(message)
     assert "pbx.example.com" not in message.as_string()
 
 
-def test_the_size_in_russian(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_size_in_russian(mail) -> None:
     assert "Запись (23,5 МБ)" in text_of(mail(MESSAGE, language="ru", attachment=Attachment(too_large=24641536)))
 
 
-def test_tabs_are_seen_in_html(mail) -> None:  # type: ignore[no-untyped-def]
+def test_tabs_are_seen_in_html(mail) -> None:
     ini = voicemail_ini(body=FROM_VOICEMAIL_CONF)
     assert "&nbsp;&nbsp;&nbsp;&nbsp;just" in text_of(mail(MESSAGE, ini, attachment=WAV), "html")
 
@@ -509,7 +509,7 @@ def thread_of(mail: EmailMessage) -> str:
         pytest.param(Alert(1.0, "raised", "", "disk"), Alert(2.0, "cleared", "", "disk"), id="one problem"),
     ],
 )
-def test_mails_of_one_conversation(mail, event: Event, other: Event) -> None:  # type: ignore[no-untyped-def]
+def test_mails_of_one_conversation(mail, event: Event, other: Event) -> None:
     thread = thread_of(mail(event))
     assert re.fullmatch(r"<thread-[0-9a-f]{20}@example\.com>", thread)
     assert thread_of(mail(other)) == thread
@@ -522,7 +522,7 @@ def test_mails_of_one_conversation(mail, event: Event, other: Event) -> None:  #
         pytest.param(Alert(1.0, "s", "", "disk"), Alert(1.0, "s", "", "trunk"), id="another problem"),
     ],
 )
-def test_mails_of_two_conversations(mail, event: Event, other: Event) -> None:  # type: ignore[no-untyped-def]
+def test_mails_of_two_conversations(mail, event: Event, other: Event) -> None:
     assert thread_of(mail(event)) != thread_of(mail(other))
 
 
@@ -534,7 +534,7 @@ def test_mails_of_two_conversations(mail, event: Event, other: Event) -> None:  
         pytest.param(Alert(1.0, "s", "b"), id="an alert about nothing in particular"),
     ],
 )
-def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> None:  # type: ignore[no-untyped-def]
+def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> None:
     assert thread_of(mail(event)) == ""
 
 
@@ -542,7 +542,7 @@ def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> Non
 
 
 @pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
-def test_blanks_are_no_text(mail, section: str, event: Event) -> None:  # type: ignore[no-untyped-def]
+def test_blanks_are_no_text(mail, section: str, event: Event) -> None:
     blank = mail(event, own(section, subject="  ", body=" \n\t ", footer="\n"), attachment=WAV)
     designed = mail(event, attachment=WAV)
     assert blank["Subject"] == designed["Subject"]
@@ -552,18 +552,18 @@ def test_blanks_are_no_text(mail, section: str, event: Event) -> None:  # type: 
 
 
 @pytest.mark.parametrize("subject", ["HISTORY_URL", "\u200b", "\u202e \u2066"], ids=ascii)
-def test_a_subject_that_becomes_blank(mail, subject: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_subject_that_becomes_blank(mail, subject: str) -> None:
     assert mail(ini=own(subject=subject))["Subject"] == "Missed call: Алиса Смирнова, +7 495 123-45-67"
 
 
 @pytest.mark.parametrize("control", ["\0", "\x07", "\x1b", "\x0b", "\x7f", "\x9b"], ids=ascii)
-def test_control_characters_are_left_out(mail, control: str) -> None:  # type: ignore[no-untyped-def]
+def test_control_characters_are_left_out(mail, control: str) -> None:
     message = mail(ini=own(body=f"one{control}two\nthree"))
     assert text_of(message).splitlines()[:2] == ["onetwo", "three"]
     assert "onetwo<br>" in text_of(message, "html")
 
 
-def test_control_characters_in_html(mail) -> None:  # type: ignore[no-untyped-def]
+def test_control_characters_in_html(mail) -> None:
     message = mail(ini=own(body="<p\0>from <b\x07>NOTIFICATION_TO</b></p>"))
     assert "<p>from <b>101</b></p>" in text_of(message, "html")
 
@@ -576,18 +576,18 @@ def test_control_characters_in_html(mail) -> None:  # type: ignore[no-untyped-de
         pytest.param("<p>" * 300_000, id="HTML"),
     ],
 )
-def test_a_megabyte_of_text(mail, body: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_megabyte_of_text(mail, body: str) -> None:
     message = mail(ini=own(body=body))
     assert "Subject" in message
     assert len(text_of(message, "html")) > 500_000
 
 
-def test_a_megabyte_of_subject(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_megabyte_of_subject(mail) -> None:
     assert len(mail(ini=own(subject="слово " * 200_000))["Subject"]) <= 200
 
 
 @pytest.mark.parametrize("text", ["subject", "body", "footer"])
-def test_one_own_text_leaves_the_others_designed(mail, text: str) -> None:  # type: ignore[no-untyped-def]
+def test_one_own_text_leaves_the_others_designed(mail, text: str) -> None:
     message, designed = mail(ini=own(**{text: "mine"})), mail()
     said = {
         "subject": message["Subject"],
@@ -604,77 +604,77 @@ def test_one_own_text_leaves_the_others_designed(mail, text: str) -> None:  # ty
     assert said == usual
 
 
-def test_several_who_were_called(mail) -> None:  # type: ignore[no-untyped-def]
+def test_several_who_were_called(mail) -> None:
     message = mail(CALL._replace(extensions=("101", "102", "103")), extensions=("101", "102", "103"))
     assert "For: Иван Петров (101), Anna (102), 103" in text_of(message)
 
 
-def test_a_message_left_as_well_is_mentioned(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_message_left_as_well_is_mentioned(mail) -> None:
     assert "The caller left a message." in text_of(mail(CALL._replace(voicemail=True)))
 
 
 @pytest.mark.parametrize(("status", "shown"), [("NOANSWER", True), ("CANCEL", False), ("ABANDONED", False)])
-def test_how_long_it_rang_is_said_once(mail, status: str, shown: bool) -> None:  # type: ignore[no-untyped-def]
+def test_how_long_it_rang_is_said_once(mail, status: str, shown: bool) -> None:
     text = text_of(mail(CALL._replace(dial_status=status)))
     assert ("Rang for: 23 seconds" in text, "after 23 s" in text) == (shown, not shown)
 
 
-def test_it_did_not_ring(mail) -> None:  # type: ignore[no-untyped-def]
+def test_it_did_not_ring(mail) -> None:
     assert "Rang" not in text_of(mail(CALL._replace(dial_status="BUSY", duration=0)))
 
 
-def test_the_label_of_the_link_of_a_missed_call(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_label_of_the_link_of_a_missed_call(mail) -> None:
     message = mail(CALL._replace(linked_id="1.1", unique_id="1.1"), HISTORY)
     assert "See the call history: https://" in text_of(message)
     assert ">See the call history</a>" in text_of(message, "html")
 
 
-def test_each_recipient_has_a_message_id_of_their_own(write_ini) -> None:  # type: ignore[no-untyped-def]
+def test_each_recipient_has_a_message_id_of_their_own(write_ini) -> None:
     configured = load_settings(write_ini(INI))
     mails = [compose(CALL, "1", Recipient(f"{name}@example.com", "en", ("101",)), configured) for name in "ab"]
     first, second = (message_from_bytes(content, policy=policy.strict)["Message-ID"] for content in mails)
     assert first != second
 
 
-def test_the_date_is_that_of_sending(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_date_is_that_of_sending(mail) -> None:
     assert abs(mail()["Date"].datetime.timestamp() - time.time()) < 60
 
 
-def test_without_a_sender_name_it_is_the_name_of_the_pbx(mail) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_sender_name_it_is_the_name_of_the_pbx(mail) -> None:
     ini = re.sub("sender_name = .*\n", "", INI)
     assert mail(ini=ini)["From"].addresses[0].display_name == "office"
 
 
-def test_an_alert_says_when_and_where(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_alert_says_when_and_where(mail) -> None:
     message = mail(Alert(1795478867.0, "mails are held up", "why\n\n\n\nwhat to do"))
     assert text_of(message).splitlines()[:5] == ["why", "", "what to do", "", "When: Tuesday, 24 November 2026, 03:07"]
     assert ">office</p>" in text_of(message, "html")
     assert ">Mails are held up</h1>" in text_of(message, "html")
 
 
-def test_the_title_of_the_page_is_the_subject(mail) -> None:  # type: ignore[no-untyped-def]
+def test_the_title_of_the_page_is_the_subject(mail) -> None:
     assert "<title>mine</title>" in text_of(mail(ini=own(subject="mine")), "html")
 
 
 @pytest.mark.parametrize(("mailbox", "shown"), [("101", False), ("105", True), ("", False)])
-def test_the_mailbox_is_said_where_it_is_another(mail, mailbox: str, shown: bool) -> None:  # type: ignore[no-untyped-def]
+def test_the_mailbox_is_said_where_it_is_another(mail, mailbox: str, shown: bool) -> None:
     assert ("Mailbox:" in text_of(mail(MESSAGE._replace(mailbox=mailbox), attachment=WAV))) == shown
 
 
-def test_nobody_knows_who_was_called(mail) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_knows_who_was_called(mail) -> None:
     text = text_of(mail(MissedCall(1795478867.0, caller_number="5551212"), extensions=()))
     assert "For:" not in text
 
 
-def test_an_unknown_mailbox_is_not_named(mail) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_mailbox_is_not_named(mail) -> None:
     text = text_of(mail(Voicemail(1795478867.0, 5, recording="wav"), extensions=()))
     assert "You can listen to it in the mailbox." in text
 
 
 @pytest.mark.parametrize(("body", "is_dark"), [("plain", True), ("<p>HTML</p>", False)])
-def test_the_admins_html_keeps_its_colours(mail, body: str, is_dark: bool) -> None:  # type: ignore[no-untyped-def]
+def test_the_admins_html_keeps_its_colours(mail, body: str, is_dark: bool) -> None:
     assert ("prefers-color-scheme" in text_of(mail(ini=own(body=body)), "html")) == is_dark
 
 
-def test_a_mobile_number_that_was_called_is_grouped(mail) -> None:  # type: ignore[no-untyped-def]
+def test_a_mobile_number_that_was_called_is_grouped(mail) -> None:
     assert "For: 8 916 123-45-67" in text_of(mail(extensions=("89161234567",)))

@@ -35,7 +35,7 @@ def test_a_clock_set_back_ends_it() -> None:
     assert not noted.was_noted_since(time.time())
 
 
-def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spool, logged) -> None:
     """And what waits for it is left alone as long: one log line, not one each minute."""
     use(catcher.port)
     catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"

@@ -98,7 +98,7 @@ def test_an_ended_item_is_gone(spool: Spool) -> None:
     [b"", b"{", b"[]", b'{"event": {}}', b"\xff\xfe", b'{"event": {"event": "missed"}, "id": 1}'],
     ids=["empty", "half", "list", "no kind", "no UTF-8", "number for a name"],
 )
-def test_a_damaged_item_is_set_aside(spool: Spool, content: bytes, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_item_is_set_aside(spool: Spool, content: bytes, logged) -> None:
     (Path(spool.directory) / "queue" / "a.json").write_bytes(content)
     assert spool.lock("a") is None
     assert (Path(spool.directory) / "failed" / "a.json.damaged").read_bytes() == content
@@ -148,7 +148,7 @@ def test_it_is_private(spool: Spool) -> None:
     assert modes == {0o700}
 
 
-def test_one_found_open_is_closed(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_one_found_open_is_closed(spool: Spool, logged) -> None:
     os.chmod(spool.directory, 0o775)  # noqa: S103  what chown scripts of a distribution do
     open_spool()
     assert stat.S_IMODE(os.stat(spool.directory).st_mode) == 0o700
@@ -324,7 +324,7 @@ def test_two_scripts_at_once_keep_one_recording(spool: Spool, recording: int) ->
     assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
 
 
-def test_a_recording_that_cannot_be_kept_is_left_out(spool: Spool, recording: int, logged) -> None:  # type: ignore[no-untyped-def]
+def test_a_recording_that_cannot_be_kept_is_left_out(spool: Spool, recording: int, logged) -> None:
     closed = os.dup(recording)
     os.close(closed)
     entry = spool.add(MESSAGE._replace(recording="wav"), closed)
@@ -333,7 +333,7 @@ def test_a_recording_that_cannot_be_kept_is_left_out(spool: Spool, recording: in
     assert "the recording cannot be kept in the spool: Bad file descriptor" in logged()
 
 
-def test_why_there_is_no_recording_is_logged(spool: Spool, logged) -> None:  # type: ignore[no-untyped-def]
+def test_why_there_is_no_recording_is_logged(spool: Spool, logged) -> None:
     spool.add(MESSAGE._replace(trouble="recording: msg0000.wav is empty"))
     assert 'reason="recording: msg0000.wav is empty"' in logged()
 
