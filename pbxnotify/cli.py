@@ -1,4 +1,4 @@
-"""The admin's command line: which command there is, what it takes, and how its errors become sentences."""
+"""The command line: a table of the commands, of which only the one that is given is imported."""
 
 from __future__ import annotations
 
@@ -7,26 +7,158 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple, NoReturn
 
 from pbxnotify import __version__, log
-from pbxnotify.asterisk.call import extensions_in
 from pbxnotify.commands import terminal
 from pbxnotify.errors import PbxnotifyError
-from pbxnotify.events import LEVELS, UNKNOWN_LENGTH
-from pbxnotify.languages.language import LANGUAGE_CODES
-from pbxnotify.text import clean
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
-REFUSED = "69 refused for good"
-SPOOL = "74 the spool cannot be used"
-BY_HAND = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
+REFUSED, SPOOL = "69 refused for good", "74 the spool cannot be used"
+SENDING = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
+TESTING = (DONE, USAGE, REFUSED, WAITS, MISTAKES)
+AN_ITEM = "20261124-101522-9f3a1c00"
+
+
+class Command(NamedTuple):
+    """One command: what runs it, and what its help says."""
+
+    run: str
+    """A module of ``commands`` and the function in it that is given the options: ``module.function``."""
+    summary: str
+    example: str
+    statuses: Sequence[str]
+    options: str = ""
+    """The function of that module that declares the options, if there are any."""
+    interrupted: str = "what is in the queue stays there"
+    """What Ctrl-C has left behind."""
+
+
+COMMANDS = {
+    "setup": Command(
+        "setup.setup",
+        "ask for the settings, send a test mail, write the ini file",
+        "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password",
+        TESTING,
+        "add_options",
+        "the ini file is as it was",
+    ),
+    "edit": Command(
+        "edit.edit",
+        "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent",
+        "edit",
+        TESTING,
+        interrupted="see  pbxnotify check  for the ini file as it is",
+    ),
+    "check": Command(
+        "check.check",
+        "say what is wrong with the ini file, what follows from it, and what this machine lacks",
+        "check --connect",
+        (DONE, SPOOL, WAITS, MISTAKES),
+        "add_options",
+    ),
+    "status": Command(
+        "status.status",
+        "say how the mail is doing, for people and for monitoring",
+        "status --json",
+        ("0 all is well", "1 warning", "2 mail is held up", "3 unknown"),
+        "add_options",
+    ),
+    "test": Command(
+        "testmail.test",
+        "send a test mail at once, to the administrator if no address is named",
+        "test -v you@example.com",
+        TESTING,
+        "add_options",
+    ),
+    "preview": Command(
+        "preview.preview",
+        "show a mail as it would be, of samples or of what is given; nothing is sent",
+        "preview missed --language ru --html missed.html",
+        (DONE, USAGE, MISTAKES),
+        "add_options",
+    ),
+    "missed": Command(
+        "send.missed",
+        "tell of a missed call by hand",
+        "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run",
+        SENDING,
+        "add_missed_options",
+    ),
+    "voicemail": Command(
+        "send.voicemail",
+        "tell of a recording by hand",
+        "voicemail --recording msg0000.wav --from 5551212 --to 101",
+        SENDING,
+        "add_voicemail_options",
+    ),
+    "alert": Command(
+        "send.alert",
+        "tell the administrator of anything",
+        "alert 'backup failed' --key backup --body - < backup.log",
+        SENDING,
+        "add_alert_options",
+    ),
+    "monitor": Command(
+        "monitor.monitor",
+        "look at disks, checks, Asterisk and the mail; tell what is wrong, and when it is over",
+        "monitor",
+        (DONE, SPOOL, "75 another one is at work", MISTAKES),
+    ),
+    "oauth": Command(
+        "",
+        "log in without a password, with a token of the provider (OAuth 2)",
+        "oauth login",
+        (DONE, USAGE, WAITS, MISTAKES),
+    ),
+    "oauth login": Command(
+        "oauth.login",
+        "allow us in a browser, on whatever machine, to send mail; then send a test mail",
+        "oauth login",
+        (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES),
+        "add_login_options",
+        "nothing is changed",
+    ),
+    "oauth status": Command(
+        "oauth.status", "say what token we have, and how long it lasts", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)
+    ),
+    "oauth logout": Command(
+        "oauth.logout",
+        "end the token at the provider, where it has a way for that, and forget it here",
+        "oauth logout",
+        (DONE, USAGE, SPOOL, WAITS, MISTAKES),
+    ),
+    "queue": Command(
+        "",
+        "list, show, send, retry or remove what waits",
+        "queue list",
+        (DONE, USAGE, SPOOL, "75 something waits"),
+    ),
+    "queue list": Command("queue.list_items", "list what waits and what has failed", "queue list", (DONE, SPOOL)),
+    "queue run": Command(
+        "queue.run",
+        "send what is due, and renew a login that would end unused; for cron or a systemd timer, each minute",
+        "queue run --all",
+        ("0 nothing waits any more", SPOOL, "75 something waits"),
+        "add_run_options",
+    ),
+    **{
+        f"queue {name}": Command(f"queue.{name}", summary, f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
+        for name, summary in (
+            ("show", "show items whole"),
+            ("retry", "put failed items back into the queue"),
+            ("remove", "remove items unsent"),
+        )
+    },
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (sysexits). The one place where errors become sentences."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(_first_word(given)).parse_args(given)
     log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
@@ -51,45 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _seconds(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to 99999")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
-    return int(text)
-
-
-def _subject(text: str) -> str:
-    if not clean(text):
-        raise argparse.ArgumentTypeError("is blank")
-    return text
-
-
-def _extensions(text: str) -> str:
-    if not extensions_in(text):
-        raise argparse.ArgumentTypeError("names no extension")
-    return text
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose mistakes have the exit status that sysexits has for them.
-
-    What a command takes is declared when that one is given: `queue run` and `monitor` begin in half the time if the
-    modules of all the others are not imported.
-    """
-
-    declare: Callable[[_Parser], None] | None = None
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, once it is declared what may be there."""
-        declare, self.declare = self.declare, None
-        if declare:
-            declare(self)
-        return super().parse_known_args(args, namespace)
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes have the exit status that sysexits has for them."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
@@ -98,227 +193,57 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_USAGE, f"{self.prog}: {without_password}\n")
 
 
-Commands = argparse._SubParsersAction
+def parser(*wanted: str) -> Parser:
+    """Return the parser of the command line; options are declared only of the commands that are wanted.
 
-
-def _parser() -> _Parser:
-    parser = _Parser(
+    `queue run` and `monitor` begin in half the time if the modules of all other commands are not imported.
+    """
+    whole = Parser(
         prog="pbxnotify",
         description="Mails people about missed calls and voicemail on Asterisk.",
         epilog="A new box:  pbxnotify setup, then  pbxnotify check.  Help of a command:  pbxnotify COMMAND --help",
     )
-    parser.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
-    parser.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _settings_commands(commands)
-    _mail_commands(commands)
-    _system_commands(commands)
-    text = "log in without a password, with a token of the provider (OAuth 2)"
-    _command(commands, "oauth", _oauth, text, "oauth login", (DONE, USAGE, WAITS, MISTAKES))
-    text = "list, show, send, retry or remove what waits"
-    _command(commands, "queue", _queue, text, "queue list", (DONE, USAGE, SPOOL, "75 something waits"))
-    return parser
+    whole.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
+    whole.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
+    actions = {"": whole.add_subparsers(metavar="COMMAND", required=True)}
+    for name, command in COMMANDS.items():
+        group, _, word = name.rpartition(" ")
+        if not group or group in wanted:
+            added = _add(actions[group], word, command, imports=name.partition(" ")[0] in wanted)
+            if not command.run:
+                actions[word] = added.add_subparsers(metavar="ACTION", required=True)
+    return whole
 
 
-def _settings_commands(commands: Commands[_Parser]) -> None:
-    text = "ask for the settings, send a test mail, write the ini file"
-    example = "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password"
-    _command(commands, "setup", _setup, text, example, (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    text = "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent"
-    _command(commands, "edit", _edit, text, "edit", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    text = "say what is wrong with the ini file, what follows from it, and what this machine lacks"
-    _command(commands, "check", _check, text, "check --connect", (DONE, SPOOL, WAITS, MISTAKES))
-    text = "say how the mail is doing, for people and for monitoring"
-    statuses = ("0 all is well", "1 warning", "2 mail is held up", "3 unknown")
-    _command(commands, "status", _status, text, "status --json", statuses)
-
-
-def _mail_commands(commands: Commands[_Parser]) -> None:
-    text = "send a test mail at once, to the administrator if no address is named"
-    _command(commands, "test", _test, text, "test -v you@example.com", (DONE, USAGE, REFUSED, WAITS, MISTAKES))
-    text = "show a mail as it would be, of samples or of what is given; nothing is sent"
-    example = "preview missed --language ru --html missed.html"
-    _command(commands, "preview", _preview, text, example, (DONE, USAGE, MISTAKES))
-    example = "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run"
-    _command(commands, "missed", _missed, "tell of a missed call by hand", example, BY_HAND)
-    example = "voicemail --recording msg0000.wav --from 5551212 --to 101"
-    _command(commands, "voicemail", _voicemail, "tell of a recording by hand", example, BY_HAND)
-
-
-def _system_commands(commands: Commands[_Parser]) -> None:
-    text = "tell the administrator of anything"
-    example = "alert 'backup failed' --key backup --body - < backup.log"
-    _command(commands, "alert", _alert, text, example, BY_HAND)
-    text = "look at disks, checks, Asterisk and the mail; tell what is wrong, and when it is over"
-    endings = (DONE, SPOOL, "75 another one is at work", MISTAKES)
-    _command(commands, "monitor", _monitor, text, "monitor", endings)
-
-
-def _setup(parser: _Parser) -> None:
-    from pbxnotify.commands import setup
-
-    setup.add_options(parser)
-    parser.set_defaults(command=setup.setup, interrupted="the ini file is as it was")
-
-
-def _edit(parser: _Parser) -> None:
-    from pbxnotify.commands import edit
-
-    parser.set_defaults(command=edit.edit, interrupted="see  pbxnotify check  for the ini file as it is")
-
-
-def _check(parser: _Parser) -> None:
-    from pbxnotify.commands import check
-
-    parser.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")
-    parser.set_defaults(command=check.check)
-
-
-def _status(parser: _Parser) -> None:
-    from pbxnotify.commands.status import status
-
-    parser.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")
-    parser.set_defaults(command=status)
-
-
-def _test(parser: _Parser) -> None:
-    from pbxnotify.commands import testmail
-
-    parser.add_argument("address", nargs="?", metavar="ADDRESS")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
-    parser.set_defaults(command=testmail.test)
-
-
-def _preview(parser: _Parser) -> None:
-    from pbxnotify.commands import preview
-
-    parser.add_argument("kind", choices=preview.KINDS, metavar="|".join(preview.KINDS))
-    parser.add_argument("--language", choices=LANGUAGE_CODES, help="of the mail (default: the recipient's)")
-    files = parser.add_mutually_exclusive_group()
-    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
-    files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
-    parser.add_argument("--from", dest="caller", metavar="NUMBER")
-    parser.add_argument("--name", help="the caller's name")
-    parser.add_argument("--to", type=_extensions, metavar="EXT[&EXT]", help="the extensions that were called")
-    parser.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
-    parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="how long it rang, or the message is")
-    causes = ", ".join(preview.CAUSES)
-    parser.add_argument("--cause", type=str.lower, choices=preview.CAUSES, metavar="CAUSE", help=f"why: {causes}")
-    parser.add_argument("--subject", help="of an alert")
-    parser.add_argument("--body", help="of an alert")
-    parser.set_defaults(command=preview.preview)
-
-
-def _missed(parser: _Parser) -> None:
-    from pbxnotify.commands import send
-    from pbxnotify.settings.validators import DIAL_STATUSES
-
-    _call_options(parser)
-    parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
-    parser.add_argument("--duration", type=_seconds, default=0, metavar="SECONDS", help="how long it rang")
-    parser.set_defaults(command=send.missed)
-
-
-def _voicemail(parser: _Parser) -> None:
-    from pbxnotify.commands import send
-
-    _call_options(parser)
-    parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    length, text = UNKNOWN_LENGTH, "its length (default: measured)"
-    parser.add_argument("--duration", type=_seconds, default=length, metavar="SECONDS", help=text)
-    parser.set_defaults(command=send.voicemail)
-
-
-def _call_options(parser: _Parser) -> None:
-    """Declare what tells of a call by hand."""
-    parser.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
-    parser.add_argument("--name", default="", help="the caller's name")
-    text = "the extensions that missed it"
-    parser.add_argument("--to", type=_extensions, required=True, metavar="EXT[&EXT]", help=text)
-    parser.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
-
-
-def _alert(parser: _Parser) -> None:
-    from pbxnotify.commands import send
-
-    parser.add_argument("subject", type=_subject, metavar="SUBJECT")
-    parser.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
-    parser.add_argument("--key", default="", help="what it is about: the same is told once a day")
-    parser.add_argument("--level", choices=LEVELS, default="warning")
-    parser.set_defaults(command=send.alert)
-
-
-def _monitor(parser: _Parser) -> None:
-    from pbxnotify.commands import monitor
-
-    parser.set_defaults(command=monitor.monitor)
-
-
-def _oauth(parser: _Parser) -> None:
-    from pbxnotify.commands import oauth
-
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-    text = "allow us in a browser, on whatever machine, to send mail; then send a test mail"
-    statuses = (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES)
-    login = _command(commands, "login", _runs(oauth.login), text, "oauth login", statuses)
-    text = "device: a code to enter anywhere; code: the browser comes back here (default: device where there is that)"
-    login.add_argument("--flow", choices=oauth.FLOWS, metavar="|".join(oauth.FLOWS), help=text)
-    login.add_argument("--port", type=_port, default=0, help="where the browser comes back to (default: any)")
-    login.add_argument("--no-test", action="store_true", help="send no test mail")
-    login.set_defaults(interrupted="nothing is changed")
-    text = "say what token we have, and how long it lasts"
-    _command(commands, "status", _runs(oauth.status), text, "oauth status", (DONE, USAGE, SPOOL, MISTAKES))
-    text = "end the token at the provider, where it has a way for that, and forget it here"
-    _command(commands, "logout", _runs(oauth.logout), text, "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES))
-
-
-def _queue(parser: _Parser) -> None:
-    from pbxnotify.commands import queue
-
-    commands = parser.add_subparsers(metavar="ACTION", required=True)
-    text = "list what waits and what has failed"
-    _command(commands, "list", _runs(queue.list_items), text, "queue list", (DONE, SPOOL))
-    text = "send what is due, and renew a login that would end unused; for cron or a systemd timer, each minute"
-    statuses = ("0 nothing waits any more", SPOOL, "75 something waits")
-    run = _command(commands, "run", _runs(queue.run), text, "queue run --all", statuses)
-    run.add_argument("--all", action="store_true", help="send everything, due or not")
-    for name, command, text in (
-        ("show", queue.show, "show items whole"),
-        ("retry", queue.retry, "put failed items back into the queue"),
-        ("remove", queue.remove, "remove items unsent"),
-    ):
-        example = f"queue {name} 20261124-101522-9f3a1c00"
-        sub = _command(commands, name, _runs(command), text, example, (DONE, USAGE, SPOOL))
-        sub.add_argument("id", nargs="+", metavar="ID")
-
-
-def _runs(command: Callable[[argparse.Namespace], int]) -> Callable[[_Parser], None]:
-    """Return the declaration of an action that takes nothing else, or has been told what it takes."""
-    return lambda parser: parser.set_defaults(command=command)
-
-
-def _command(
-    commands: Commands[_Parser],
-    name: str,
-    declare: Callable[[_Parser], None],
-    text: str,
-    example: str,
-    statuses: Sequence[str],
-) -> _Parser:
-    """Add a command: what it does, an example, its exit statuses; ``declare`` tells what it takes, and runs it."""
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  pbxnotify {example}\n\nexit status:\n  {'; '.join(statuses)}",
+def _add(actions: argparse._SubParsersAction[Parser], word: str, command: Command, *, imports: bool) -> Parser:
+    """Add a command, or an action of one; with its options if its module is to be imported."""
+    added = actions.add_parser(
+        word,
+        help=command.summary,
+        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        epilog=f"example:\n  pbxnotify {command.example}\n\nexit status:\n  {'; '.join(command.statuses)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
-    parser.set_defaults(interrupted="what is in the queue stays there")
-    parser.declare = declare
-    return parser
+    added.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
+    if imports and command.run:
+        module, _, function = command.run.partition(".")
+        room = import_module(f"pbxnotify.commands.{module}")
+        if command.options:
+            getattr(room, command.options)(added)
+        added.set_defaults(command=getattr(room, function), interrupted=command.interrupted)
+    return added
+
+
+def _first_word(arguments: Sequence[str]) -> str:
+    """Return the command that is given; "" if none is."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--config":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 if __name__ == "__main__":

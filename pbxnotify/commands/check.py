@@ -83,3 +83,8 @@ def _say(settings: Settings, spool: Spool | None) -> None:
 
 def _switch(enabled: bool) -> str:
     return "on" if enabled else "off"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--connect", action="store_true", help="go to the relay, stage by stage, and log in")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -282,3 +283,17 @@ def _of_google(relay: Smtp) -> str:
     if relay.oauth2.provider != "google":
         return ""
     return ": publish the application (Audience, Publish app), one that is being tested lasts seven days only"
+
+
+def add_login_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``pbxnotify oauth login``."""
+    text = "device: a code to enter anywhere; code: the browser comes back here (default: device where there is that)"
+    parser.add_argument("--flow", choices=FLOWS, metavar="|".join(FLOWS), help=text)
+    parser.add_argument("--port", type=_port, default=0, help="where the browser comes back to (default: any)")
+    parser.add_argument("--no-test", action="store_true", help="send no test mail")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import time
 import wave
@@ -16,7 +17,7 @@ from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.delivery.settings_watch import test_event
 from pbxnotify.errors import UsageError
 from pbxnotify.events import Alert, Event, MissedCall, Voicemail, new_alert
-from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
+from pbxnotify.languages.language import DEFAULT_LANGUAGE, LANGUAGE_CODES, load_language
 from pbxnotify.mail.attachment import Attachment
 from pbxnotify.mail.compose import compose
 from pbxnotify.mail.content import PHONE, REASONS
@@ -141,3 +142,35 @@ def _write(path: str, content: bytes) -> None:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     print(f"written: {path}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("kind", choices=KINDS, metavar="|".join(KINDS))
+    parser.add_argument("--language", choices=LANGUAGE_CODES, help="of the mail (default: the recipient's)")
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
+    files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
+    parser.add_argument("--from", dest="caller", metavar="NUMBER")
+    parser.add_argument("--name", help="the caller's name")
+    parser.add_argument("--to", type=extensions, metavar="EXT[&EXT]", help="the extensions that were called")
+    parser.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
+    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="how long it rang, or the message is")
+    causes = ", ".join(CAUSES)
+    parser.add_argument("--cause", type=str.lower, choices=CAUSES, metavar="CAUSE", help=f"why: {causes}")
+    parser.add_argument("--subject", help="of an alert")
+    parser.add_argument("--body", help="of an alert")
+
+
+def seconds(text: str) -> int:
+    """Take a number of seconds of the command line."""
+    if not re.fullmatch("[0-9]{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to 99999")
+    return int(text)
+
+
+def extensions(text: str) -> str:
+    """Take extensions of the command line."""
+    if not extensions_in(text):
+        raise argparse.ArgumentTypeError("names no extension")
+    return text

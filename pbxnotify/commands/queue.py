@@ -139,3 +139,13 @@ def _locked(spool: Spool, identifier: str) -> QueueFile:
     if entry is None:
         raise UsageError(f"{identifier} is being sent at this moment: try again in a minute")
     return entry
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``pbxnotify queue run``."""
+    parser.add_argument("--all", action="store_true", help="send everything, due or not")
+
+
+def add_ids(parser: argparse.ArgumentParser) -> None:
+    """Declare the items that a command is about."""
+    parser.add_argument("id", nargs="+", metavar="ID")

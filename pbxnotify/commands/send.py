@@ -10,14 +10,16 @@ from email import message_from_bytes, policy
 
 from pbxnotify.asterisk.call import extensions_in
 from pbxnotify.asterisk.voicemail import voicemail_from_file
-from pbxnotify.commands import preview, terminal
+from pbxnotify.commands import terminal
+from pbxnotify.commands.preview import extensions, readable, seconds
 from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.delivery.submit import submit
 from pbxnotify.errors import MailboxError, UsageError
-from pbxnotify.events import Event, MissedCall, Voicemail, new_alert
+from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Event, MissedCall, Voicemail, new_alert
 from pbxnotify.mail.attachment import prepare_attachment
 from pbxnotify.mail.compose import compose
 from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.settings.validators import DIAL_STATUSES
 from pbxnotify.text import clean
 
 LONGEST_BODY = 100_000
@@ -90,9 +92,47 @@ def _show_mails(event: Event, recording: str = "") -> int:
     attachment = prepare_attachment(recording, event, settings.voicemail) if isinstance(event, Voicemail) else None
     for recipient in told.recipients:
         content = compose(event, "dry-run", recipient, settings, attachment)
-        print(preview.readable(message_from_bytes(content, policy=policy.default)))
+        print(readable(message_from_bytes(content, policy=policy.default)))
     if attachment and attachment.remark:
         print(f"NOTE: {attachment.remark}")
     if not told.recipients:
         print(f"nobody would be told: {told.reason}")
     return os.EX_OK
+
+
+def add_missed_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``pbxnotify missed``."""
+    _add_call_options(parser)
+    parser.add_argument("--cause", type=str.upper, default="NOANSWER", choices=DIAL_STATUSES, metavar="DIALSTATUS")
+    parser.add_argument("--duration", type=seconds, default=0, metavar="SECONDS", help="how long it rang")
+
+
+def add_voicemail_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``pbxnotify voicemail``."""
+    _add_call_options(parser)
+    parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
+    parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
+    text = "its length (default: measured)"
+    parser.add_argument("--duration", type=seconds, default=UNKNOWN_LENGTH, metavar="SECONDS", help=text)
+
+
+def _add_call_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    parser.add_argument("--name", default="", help="the caller's name")
+    text = "the extensions that missed it"
+    parser.add_argument("--to", type=extensions, required=True, metavar="EXT[&EXT]", help=text)
+    parser.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+
+
+def add_alert_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``pbxnotify alert``."""
+    parser.add_argument("subject", type=_subject, metavar="SUBJECT")
+    parser.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
+    parser.add_argument("--key", default="", help="what it is about: the same is told once a day")
+    parser.add_argument("--level", choices=LEVELS, default="warning")
+
+
+def _subject(text: str) -> str:
+    if not clean(text):
+        raise argparse.ArgumentTypeError("is blank")
+    return text

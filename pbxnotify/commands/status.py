@@ -52,3 +52,8 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("notifications", "on" if found.enabled else "switched off"),
         ("settings", found.settings),
     ]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object; times are seconds since the epoch")

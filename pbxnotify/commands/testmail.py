@@ -106,3 +106,9 @@ def _status_of(send: Callable[[], None]) -> int:
     finally:
         print(end="", flush=True)
     return os.EX_OK
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("address", nargs="?", metavar="ADDRESS")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the conversation with the relay")
