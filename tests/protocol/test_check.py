@@ -63,7 +63,7 @@ def test_what_asterisk_says_cannot_paint_the_terminal(run, relay: Catcher, box: 
     command.chmod(0o755)
     monkeypatch.setenv("PBXNOTIFY_ASTERISK", str(command))
     _, said, _ = run("check")
-    assert "the running Asterisk was not asked: asterisk -rx ended with 1:" in said
+    assert "the running Asterisk was not asked: asterisk -rx exited with status 1:" in said
     assert said.isprintable() or set(filter(lambda sign: not sign.isprintable(), said)) == {"\n"}
 
 

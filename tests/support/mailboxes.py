@@ -11,6 +11,9 @@ from pathlib import Path
 
 from skipping import unavailable
 
+from pbxnotify.asterisk.voicemail import voicemail_on
+from pbxnotify.events import Voicemail
+
 INFORMATION = """\
 ;
 ; Message Information file
@@ -31,8 +34,17 @@ flag=
 duration={duration}
 """
 CHANNEL = "PJSIP/trunk-00000001"
+CALLER = {
+    "CALLERID(num)": "5551212",
+    "CALLERID(name)": "Alice Smith",
+    "CHANNEL(linkedid)": "1795478850.0",
+    "CHANNEL(name)": CHANNEL,
+    "UNIQUEID": "1795478850.0",
+    "VMSTATUS": "SUCCESS",
+}
+"""The variables of the channel that left a message."""
 SOX = {"WAV": "-t wav -e gsm-full-rate", "ulaw": "-t ul", "alaw": "-t al", "sln": "-t raw", "gsm": "-t gsm"}
-"""What sox is told to write a format."""
+"""sox's options to write a format."""
 
 
 def require(tool: str) -> str:
@@ -79,6 +91,41 @@ def message(
     for format_ in formats or ("wav",):
         sound(path.with_suffix(f".{format_}"), duration, hertz)
     return str(path)
+
+
+def left(named: str, argument: str = "", **variables: str) -> tuple[Voicemail, bytes | None]:
+    """Return the message that a channel has left, and the content of its recording."""
+    found = voicemail_on({**CALLER, "VM_MESSAGEFILE": named, **variables}, argument)
+    assert found is not None
+    if found.recording < 0:
+        return found.event, None
+    with open(found.recording, "rb") as file:
+        return found.event, file.read()
+
+
+def six_messages(spool: Path) -> str:
+    """Leave six messages, each with a tone of its own; returns the path of the third, the only one of ``CHANNEL``."""
+    paths = [
+        message(
+            spool,
+            number=number,
+            channel=CHANNEL if number == 2 else f"PJSIP/other-{number}",
+            message_id=f"1795478867-{number:08}",
+            duration=1,
+            hertz=300 + 100 * number,
+        )
+        for number in range(6)
+    ]
+    return paths[2]
+
+
+def renumber(folder: Path) -> None:
+    """Close the gap at 0 as resequence_mailbox does: of each message first the sound, then the information."""
+    for kind in ("txt", "wav"):
+        (folder / f"msg0000.{kind}").unlink()
+    for number in range(1, len(list(folder.glob("*.txt"))) + 1):
+        for kind in ("wav", "txt"):
+            (folder / f"msg{number:04}.{kind}").rename(folder / f"msg{number - 1:04}.{kind}")
 
 
 def length_of(content: bytes, directory: Path) -> float:

@@ -115,7 +115,7 @@ def test_an_asterisk_that_stops_in_the_middle(notes, tmp_path: Path) -> None:
     command = tmp_path / "asterisk"
     command.write_text(command.read_text().replace("*) printf", "*) exit 3; printf"))
     said = notes("[smtp]\nlogin = a\npassword = b\n")
-    assert said[0].startswith("the running Asterisk was not asked everything: asterisk -rx ended with 3")
+    assert said[0].startswith("the running Asterisk was not asked everything: asterisk -rx exited with status 3")
 
 
 @pytest.mark.parametrize(
