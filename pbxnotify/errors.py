@@ -38,7 +38,7 @@ class SpoolError(PbxnotifyError):
 
 
 class NewerItem(PbxnotifyError):
-    """A queue file has a format that only a newer version knows: it is left alone."""
+    """A queue file has a format that only a newer version knows; the file stays untouched."""
 
     exit_status = os.EX_DATAERR
 

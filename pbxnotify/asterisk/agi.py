@@ -127,7 +127,7 @@ class Channel(Mapping[str, str]):
     """The variables and functions of the calling channel, as ``channel["DIALSTATUS"]`` or ``channel["CALLERID(num)"]``.
 
     A value is empty if unset; KeyError means that Asterisk could not be asked. Values are raw, the caller's text
-    included: whoever makes an event of them cleans them.
+    included; they are cleaned when an event is made of them.
     """
 
     def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:

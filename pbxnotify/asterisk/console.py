@@ -67,7 +67,8 @@ def console_answer(line: str) -> str:
         raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
     answer = done.stdout.decode(errors="replace")
     if done.returncode:
-        raise AsteriskUnavailable(f"asterisk -rx exited with status {done.returncode}: {' '.join(answer.split())}")
+        said = f": {' '.join(answer.split())}" if answer.strip() else ""
+        raise AsteriskUnavailable(f"asterisk -rx exited with status {done.returncode}{said}")
     return answer
 
 

@@ -101,11 +101,11 @@ def test_an_asterisk_that_is_killed_and_started_again(office: Office) -> None:
     office.asterisk.kill()
     assert look(office)["asterisk"] == "ILL"
     look(office)
-    assert told(office) == ["Asterisk does not run"]
+    assert told(office) == ["Asterisk is not running"]
     office.asterisk.start()
     look(office)
     look(office)
-    assert told(office) == ["solved: Asterisk does not run"]
+    assert told(office) == ["resolved: Asterisk is not running"]
 
 
 def test_an_asterisk_that_was_restarted_between_two_looks(office: Office) -> None:
@@ -145,7 +145,7 @@ def test_a_trunk_that_stops_and_returns(trunks: Office) -> None:
         look_until(trunks, registered, "well")
         look_until(trunks, fixed, "well")
         look(trunks)
-    assert sorted(told(trunks)) == ["solved: trunk is down: fixed", "solved: trunk is down: registered"]
+    assert sorted(told(trunks)) == ["resolved: trunk is down: fixed", "resolved: trunk is down: registered"]
 
 
 def test_an_asterisk_that_is_not_watched(office: Office) -> None:

@@ -25,9 +25,7 @@ def run(tmp_path: Path):
     def run(far_end: FarEnd, *arguments: str) -> dict[str, Any] | None:
         assert far_end.run(arguments or ("101",), environment=box(tmp_path)) == 0
         queued = [json.loads(path.read_text())["event"] for path in (tmp_path / "spool" / "queue").glob("*.json")]
-        calls = [
-            event for event in queued if event["event"] == "missed"
-        ]  # the administrator is notified of the missing ini file
+        calls = [event for event in queued if event["event"] == "missed"]  # else the alert about the missing ini file
         assert len(calls) <= 1
         return calls[0] if calls else None
 

@@ -86,14 +86,14 @@ def test_told_once_and_when_it_is_over(run, relay: Catcher, check) -> None:
         run("monitor")
     ((subject, text),) = mails(relay)
     assert subject == "office: raid: sdb is gone"
-    assert "Run it by hand, as Asterisk's user:" in text
+    assert "Run it yourself, as Asterisk's user:" in text
     check("echo fine")
     run("monitor")
     assert mails(relay) == []
     run("monitor")
     ((subject, text),) = mails(relay)
-    assert subject == "office: solved: raid: sdb is gone"
-    assert re.search(r"It lasted: \d seconds?\r?\n", text)
+    assert subject == "office: resolved: raid: sdb is gone"
+    assert re.search(r"Duration: \d seconds?\r?\n", text)
     run("monitor")
     assert mails(relay) == []
 
@@ -228,7 +228,7 @@ def test_a_full_disk_does_not_silence_the_alert_about_it(run, catcher: Catcher, 
     (small / "big").unlink()
     for _ in range(3):
         run("monitor")
-    assert [subject for subject, _ in mails(catcher)] == [f"office: solved: disk almost full: {small}"]
+    assert [subject for subject, _ in mails(catcher)] == [f"office: resolved: disk almost full: {small}"]
 
 
 def test_what_neither_the_disk_nor_the_relay_takes_is_told_later(run, catcher: Catcher, small: Path) -> None:
@@ -289,16 +289,16 @@ def test_a_registration_and_a_contact_of_one_name(run, relay: Catcher, asterisk)
     asterisk(AWAY, FIXED.format("Avail"))
     assert looks(run, relay, 8) == ["trunk is down: mytrunk"]
     asterisk(AWAY.replace("Rejected", "Registered"), FIXED.format("Avail"))
-    assert looks(run, relay, 4) == ["solved: trunk is down: mytrunk"]
+    assert looks(run, relay, 4) == ["resolved: trunk is down: mytrunk"]
 
 
 def test_what_was_not_seen_is_not_forgotten(run, relay: Catcher, asterisk) -> None:
     asterisk(AWAY)
     assert looks(run, relay, 2) == ["trunk is down: mytrunk"]
     asterisk(runs=False)
-    assert looks(run, relay) == ["Asterisk does not run"]
+    assert looks(run, relay) == ["Asterisk is not running"]
     asterisk(AWAY)
-    assert looks(run, relay, 3) == ["solved: Asterisk does not run"]
+    assert looks(run, relay, 3) == ["resolved: Asterisk is not running"]
 
 
 def test_a_contact_that_was_not_asked_yet(run, relay: Catcher, asterisk) -> None:
@@ -306,7 +306,7 @@ def test_a_contact_that_was_not_asked_yet(run, relay: Catcher, asterisk) -> None
     for said in ("Unavail", "Unavail", "NonQual", "Unavail", "NonQual", "Avail", "Avail"):
         asterisk("", FIXED.format(said))
         told += looks(run, relay)
-    assert told == ["trunk is down: mytrunk", "solved: trunk is down: mytrunk"]
+    assert told == ["trunk is down: mytrunk", "resolved: trunk is down: mytrunk"]
 
 
 def test_five_hundred_trunks(run, relay: Catcher, asterisk, spool: Spool, logged) -> None:
@@ -336,7 +336,7 @@ def test_a_fault_of_ours_in_one_thing_silences_no_other(run, relay: Catcher, che
         assert looks(run, relay, 3) == ["raid: said nothing, and 1 more"]
     check("exit 0")
     (subject,) = looks(run, relay, 3)
-    assert subject == "solved: a fault of pbxnotify, please report it: disk cannot be looked at, and 1 more"
+    assert subject == "resolved: a bug in pbxnotify, please report it: disk cannot be checked, and 1 more"
 
 
 def test_the_monitor_counts_as_run_while_it_is_switched_off(run, relay: Catcher, spool: Spool) -> None:
@@ -354,7 +354,7 @@ def test_what_only_syslog_hears_of_is_there_with_its_reason(run, catcher: Catche
         run("missed", "--from", "5551212", "--to", "101")
         run("alert", "x")
         run("monitor")
-    assert re.search("monitor: mails are held up: Mails wait until this is mended", logged())
+    assert re.search("monitor: mail is held up: Mail waits in the queue until this is fixed", logged())
 
 
 def test_what_cannot_be_remembered_is_told_once_an_hour(run, relay: Catcher, check, monkeypatch) -> None:

@@ -46,7 +46,7 @@ def looks(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> Looks:
     return Looks(configured, monkeypatch)
 
 
-RAISED, STILL, SOLVED = ["warning: it is ill"], ["warning: still: it is ill"], ["info: solved: it is ill"]
+RAISED, STILL, SOLVED = ["warning: it is ill"], ["warning: still: it is ill"], ["info: resolved: it is ill"]
 
 
 def test_a_reminder_each_time_the_hours_have_passed(looks: Looks) -> None:
@@ -61,7 +61,7 @@ def test_a_reminder_says_since_when(looks: Looks) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "length"), [(0.01, "It lasted: 36 seconds"), (1.26, "It lasted: 1 hour 15 minutes")], ids=str
+    ("hours", "length"), [(0.01, "Duration: 36 seconds"), (1.26, "Duration: 1 hour 15 minutes")], ids=str
 )
 def test_when_it_is_over_it_says_how_long_it_lasted(looks: Looks, hours: float, length: str) -> None:
     looks.at(0, ILL)
@@ -102,7 +102,7 @@ def test_what_has_happened_is_never_over(looks: Looks) -> None:
 
 def test_what_only_syslog_heard_of_is_over_there_too(looks: Looks) -> None:
     assert looks.at(0, ILL, by_mail=False) == looks.at(1, WELL) == looks.at(2, WELL) == []
-    assert [change.subject for change in looks.changes] == ["it is ill", "solved: it is ill"]
+    assert [change.subject for change in looks.changes] == ["it is ill", "resolved: it is ill"]
 
 
 def test_what_mail_can_tell_of_later_is_told_with_the_reminder(looks: Looks) -> None:
