@@ -59,13 +59,6 @@ None is a function of a module that may be missing: Asterisk would log an error 
 """
 
 
-class Silence:
-    """Discards pyst2's debug output: Asterisk's stderr may be a pipe that nobody reads."""
-
-    def write(self, text: str) -> None:
-        """Discard the text."""
-
-
 class Connection(AGI):  # type: ignore[misc]
     """pyst2's AGI, which here neither raises ValueError nor loops, whatever Asterisk sends."""
 
@@ -146,7 +139,8 @@ class Channel(Mapping[str, str]):
         # Under a real locale stdin would be strict UTF-8, and a bare \r would end a line. Both live as long as we do.
         reading = open(stdin, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
         writing = open(stdout, "w", encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
-        self._connection = Connection(reading, writing, Silence())
+        # Without pyst2's debug output: Asterisk's stderr may be a pipe that nobody reads.
+        self._connection = Connection(reading, writing, types.SimpleNamespace(write=lambda text: None))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # pyst2 has just put its own handler there
         self._environment = self._connection.env
         self._connection.synchronise(self._marker)

@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from pbxnotify.asterisk.audio import FORMATS, is_silent
 from pbxnotify.asterisk.config import spool_directory
@@ -103,32 +104,19 @@ def newest_message(channel_name: str, mailbox: str) -> Message | None:
 
 
 def _recent(mailbox: str) -> Iterator[Message]:
-    """Yield the messages of the last minutes."""
-    for directory in [mailbox] if mailbox else _mailboxes():
-        for folder in FOLDERS:
-            for name in _names(os.path.join(directory, folder)):
-                path = os.path.join(directory, folder, name)
-                if name.endswith(".txt") and _age(path) < JUST_NOW:
-                    yield read_message(path[: -len(".txt")])
+    """Yield the messages of the last minutes, in one mailbox or in any."""
+    from glob import escape, glob
 
-
-def _mailboxes() -> Iterator[str]:
-    for context in _names(voicemail_spool()):
-        for mailbox in _names(os.path.join(voicemail_spool(), context)):
-            yield os.path.join(voicemail_spool(), context, mailbox)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except (OSError, ValueError):
-        return []
+    directory = escape(mailbox) if mailbox else os.path.join(escape(voicemail_spool()), "*", "*")
+    with suppress(ValueError):  # a path that no file can have
+        paths = [path for folder in FOLDERS for path in sorted(glob(os.path.join(directory, folder, "*.txt")))]
+        yield from (read_message(path[: -len(".txt")]) for path in paths if _age(path) < JUST_NOW)
 
 
 def _age(path: str) -> float:
     try:
         return time.time() - os.lstat(path).st_mtime
-    except (OSError, ValueError):
+    except OSError:  # renumbered meanwhile
         return JUST_NOW
 
 
