@@ -11,9 +11,6 @@ from pathlib import Path
 
 from skipping import unavailable
 
-from pbxnotify.asterisk.voicemail import voicemail_on
-from pbxnotify.events import Voicemail
-
 INFORMATION = """\
 ;
 ; Message Information file
@@ -34,15 +31,6 @@ flag=
 duration={duration}
 """
 CHANNEL = "PJSIP/trunk-00000001"
-CALLER = {
-    "CALLERID(num)": "5551212",
-    "CALLERID(name)": "Alice Smith",
-    "CHANNEL(linkedid)": "1795478850.0",
-    "CHANNEL(name)": CHANNEL,
-    "UNIQUEID": "1795478850.0",
-    "VMSTATUS": "SUCCESS",
-}
-"""The variables of the channel that left a message."""
 SOX = {"WAV": "-t wav -e gsm-full-rate", "ulaw": "-t ul", "alaw": "-t al", "sln": "-t raw", "gsm": "-t gsm"}
 """sox's options to write a format."""
 
@@ -91,16 +79,6 @@ def message(
     for format_ in formats or ("wav",):
         sound(path.with_suffix(f".{format_}"), duration, hertz)
     return str(path)
-
-
-def left(named: str, argument: str = "", **variables: str) -> tuple[Voicemail, bytes | None]:
-    """Return the message that a channel has left, and the content of its recording."""
-    found = voicemail_on({**CALLER, "VM_MESSAGEFILE": named, **variables}, argument)
-    assert found is not None
-    if found.recording < 0:
-        return found.event, None
-    with open(found.recording, "rb") as file:
-        return found.event, file.read()
 
 
 def six_messages(spool: Path) -> str:

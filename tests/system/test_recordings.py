@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from golden import Golden
-from mailboxes import left, message, renumber, six_messages
+from mailboxes import message, renumber, six_messages
+from voicemails import left
 
 
 @pytest.fixture

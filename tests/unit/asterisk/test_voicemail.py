@@ -13,7 +13,8 @@ import pytest
 from golden import Golden
 from hypothesis import given
 from hypothesis import strategies as st
-from mailboxes import CALLER, CHANNEL, left, message, renumber, six_messages, sound
+from mailboxes import CHANNEL, message, renumber, six_messages, sound
+from voicemails import CALLER, left
 
 from pbxnotify.asterisk import voicemail
 from pbxnotify.asterisk.mailbox import Recording, open_recording
