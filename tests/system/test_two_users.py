@@ -237,4 +237,4 @@ def test_a_file_that_asterisks_user_cannot_reach_is_a_mistake_and_no_traceback(h
     for command in ("check", "queue run", "status"):
         status, said = host.command(*command.split())
         assert (status != 1, "Traceback" in said) == (True, False), said
-    assert "is no file that can be read" in host.logged()
+    assert "is not the absolute path of a readable file" in host.logged()

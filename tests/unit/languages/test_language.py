@@ -169,8 +169,8 @@ def test_a_broken_language_is_named_and_mails_are_in_english(copied: Path, broke
 
 def test_a_copy_beside_is_no_language(copied: Path) -> None:
     shutil.copy(copied / "ru.py", copied / "ru.bak.py")
-    assert "'ru.bak' is no language of ours" in preview(copied, "ru.bak").stderr
+    assert "'ru.bak' is not an available language" in preview(copied, "ru.bak").stderr
 
 
 def test_a_language_that_is_not_there(copied: Path) -> None:
-    assert "'xx' is no language of ours; write en, ru, or another file" in preview(copied, "xx").stderr
+    assert "'xx' is not an available language; expected en, ru, or another file" in preview(copied, "xx").stderr
