@@ -57,10 +57,10 @@ SAID = {
     "The variables of subject, body and footer are listed in the comments of the\n"
     "installed file.",
     "system": "What\n.Ic pbxnotify monitor\nchecks, and reports to admin_email.",
-    "check": "A check of your own, in a subsection of [system] with any name.\nPlugins for Nagios and Icinga work.",
-    "employees": "An employee, in a subsection of [employees] named after the extension.",
+    "check": "A check of your own, with any name.\nPlugins for Nagios and Icinga work.",
+    "employees": "An employee, named after the extension.",
 }
-HEADERS = {"check": "[[NAME]]", "employees": "[[EXTENSION]]"}
+HEADERS = {"check": "[system] [[NAME]]", "employees": "[employees] [[EXTENSION]]"}
 TAIL = """
 .Sh FILES
 The file is the one given with
@@ -97,14 +97,11 @@ def _section(name: str, kind: type) -> str:
 
 
 def _item(name: str, option: Option) -> str:
-    texts = [f"{option.expected}.", *([f"Label: {option.label.partition(' / ')[0]}."] if option.label else [])]
-    return "\n".join(
-        [
-            f".It Ic {name} = {_default(option.default)}".rstrip(),
-            *(line for text in texts for line in textwrap.wrap(text, 80, break_on_hyphens=False)),
-            "",
-        ]
-    )
+    lines = [f".It Ic {name} = {_default(option.default)}".rstrip()]
+    lines += textwrap.wrap(f"{option.expected}.", 80, break_on_hyphens=False)
+    if option.label:
+        lines.append(f"Label: {option.label.partition(' / ')[0]}.")
+    return "\n".join([*lines, ""])
 
 
 def _default(default: object) -> str:

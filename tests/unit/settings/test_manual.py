@@ -13,7 +13,7 @@ def test_it_is_generated_from_the_declared_options() -> None:
 
 
 def test_it_is_valid_mdoc() -> None:
-    command = [require("mandoc"), "-T", "lint", "-W", "style", manual_page.PAGE]
+    command = [require("mandoc"), "-T", "lint", "-W", "style", str(manual_page.PAGE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     missing = "referenced manual not found: Xr pbxnotify 1"  # it need not be installed here
     assert [line for line in (done.stdout + done.stderr).splitlines() if missing not in line] == []
