@@ -30,9 +30,9 @@ def edit(options: argparse.Namespace) -> int:
     rewrite.refuse_unwritable(path)
     with rewrite.exclusively(path), terminal.hangup_interrupts(), ExitStack() as stack:
         text, before = rewrite.read(path), _usable(path)
-        with rewrite.Copy(path, text) as copy:
+        with rewrite.private_copy(path, text) as copy:
             settings = _edited(path, copy)
-            written = copy.content().decode() if settings else text
+            written = rewrite.read(copy) if settings else text
             if settings is None or written == text:
                 print(f"{path}: unchanged")
                 return os.EX_OK if settings else os.EX_CONFIG
@@ -43,14 +43,14 @@ def edit(options: argparse.Namespace) -> int:
         return _follow(settings, before)
 
 
-def _replace(path: Path, before: str, written: str, copy: rewrite.Copy) -> None:
-    """Replace the file. Raises SettingsError, and keeps the copy, if that fails."""
+def _replace(path: Path, before: str, written: str, copy: Path) -> None:
+    """Replace the file. Raises SettingsError, which keeps the copy, if that fails."""
     try:
         if rewrite.read(path) != before:
             raise SettingsError(f"{path}: not replaced: somebody else changed it in the meantime")
         rewrite.replace(path, written)
     except SettingsError as error:
-        raise SettingsError(*error.problems, copy.keep()) from None
+        raise SettingsError(*error.problems, f"your changes are kept in {copy}") from None
 
 
 def _follow(settings: Settings, before: Settings | None) -> int:
@@ -67,26 +67,24 @@ def _follow(settings: Settings, before: Settings | None) -> int:
     return os.EX_OK
 
 
-def _edited(path: Path, copy: rewrite.Copy) -> Settings | None:
+def _edited(path: Path, copy: Path) -> Settings | None:
     """Return the settings in the edited copy; None if it is left with mistakes in it."""
     while True:
-        _run_editor(copy.path)
+        _run_editor(copy)
         try:
-            return _settings_in(path, copy.content())
+            content = copy.read_bytes()
+            if not re.search(rb"^\s*\[", content, re.MULTILINE) and path.stat().st_size:
+                raise SettingsError(f"{path}: the editor left no section in it")
+            return load_settings(path, content)
         except SettingsError as error:
             for problem in error.problems:
                 print(terminal.coloured(problem, "red"))
+        except OSError as error:
+            print(terminal.coloured(f"the editor left no readable file: {error.strerror}", "red"))
         if not terminal.is_answered():
             return None
         if terminal.ask_letter("e to edit again, q to leave the file unchanged", "eq") == "q":
             return None
-
-
-def _settings_in(path: Path, content: bytes) -> Settings:
-    """Return the settings in the edited text. Raises SettingsError, also if nothing is left of it."""
-    if not re.search(rb"^\s*\[", content, re.MULTILINE) and path.stat().st_size:
-        raise SettingsError(f"{path}: the editor left no section in it")
-    return load_settings(path, content)
 
 
 def _run_editor(path: Path) -> None:

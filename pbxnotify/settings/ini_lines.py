@@ -75,12 +75,11 @@ def read(path: str) -> bytes:
             return file.read()
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; run  pbxnotify setup  to create it") from None
-    except IsADirectoryError:
-        raise SettingsError(f"{path}: this is a directory; give the path of the file in it") from None
     except PermissionError:
         raise SettingsError(f"{path}: permission denied; make it readable for Asterisk's user") from None
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}; put a readable file there") from None
+    except (OSError, ValueError) as error:  # a directory, or a NUL in the path
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{path}: cannot be read: {why}; put a readable file there") from None
 
 
 def decoded(path: str, content: bytes) -> list[str]:

@@ -162,35 +162,23 @@ def _copy_permissions(target: str, copy: int, group: int | None) -> None:
     os.fchmod(copy, stat.S_IMODE(status.st_mode))
 
 
-class Copy:
-    """A copy of the ini file for an editor, in a private directory."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._directory = tempfile.mkdtemp(prefix="pbxnotify-")
-        self.path = Path(self._directory, path.name)
-        self._kept = False
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+@contextmanager
+def private_copy(path: Path, text: str) -> Iterator[Path]:
+    """Yield a copy of the ini file in a private directory, for an editor; only SettingsError lets it stay there."""
+    directory = tempfile.mkdtemp(prefix="pbxnotify-")
+    copy = Path(directory, path.name)
+    kept = False
+    try:
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-
-    def __enter__(self) -> Copy:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if not self._kept:
-            shutil.rmtree(self._directory, ignore_errors=True)
-
-    def content(self) -> bytes:
-        """Return what the editor has left. Raises SettingsError."""
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"the editor left no readable file: {error.strerror}") from None
-
-    def keep(self) -> str:
-        """Keep the copy, since the changes in it could not be applied; returns a sentence that says where."""
-        self._kept = True
-        return f"your changes are kept in {self.path}"
+        yield copy
+    except SettingsError:
+        kept = True
+        raise
+    finally:
+        if not kept:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def shipped_file(name: str) -> Path:
