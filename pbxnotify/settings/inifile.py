@@ -36,7 +36,7 @@ class IniFile:
     def __init__(self, path: str, kinds: Mapping[str, type], content: bytes | None = None) -> None:
         """Read a file whose sections have these options; raises SettingsError unless it is UTF-8 text.
 
-        ``content`` stands for what is in the file now, before it is written.
+        ``content``, if given, is read in place of the file.
         """
         self.path = path
         self.kinds = kinds

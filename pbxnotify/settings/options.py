@@ -38,7 +38,7 @@ class Option(NamedTuple):
             what = "the value" if self.secret or re.search(NOT_SHOWN, text) else repr(text)
             comment = "; a comment starts with #" if " ;" in text else ""
             sentence = f"{what} {error}; expected {self.expected}{comment}"
-        raise ValueError(sentence)  # out here: the exception that quotes the text is no context of it
+        raise ValueError(sentence)  # out here, so that no traceback shows the exception that quotes the text
 
 
 def option(

@@ -118,13 +118,13 @@ class Relay(NamedTuple):
 
 
 def relay(value: str) -> str:
-    """Accept a relay as it is written: ``name``, ``name:port``, ``ssl://name``, ``tls://[::1]:25``."""
+    """Accept a relay in any notation: ``name``, ``name:port``, ``ssl://name``, ``tls://[::1]:25``."""
     relay_parts(value)
     return value
 
 
 def relay_parts(value: str) -> Relay:
-    """Return the parts of a relay as it is written."""
+    """Return the parts of a relay in any notation."""
     protocol, _, location = value.lower().rpartition("://")
     if protocol not in ("", "ssl", "tls"):
         raise ValueError("starts with an unknown protocol")
