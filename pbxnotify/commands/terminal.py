@@ -82,11 +82,11 @@ def ask_letter(question: str, letters: str) -> str:
     return ask(question, letters[0], check)
 
 
-def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
+def choose(question: str, choices: Sequence[str], default: int | None = 0) -> int:
     """Return the index of a choice, which is given by its number. Raises UsageError when no answer comes."""
     for number, choice in enumerate(choices, 1):
         print(f"  {number}  {choice}")
-    return int(ask(question, str(default + 1) if default >= 0 else "", _number_up_to(len(choices)))) - 1
+    return int(ask(question, "" if default is None else str(default + 1), _number_up_to(len(choices)))) - 1
 
 
 def _number_up_to(highest: int) -> Callable[[str], object]:

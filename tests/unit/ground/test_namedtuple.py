@@ -9,7 +9,7 @@ import pytest
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
-from pbxnotify.settings.validators import Option, option
+from pbxnotify.settings.options import Option, option
 
 
 class Ours(NamedTuple):
@@ -72,7 +72,7 @@ def test_a_field_may_declare_more_than_its_default() -> None:
     declared = vars(Section)["declared"]
     assert Section().name == "office"
     assert isinstance(declared["name"], Option)
-    assert declared["name"].write == "a name"
+    assert declared["name"].expected == "a name"
 
 
 def test_a_field_without_a_default_stands_before_those_with_one() -> None:
