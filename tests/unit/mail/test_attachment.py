@@ -96,7 +96,7 @@ def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_
         pytest.param("mp3", {}, "lame or ffmpeg is not installed", id="no tool for mp3"),
         pytest.param("wav", {}, "sox or ffmpeg is not installed", id="no tool for wav"),
         pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame: exit status 3 broken", id="the tool fails"),
-        pytest.param("wav", {"sox": "exit 0"}, "sox: it made 0 bytes of 4 s of sound", id="the tool makes nothing"),
+        pytest.param("wav", {"sox": "exit 0"}, "sox: made 0 bytes of 4 s of sound", id="the tool makes nothing"),
         pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
     ],
 )
@@ -121,7 +121,7 @@ def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:
 def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.gsm", SECONDS)
     only("lame")
-    assert prepared(path, audio="mp3").remark == "the recording goes as it is, not as mp3: ffmpeg is not installed"
+    assert prepared(path, audio="mp3").remark == "the recording is attached unconverted, not as mp3: ffmpeg is not installed"
 
 
 def test_mp3_is_not_made_larger(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:
     path.write_bytes(b"RIFF" + os.urandom(3000))
     made = prepared(path, audio="mp3")
     assert (made.content, made.format) == (path.read_bytes(), "WAV")
-    assert made.remark.startswith("the recording goes as it is, not as mp3: ffmpeg: exit status")
+    assert made.remark.startswith("the recording is attached unconverted, not as mp3: ffmpeg: exit status")
 
 
 def test_one_that_is_too_large_is_left_out(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:
     (tmp_path / "bin" / "nice").unlink()
     made = prepared(path, audio="wav")
     assert (made.content, made.format) == (path.read_bytes(), "WAV")
-    assert "sox: it cannot be started: No such file or directory" in made.remark
+    assert "sox: cannot be started: No such file or directory" in made.remark
 
 
 def test_no_room_for_what_a_tool_makes(tmp_path: Path) -> None:

@@ -168,13 +168,13 @@ def one_long_line(path: Path) -> None:
 NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "cannot be read: No such file or directory"),
     "a directory": (Path.mkdir, "cannot be read: Is a directory"),
-    "a pipe": (os.mkfifo, "is no regular file"),
+    "a pipe": (os.mkfifo, "is not a regular file"),
     "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
     "100 MB": (one_long_line, "is larger than 20 MB"),
-    "NULs": (lambda path: path.write_bytes(b"84951234567,An\0na\n"), "is no text in UTF-8, windows-1251, or UTF-16"),
-    "UTF-16 without its mark": (lambda path: path.write_bytes("1,A".encode("utf-16-le")), "is no text in UTF-8, "),
-    "no encoding": (lambda path: path.write_bytes(b"84951234567,\x98\n"), "is no text in UTF-8, "),
-    "no UTF-16": (lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"), "is no text in UTF-8, "),
+    "NULs": (lambda path: path.write_bytes(b"84951234567,An\0na\n"), "is not text in UTF-8, windows-1251, or UTF-16"),
+    "UTF-16 without its mark": (lambda path: path.write_bytes("1,A".encode("utf-16-le")), "is not text in UTF-8, "),
+    "no encoding": (lambda path: path.write_bytes(b"84951234567,\x98\n"), "is not text in UTF-8, "),
+    "no UTF-16": (lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"), "is not text in UTF-8, "),
 }
 
 
