@@ -121,7 +121,7 @@ def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:
 def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:
     path = sound(tmp_path / "x.gsm", SECONDS)
     only("lame")
-    assert prepared(path, audio="mp3").remark == "the recording is attached unconverted, not as mp3: ffmpeg is not installed"
+    assert prepared(path, audio="mp3").remark.endswith("not as mp3: ffmpeg is not installed")
 
 
 def test_mp3_is_not_made_larger(tmp_path: Path) -> None:
