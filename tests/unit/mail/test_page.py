@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import html5lib
 import pytest
@@ -91,7 +92,7 @@ HOSTILE = "<b>&\"'"
     ],
     ids=str,
 )
-def test_no_part_becomes_markup(parts: dict[str, object]) -> None:
+def test_no_part_becomes_markup(parts: dict[str, Any]) -> None:
     html = rendered(CONTENT._replace(**parts))
     assert "<b>" not in html
     assert "&lt;b&gt;&amp;&quot;&#x27;" in html

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from golden import Golden
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -165,30 +166,29 @@ def one_long_line(path: Path) -> None:
         file.truncate(100 << 20)
 
 
-NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda path: None, "cannot be read: No such file or directory"),
-    "a directory": (Path.mkdir, "cannot be read: Is a directory"),
-    "a pipe": (os.mkfifo, "is not a regular file"),
-    "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
-    "100 MB": (one_long_line, "is larger than 20 MB"),
-    "NULs": (lambda path: path.write_bytes(b"84951234567,An\0na\n"), "is not text in UTF-8, windows-1251, or UTF-16"),
-    "UTF-16 without its mark": (lambda path: path.write_bytes("1,A".encode("utf-16-le")), "is not text in UTF-8, "),
-    "no encoding": (lambda path: path.write_bytes(b"84951234567,\x98\n"), "is not text in UTF-8, "),
-    "no UTF-16": (lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"), "is not text in UTF-8, "),
+NO_PHONE_BOOKS: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: None,
+    "a directory": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a link to itself": loop,
+    "100 MB": one_long_line,
+    "NULs": lambda path: path.write_bytes(b"84951234567,An\0na\n"),
+    "UTF-16 without its mark": lambda path: path.write_bytes("1,A".encode("utf-16-le")),
+    "no encoding": lambda path: path.write_bytes(b"84951234567,\x98\n"),
+    "no UTF-16": lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"),
 }
 
 
-@pytest.mark.parametrize(("make", "why"), NO_FILES.values(), ids=NO_FILES)
-def test_what_cannot_be_used(book: Path, make: Callable[[Path], object], why: str) -> None:
+@pytest.mark.parametrize("make", NO_PHONE_BOOKS.values(), ids=NO_PHONE_BOOKS)
+def test_what_cannot_be_used(book: Path, golden: Golden, make: Callable[[Path], object]) -> None:
     make(book)
     with pytest.raises(PhoneBookError) as caught:
         name_in_phone_book(str(book), NUMBER)
-    assert str(caught.value).startswith(f"the phone book {book} {why}")
-    assert str(caught.value).endswith("; mend that, or empty phone_book in [notifications]")
+    golden(caught.value)
 
 
 def test_a_file_that_we_may_not_read(nobody: None) -> None:
-    with pytest.raises(PhoneBookError, match="cannot be read: Permission denied"):
+    with pytest.raises(PhoneBookError, match=r"/etc/shadow .*Permission denied"):
         name_in_phone_book("/etc/shadow", NUMBER)
 
 
