@@ -15,6 +15,7 @@ import pytest
 from golden import Golden
 from hypothesis import given
 from hypothesis import strategies as st
+from mails import MAILS
 
 from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
 from pbxnotify.languages.language import load_language
@@ -41,6 +42,9 @@ name = Anna
 """
 ENGLISH = load_language("en")
 CALL = MissedCall(1795478867.0, 23, ("101",), "+74951234567", "Алиса Смирнова", False, "NOANSWER", "1795478867.0")
+
+
+BUILT_IN_MAILS = [name for name in MAILS if not re.search(r"\b(own|sender|call of|voicemail of)\b", name)]
 
 
 def own(section: str = "missed_calls", **texts: str) -> str:
@@ -122,6 +126,13 @@ def test_default_texts(mail, golden: Golden, language: str, label: str) -> None:
     golden(text_of(message, "html"), "page")
     (line,) = (line for line in text_of(message).splitlines() if line.startswith(label))
     assert line.replace(": ", "") in re.sub("<[^>]*>", "", text_of(message, "html")).splitlines()
+
+
+@pytest.mark.parametrize("name", BUILT_IN_MAILS)
+def test_what_the_built_in_mails_say(mail, golden: Golden, name: str) -> None:
+    event, ini, language, attachment = MAILS[name]
+    message = mail(event._replace(time=1795478867.0), ini, language, getattr(event, "extensions", ()), attachment)
+    golden(f"{message['Subject']}\n\n{text_of(message)}")
 
 
 @pytest.mark.parametrize(

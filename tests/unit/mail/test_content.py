@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from golden import Golden
 
 from pbxnotify.events import MissedCall
 from pbxnotify.languages.language import LANGUAGE_CODES, load_language
@@ -42,8 +43,9 @@ def sentence(name: str) -> str:
         ("SOMETHING NEW", "no answer"),
     ],
 )
-def test_statuses(status: str, name: str) -> None:
+def test_statuses(golden: Golden, status: str, name: str) -> None:
     assert why(status) == sentence(name)
+    golden(why(status))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,9 @@ def test_statuses(status: str, name: str) -> None:
         ("queue full", "out of reach"),
     ],
 )
-def test_what_is_known_of_the_phone(phone: str, name: str) -> None:
+def test_what_is_known_of_the_phone(golden: Golden, phone: str, name: str) -> None:
     assert why("CHANUNAVAIL", phone=phone) == sentence(name)
+    golden(why("CHANUNAVAIL", phone=phone))
 
 
 @pytest.mark.parametrize("status", ["BUSY", "CHANUNAVAIL", "CONGESTION", "NOANSWER"])
