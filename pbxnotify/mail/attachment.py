@@ -56,7 +56,7 @@ def prepare_attachment(
     limit = settings.max_attachment * MEGABYTE
     try:
         size = os.stat(path).st_size
-        converted = _converted(path, voicemail.recording, size, Target(settings.audio, limit, scratch))
+        converted = _converted(path, voicemail.recording, size, settings, scratch)
         if converted.content:
             return converted
         if size > limit:
@@ -68,30 +68,21 @@ def prepare_attachment(
         return Attachment(remark=f"the recording cannot be read: {error.strerror}")
 
 
-class Target(NamedTuple):
-    """What a recording is to become."""
-
-    audio: str
-    limit: int
-    """Bytes."""
-    scratch: str | None
-
-
-def _converted(path: str, format_: str, size: int, target: Target) -> Attachment:
+def _converted(path: str, format_: str, size: int, settings: VoicemailSettings, scratch: str | None) -> Attachment:
     """Return the recording in the wanted format; without content if it has that already or cannot be converted."""
-    audio = target.audio
+    audio, limit = settings.audio, settings.max_attachment * MEGABYTE
     if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
         return Attachment()
     from shutil import which
 
     seconds = max(length_of(format_, size), 0)
-    if seconds * BYTES_OF_A_SECOND[audio] > target.limit:
+    if seconds * BYTES_OF_A_SECOND[audio] > limit:
         return Attachment()
     failures, tools = [], []
     for tool, command in _commands(path, format_, audio):
         tools.append(tool)
         if which(tool):
-            content, failure = _output_of(command, target)
+            content, failure = _output_of(command, audio, limit, scratch)
             if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
             failures.append(f"{tool}: {failure or f'made {len(content)} bytes of {seconds} s of sound'}")
@@ -113,13 +104,13 @@ def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[s
     yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
 
 
-def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
+def _output_of(command: list[str], audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:
     """Return what a tool made, or what went wrong. It runs with ``nice``: this host carries calls."""
     import subprocess
     import tempfile
 
     try:
-        with tempfile.NamedTemporaryFile(dir=target.scratch, suffix=f".{target.audio}") as output:
+        with tempfile.NamedTemporaryFile(dir=scratch, suffix=f".{audio}") as output:
             done = subprocess.run(
                 ["nice", *command, output.name],
                 stdin=subprocess.DEVNULL,
@@ -132,7 +123,7 @@ def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
             if done.returncode:
                 said = clean(done.stderr.decode(errors="replace"))
                 return b"", f"exit status {done.returncode} {said}".rstrip()
-            if made > target.limit:
+            if made > limit:
                 return b"", f"made {made} bytes, more than may be sent"
             return output.read(), ""
     except subprocess.TimeoutExpired:

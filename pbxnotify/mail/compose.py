@@ -13,8 +13,8 @@ from pbxnotify.mail.content import content_of, plain_text, recording_note
 from pbxnotify.mail.context import Context, Recipient, context_of
 from pbxnotify.mail.mime import attached_part, header_address, header_text, mail_of, multipart, text_part
 from pbxnotify.mail.page import page_of_content, page_of_own_text
-from pbxnotify.mail.templates.placeholders import Filled, Placeholders
-from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.mail.templates.placeholders import Filled, OwnTexts
+from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.phone_number import national
 from pbxnotify.text import clean, html_of_text
 
@@ -28,22 +28,6 @@ MOST_THREADS = 20
 """Conversations that an alert belongs to: a header has its limits."""
 
 
-class Texts(NamedTuple):
-    """What a mail says, ready to be encoded."""
-
-    subject: str
-    plain: str
-    html: str
-
-
-class OwnTexts(NamedTuple):
-    """The administrator's texts with the values of their variables; without a subject or body, ours are used."""
-
-    subject: str
-    body: Filled | None
-    footer: Filled
-
-
 def compose(
     event: Event, identifier: str, recipient: Recipient, settings: Settings, attachment: Attachment | None = None
 ) -> bytes:
@@ -53,8 +37,8 @@ def compose(
     ``attachment`` is a voicemail's recording; None if none is wanted.
     """
     context = context_of(event, recipient, settings)
-    texts = _texts(event, recipient, settings, context, attachment)
-    body = multipart("alternative", identifier, text_part("plain", texts.plain), text_part("html", texts.html))
+    subject, texts = _subject_and_texts(event, recipient, settings, context, attachment)
+    body = multipart("alternative", identifier, text_part("plain", texts.text), text_part("html", texts.html))
     if attachment and attachment.content and isinstance(event, Voicemail):
         body = multipart("mixed", identifier, body, _recording_part(attachment, context))
     sender = settings.smtp.sender_address
@@ -62,7 +46,7 @@ def compose(
     headers = {
         "From": header_address(settings.smtp.sender_name or context.pbx_name, sender),
         "To": f"<{recipient.address}>",
-        "Subject": header_text(texts.subject, "Subject"),
+        "Subject": header_text(subject, "Subject"),
         "Date": format_datetime(settings.moment(time.time())),
         "Message-ID": f"<{identifier}.{zlib.crc32(recipient.address.encode()):08x}@{domain}>",
         "References": _threads(event, context, domain),
@@ -73,38 +57,31 @@ def compose(
     return mail_of(headers, body)
 
 
-def _texts(
+def _subject_and_texts(
     event: Event, recipient: Recipient, settings: Settings, context: Context, attachment: Attachment | None
-) -> Texts:
+) -> tuple[str, Filled]:
     """Return the administrator's texts, and the built-in ones where there are none."""
-    content, own = content_of(event, context, attachment), _own_texts(event, settings, context)
+    content, own = content_of(event, context, attachment), _own_texts(event, context, settings)
     subject = clean(own.subject, LONGEST_SUBJECT) or clean(content.subject, LONGEST_SUBJECT)
     content = content._replace(subject=subject)
     if own.body:
         note = recording_note(event, attachment, context.language) if isinstance(event, Voicemail) else ""
-        plain = f"{own.body.text.rstrip()}\n\n{note}" if note else own.body.text
+        text = f"{own.body.text.rstrip()}\n\n{note}" if note else own.body.text
         html = page_of_own_text(own.body, content, recipient.language, note, own.footer.html)
     else:
-        plain = plain_text(content, context.language)
+        text = plain_text(content, context.language)
         html = page_of_content(content, recipient.language, own.footer.html)
-    return Texts(subject, f"{plain}\n\n-- \n{own.footer.text}", html)
+    return subject, Filled(f"{text}\n\n-- \n{own.footer.text}", html)
 
 
-def _own_texts(event: Event, settings: Settings, context: Context) -> OwnTexts:
-    """Return the administrator's texts, filled in; what does that is imported only where there are some."""
+def _own_texts(event: Event, context: Context, settings: Settings) -> OwnTexts:
+    """Return the administrator's texts; what fills them in is imported only where there are some."""
     section = settings.voicemail if isinstance(event, Voicemail) else settings.missed_calls
     if isinstance(event, Alert) or not (section.subject or section.body or section.footer):
         return OwnTexts("", None, Filled(context.pbx_name, html_of_text(context.pbx_name)))
-    from pbxnotify.mail.templates.html_template import fill_template
-    from pbxnotify.mail.variables import templates_for, variables_of
+    from pbxnotify.mail.variables import own_texts
 
-    templates = templates_for(event, settings)
-    variables = variables_of(event, context, settings.notifications.date_format)
-    return OwnTexts(
-        Placeholders(variables).fill(templates.subject),
-        fill_template(templates.body, variables) if templates.body else None,
-        fill_template(templates.footer or "PBX_NAME", variables),
-    )
+    return own_texts(event, context, settings)
 
 
 def _threads(event: Event, context: Context, domain: str) -> str:

@@ -79,8 +79,9 @@ def _digits(number: str) -> str:
 
 def _content(path: str) -> bytes:
     """Return the bytes of the file; raises PhoneBookError."""
+    flags = os.O_NONBLOCK | os.O_NOCTTY  # a pipe that nobody writes to would be waited for
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=lambda path, usual: os.open(path, usual | flags)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise PhoneBookError(path, "is not a regular file")
             content = file.read(LARGEST + 1)
@@ -89,11 +90,6 @@ def _content(path: str) -> bytes:
     if len(content) > LARGEST:
         raise PhoneBookError(path, f"is larger than {LARGEST // 1024 // 1024} MB")
     return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file without waiting, as one would for a pipe that nobody writes to."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _encoding(path: str, content: bytes) -> str:

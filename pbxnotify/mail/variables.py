@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.mail.content import reason_for
 from pbxnotify.mail.context import Context, message_length
-from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.mail.templates.html_template import fill_template
+from pbxnotify.mail.templates.placeholders import OwnTexts, Placeholders
 from pbxnotify.settings.sections import Settings
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What no template should contain: mail programs differ in what they show of it."""
-
-
-class Templates(NamedTuple):
-    """The administrator's texts for one kind of mail; the built-in ones stand in for those that are empty."""
-
-    subject: str
-    body: str
-    footer: str
 
 
 VARIABLES = {
@@ -37,9 +30,28 @@ VARIABLES = {
 """The variables of the texts of a section, besides PBX_NAME and HISTORY_URL."""
 
 
-def variables_of(event: MissedCall | Voicemail, context: Context, date_format: str) -> Mapping[str, str]:
-    """Return the value of each variable; dates as ``strftime`` takes ``date_format``."""
-    both, date = {"PBX_NAME": context.pbx_name, "HISTORY_URL": context.history_url}, context.when.strftime(date_format)
+def unescaped(template: str) -> str:
+    """Return a text of voicemail.conf with its line breaks and tabs, which are written \\n and \\t there."""
+    return re.sub(r"\\([nrt])", lambda escape: {"n": "\n", "r": "", "t": "\t"}[escape[1]], template)
+
+
+def own_texts(event: MissedCall | Voicemail, context: Context, settings: Settings) -> OwnTexts:
+    """Return the administrator's texts for a mail about an event; one of nothing but spaces counts as empty."""
+    section = settings.voicemail if isinstance(event, Voicemail) else settings.missed_calls
+    written: Iterable[str] = (CONTROL.sub("", text) for text in (section.subject, section.body, section.footer))
+    if isinstance(event, Voicemail):
+        written = map(unescaped, written)
+    subject, body, footer = (text if text.strip() else "" for text in written)
+    variables = _variables_of(event, context, context.when.strftime(settings.notifications.date_format))
+    return OwnTexts(
+        Placeholders(variables).fill(subject),
+        fill_template(body, variables) if body else None,
+        fill_template(footer or "PBX_NAME", variables),
+    )
+
+
+def _variables_of(event: MissedCall | Voicemail, context: Context, date: str) -> dict[str, str]:
+    both = {"PBX_NAME": context.pbx_name, "HISTORY_URL": context.history_url}
     if isinstance(event, Voicemail):
         return {**both, "VM_DATE": date, **_of_voicemail(event, context)}
     return {**both, "NOTIFICATION_DATE": date, **_of_missed_call(event, context)}
@@ -77,17 +89,3 @@ def _of_voicemail(voicemail: Voicemail, context: Context) -> dict[str, str]:
         "VM_FROM": context.caller.in_one_line,
         "VM_WHOM": context.whom,
     }
-
-
-def unescaped(template: str) -> str:
-    """Return a text of voicemail.conf with its line breaks and tabs, which are written \\n and \\t there."""
-    return re.sub(r"\\([nrt])", lambda escape: {"n": "\n", "r": "", "t": "\t"}[escape[1]], template)
-
-
-def templates_for(event: MissedCall | Voicemail, settings: Settings) -> Templates:
-    """Return the administrator's texts for a mail about an event; one of nothing but spaces counts as empty."""
-    section = settings.voicemail if isinstance(event, Voicemail) else settings.missed_calls
-    written: Iterable[str] = (CONTROL.sub("", text) for text in (section.subject, section.body, section.footer))
-    if isinstance(event, Voicemail):
-        written = map(unescaped, written)
-    return Templates(*(text if text.strip() else "" for text in written))

@@ -122,12 +122,12 @@ def _in_code_of_attribute(name: str, value: str) -> str:
 
 
 def _in_path(name: str, value: str) -> str:
-    return _in_attribute(name, value) if name in URLS else _encoded(value, "+")
+    return _in_attribute(name, value) if name in URLS else quote(value, "+", errors="replace")
 
 
 def _in_query(name: str, value: str) -> str:
     """Return it percent-encoded, + as well, which behind a ? means a space."""
-    return _encoded(value, "")
+    return quote(value, "", errors="replace")
 
 
 def _in_number(name: str, value: str) -> str:
@@ -136,11 +136,7 @@ def _in_number(name: str, value: str) -> str:
     Without this a telephone would dial letters by its keys: 6862379 for "number withheld".
     """
     numbers = re.findall(r"[+*#0-9][-+*#0-9 .()]*", value)
-    return _encoded(re.sub(r"[- .()]", "", numbers[-1] if numbers else ""), "+*")
-
-
-def _encoded(value: str, safe: str) -> str:
-    return quote(value, safe=safe, errors="replace")
+    return quote(re.sub(r"[- .()]", "", numbers[-1] if numbers else ""), "+*")
 
 
 def text_of_html(template: str, variables: Mapping[str, str]) -> str:

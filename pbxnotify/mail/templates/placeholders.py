@@ -17,6 +17,14 @@ class Filled(NamedTuple):
     """Whether the template is written in HTML."""
 
 
+class OwnTexts(NamedTuple):
+    """The administrator's texts, filled in; without a subject or body, the built-in ones are used."""
+
+    subject: str
+    body: Filled | None
+    footer: Filled
+
+
 class Placeholders:
     """The placeholders of some variables, to be replaced in templates or in pieces of one.
 
