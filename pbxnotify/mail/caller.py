@@ -17,7 +17,7 @@ WITHHELD = ("anonymous", "private", "restricted", "withheld")
 UNKNOWN = ("unavailable", "unknown")
 """What trunks send in place of a number or a name, in upper or lower case."""
 LONGEST_NAME = 100
-"""Characters; the number behind the name must still fit into a subject."""
+"""Characters; the number after the name must still fit into a subject."""
 SHORTEST_DIALABLE = 7
 """Digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade."""
 

@@ -73,7 +73,7 @@ def _columns(line: str) -> tuple[str, str]:
 
 
 def _digits(number: str) -> str:
-    """Return the digits to compare; "" for a heading, 7.49512E+10, and a number with "ext. 12" behind it."""
+    """Return the digits to compare; "" for a heading, 7.49512E+10, and a number followed by "ext. 12"."""
     return "" if LETTER.search(number) else national(number)
 
 

@@ -34,7 +34,7 @@ name = Иван Петров
 
 
 def texts(section: str, **options: str) -> str:
-    """Return an ini file with an admin's own texts."""
+    """Return an ini file with texts of the administrator."""
     lines = (f"{name} = '''{value}'''" for name, value in options.items())
     return ini_with(texts="\n".join([f"[{section}]", *lines]))
 
@@ -108,7 +108,7 @@ MAILS = {
     "own long Russian subject": Mail(CALL, texts("missed_calls", subject=LONG), "ru"),
     "own text": Mail(CALL, texts("missed_calls", body="Call\n\tNOTIFICATION_CALLERID\n.\n", footer="PBX_NAME")),
     "own text of long lines": Mail(CALL, texts("missed_calls", body="long " * 400 + "\n" + LONG)),
-    "own text of blanks at the ends of long lines": Mail(
+    "own text of spaces at the ends of long lines": Mail(
         CALL, texts("missed_calls", body="".join("y" * length + " \n" for length in range(70, 80)) + "Перезвоните.")
     ),
     "own HTML": Mail(CALL, texts("missed_calls", body="<p>From <b>NOTIFICATION_FROM</b></p>"), "ru"),

@@ -33,7 +33,7 @@ PARAGRAPH = re.compile("blockquote|dl|h[1-6]|hr|p|pre")
 LINE = re.compile(
     "address|article|body|caption|center|dd|div|dt|fieldset|footer|form|header|li|main|nav|ol|section|table|tr|ul"
 )
-NEW_LINE, NEW_PARAGRAPH, HARD_BLANK = "\v", "\f", "\x1f"
+NEW_LINE, NEW_PARAGRAPH, HARD_SPACE = "\v", "\f", "\x1f"
 """Stand in a text until it is known what surrounds them."""
 
 
@@ -126,7 +126,7 @@ def _in_path(name: str, value: str) -> str:
 
 
 def _in_query(name: str, value: str) -> str:
-    """Return it percent-encoded, + as well, which behind a ? means a space."""
+    """Return it percent-encoded, + as well, which means a space after a ?."""
     return quote(value, "", errors="replace")
 
 
@@ -179,9 +179,9 @@ class _PlainText:
         """Return the text, with at most one empty line between two others."""
         self._end_link()
         text = "".join(self._pieces).replace("\xa0", " ")
-        text = re.sub(rf"(?<={NEW_LINE}-{HARD_BLANK})[ \n\v\f]+", "", text)
+        text = re.sub(rf"(?<={NEW_LINE}-{HARD_SPACE})[ \n\v\f]+", "", text)
         text = re.sub(r"[ \n\v\f]+", _gap, text).strip(" \n")
-        return self._with_values(text.replace(HARD_BLANK, " "))
+        return self._with_values(text.replace(HARD_SPACE, " "))
 
     def _opened(self, token: Token) -> str:
         """Return what the beginning of an element adds; remember a link."""
@@ -191,7 +191,7 @@ class _PlainText:
             self._link = len(self._pieces)
         if token.name == "img" and "alt" in values:
             return self._shown(values["alt"].text)
-        return {"br": "\n", "li": f"-{HARD_BLANK}", "td": " ", "th": " "}.get(token.name, "")
+        return {"br": "\n", "li": f"-{HARD_SPACE}", "td": " ", "th": " "}.get(token.name, "")
 
     def _end_link(self) -> None:
         """Add the address of a link, unless it is a number, a mail address, or the text of the link."""
@@ -201,7 +201,7 @@ class _PlainText:
         self._address = ""
 
     def _shown(self, source: str) -> str:
-        source = source.replace(" ", HARD_BLANK) if self._is_preformatted else re.sub(r"[ \t\n\f\r]+", " ", source)
+        source = source.replace(" ", HARD_SPACE) if self._is_preformatted else re.sub(r"[ \t\n\f\r]+", " ", source)
         return html.unescape(self._placeholders.fill(source, self._kept))
 
     def _kept(self, name: str, value: str) -> str:
@@ -216,7 +216,7 @@ def _break(element: str) -> str:
     return NEW_PARAGRAPH if PARAGRAPH.fullmatch(element) else NEW_LINE if LINE.fullmatch(element) else ""
 
 
-def _gap(blanks: re.Match[str]) -> str:
+def _gap(spaces: re.Match[str]) -> str:
     """Return what stands between two words."""
-    least = 2 if NEW_PARAGRAPH in blanks[0] else 1 if NEW_LINE in blanks[0] else 0
-    return "\n" * min(max(blanks[0].count("\n"), least), 2) or " "
+    least = 2 if NEW_PARAGRAPH in spaces[0] else 1 if NEW_LINE in spaces[0] else 0
+    return "\n" * min(max(spaces[0].count("\n"), least), 2) or " "

@@ -544,12 +544,12 @@ def test_mails_about_nobody_known_are_no_conversation(mail, event: Event) -> Non
 
 
 @pytest.mark.parametrize(("section", "event"), [("missed_calls", CALL), ("voicemail", MESSAGE)])
-def test_blanks_are_no_text(mail, section: str, event: Event) -> None:
-    blank = mail(event, own(section, subject="  ", body=" \n\t ", footer="\n"), attachment=WAV)
-    designed = mail(event, attachment=WAV)
-    assert blank["Subject"] == designed["Subject"]
-    assert [text_of(blank, kind) for kind in ("plain", "html")] == [
-        text_of(designed, kind) for kind in ("plain", "html")
+def test_spaces_alone_are_not_a_text(mail, section: str, event: Event) -> None:
+    empty = mail(event, own(section, subject="  ", body=" \n\t ", footer="\n"), attachment=WAV)
+    built_in = mail(event, attachment=WAV)
+    assert empty["Subject"] == built_in["Subject"]
+    assert [text_of(empty, kind) for kind in ("plain", "html")] == [
+        text_of(built_in, kind) for kind in ("plain", "html")
     ]
 
 
@@ -589,17 +589,17 @@ def test_a_megabyte_of_subject(mail) -> None:
 
 
 @pytest.mark.parametrize("text", ["subject", "body", "footer"])
-def test_one_own_text_leaves_the_others_designed(mail, text: str) -> None:
-    message, designed = mail(ini=own(**{text: "mine"})), mail()
+def test_one_own_text_leaves_the_others_built_in(mail, text: str) -> None:
+    message, built_in = mail(ini=own(**{text: "mine"})), mail()
     said = {
         "subject": message["Subject"],
         "body": text_of(message).partition("-- ")[0],
         "footer": text_of(message).rpartition("-- ")[2],
     }
     usual = {
-        "subject": designed["Subject"],
-        "body": text_of(designed).partition("-- ")[0],
-        "footer": text_of(designed).rpartition("-- ")[2],
+        "subject": built_in["Subject"],
+        "body": text_of(built_in).partition("-- ")[0],
+        "footer": text_of(built_in).rpartition("-- ")[2],
     }
     assert "mine" in said.pop(text)
     usual.pop(text)

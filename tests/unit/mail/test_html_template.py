@@ -72,7 +72,7 @@ def test_is_html(template: str, expected: bool) -> None:
         pytest.param(
             '<a href="https://crm/VM_CALLER_NUM?n=VM_CALLER_NUM">',
             '<a href="https://crm/+7%20%28495%29%20123-45-67?n=%2B7%20%28495%29%20123-45-67">',
-            id="a plus is a blank behind ? only",
+            id="a plus is a space after ? only",
         ),
         pytest.param(
             "<a href=HISTORY_URL>", "<a href=https://pbx.example.com/cdr?a&#61;1&#38;b&#61;2>", id="the call history"
@@ -186,7 +186,7 @@ BROKEN = st.lists(st.sampled_from(PIECES)).map(lambda pieces: "<p>a" + "".join(p
 
 @given(template=BROKEN, caller=CALLERS.filter(lambda caller: caller.strip(" \t\n\f\r\0")))
 def test_no_caller_changes_broken_html(template: str, caller: str) -> None:
-    """Somebody who is nothing but blanks is another matter: without a text a browser opens no <b> again."""
+    """A caller of spaces alone is another matter: without a text a browser opens no <b> again."""
     filled = fill_html(template, {"CALLER": caller})
     assert elements(filled) == elements(fill_html(template, {"CALLER": "x"}))
 

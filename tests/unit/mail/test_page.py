@@ -1,4 +1,4 @@
-"""How a mail looks: the parts of the page, and the admin's text in it."""
+"""How a mail looks: the parts of the page, and the administrator's text in it."""
 
 from __future__ import annotations
 
