@@ -1,4 +1,4 @@
-"""What a mail can tell one recipient of an event: who called, for whom, when, and where to look it up."""
+"""What is known about an event, for one recipient: who called, for whom, when, and where to look it up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pbxnotify.events import Alert, Event, Voicemail
 from pbxnotify.languages.language import Language, load_language
 from pbxnotify.mail.caller import Caller, caller_in, name_on_card
+from pbxnotify.mail.templates.placeholders import Placeholders
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import grouped
 from pbxnotify.settings.sections import Settings
@@ -19,20 +20,20 @@ class Recipient(NamedTuple):
     address: str
     language: str
     extensions: tuple[str, ...] = ()
-    """The extensions this recipient is told about."""
+    """The extensions that this recipient is notified about."""
 
 
 class Context(NamedTuple):
-    """The facts of an event, in the language of a recipient."""
+    """What is known about an event, in the language of a recipient."""
 
     language: Language
     caller: Caller
     called: tuple[tuple[str, str], ...]
-    """Extension and name of those this recipient is told about; the name is empty where no card has one."""
+    """Extension and name of those this recipient is notified about; the name is "" where no card has one."""
     when: datetime
     pbx_name: str
     history_url: str
-    """The address of this call in the call history; empty if there is none."""
+    """The address of this call in the call history, "" without one."""
 
     @property
     def extensions(self) -> str:
@@ -52,7 +53,7 @@ class Context(NamedTuple):
 
 
 def context_of(event: Event, recipient: Recipient, settings: Settings) -> Context:
-    """Return what a recipient is told of an event."""
+    """Return what is known about an event, for a recipient."""
     words = load_language(recipient.language)
     called = recipient.extensions
     if not called and isinstance(event, Voicemail) and event.mailbox:
@@ -76,9 +77,7 @@ def _history_url(event: Event, settings: Settings) -> str:
     url = settings.notifications.history_url
     if not url or isinstance(event, Alert):
         return ""
-    from pbxnotify.mail.templates.placeholders import Placeholders
-
     ids = {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
     if any(name in url and not value for name, value in ids.items()):
         return ""  # an address without the call's id leads nowhere
-    return Placeholders({name: quote(value, safe="") for name, value in ids.items()}).into(url)
+    return Placeholders({name: quote(value, safe="") for name, value in ids.items()}).fill(url)
