@@ -48,7 +48,7 @@ def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
         yield from _directory_notes(running)
         yield from _dialplan_notes()
     except AsteriskUnavailable as error:
-        yield f"{'not everything about the' if running else 'the'} running Asterisk is known: {error}"
+        yield f"the running Asterisk cannot be asked{' any further' if running else ''}: {error}"
     yield from _script_notes(_directory("AGI Scripts", running) or agi_directory())
     yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":

@@ -47,9 +47,9 @@ def _address_notes(settings: Settings) -> Iterator[str]:
     if not missed.email and not voicemail.email and not any(one.emails for one in settings.employees):
         yield "nobody is notified: write [missed_calls] email, [voicemail] email, or [employees] with an email"
     elif missed.enabled and not missed.email:
-        yield "[missed_calls] email is empty: nobody is notified of a call for no employee with an e-mail address"
+        yield "[missed_calls] email is empty: a call is mailed only if an employee with an e-mail address missed it"
     if voicemail.enabled and not voicemail.email and not missed.email and settings.employees:
-        yield "[voicemail] email is empty: nobody gets a message left for somebody without an e-mail address"
+        yield "[voicemail] email is empty: a message left for somebody without an e-mail address is not mailed"
     if not settings.notifications.admin_email:
         yield "[notifications] admin_email is empty: nobody is notified of held-up mail or problems of this machine"
 
