@@ -147,12 +147,12 @@ def troubles(status: Status) -> list[Trouble]:
     found = [
         Trouble(level, text)
         for level, text, holds in (
-            (critical, "the ini file has mistakes; all mail waits", status.broken),
+            (critical, "the ini file has mistakes, so all mail waits", status.broken),
             (critical, f"no mail can leave, or none soon: {status.token}", status.token and not status.needs_mending),
             (critical if age > VERY_LATE else warning, f"mail has been waiting for {rough_duration(age)}", age > LATE),
             (held, f"the relay accepts no mail: {status.relay_reason}", status.needs_mending or status.relay_reason),
-            (warning, f"failed: {status.failed}; see  pbxnotify queue list", status.failed),
-            (warning, f"damaged items: {status.damaged}; see  pbxnotify queue list", status.damaged),
+            (warning, f"failed: {status.failed}, see  pbxnotify queue list", status.failed),
+            (warning, f"damaged items: {status.damaged}, see  pbxnotify queue list", status.damaged),
             *((level, text, True) for level, text in status.machine),
             (warning, "nothing runs  pbxnotify monitor  any more", status.monitor_run and status.lacks_monitor()),
             (warning, "nothing runs the queue every minute", status.lacks_runner()),
