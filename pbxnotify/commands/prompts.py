@@ -108,12 +108,12 @@ def _ask_for_application(current: Answers, answers: Answers) -> None:
         _ask_for_secret(CLIENT_SECRET, current, answers, is_needed=provider in WITH_SECRET)
 
 
-def _usual(current: Answers) -> int:
-    """Return which choice of a relay Enter means; -1 for none."""
+def _usual(current: Answers) -> int | None:
+    """Return which choice of a relay Enter means, if any."""
     known = provider_at(current.get(HOST, ""))
     if known:
         return PROVIDERS.index(known)
-    return -1 if current.get(HOST, "localhost") == "localhost" else len(PROVIDERS)
+    return None if current.get(HOST, "localhost") == "localhost" else len(PROVIDERS)
 
 
 def _ask_for_password(current: Answers, answers: Answers) -> None:

@@ -86,8 +86,8 @@ def ask_letter(question: str, letters: str) -> str:
     return ask(question, letters[0], check)
 
 
-def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
-    """Return the index of a choice, which is given by its number; -1 means no default. Raises UsageError as above."""
+def choose(question: str, choices: Sequence[str], default: int | None = 0) -> int:
+    """Return the index of a choice, which is given by its number. Raises UsageError when input ends."""
 
     def check(answer: str) -> None:
         if not (answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(choices)):
@@ -95,7 +95,7 @@ def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
 
     for number, choice in enumerate(choices, 1):
         print(f"  {number}  {choice}")
-    return int(ask(question, str(default + 1) if default >= 0 else "", check)) - 1
+    return int(ask(question, "" if default is None else str(default + 1), check)) - 1
 
 
 @contextmanager

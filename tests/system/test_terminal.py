@@ -69,7 +69,7 @@ def test_a_secret_is_not_shown() -> None:
 
 
 def test_choose() -> None:
-    with python("print('got', terminal.choose('Number', ['a', 'b'], -1))") as shell:
+    with python("print('got', terminal.choose('Number', ['a', 'b'], None))") as shell:
         for wrong in ("", "3", "0", "x"):
             shell.answer("Number: ", wrong)
             shell.wait_for(f"{wrong!r} is ")
