@@ -66,11 +66,11 @@ def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
 def _dialplan_notes() -> Iterator[str]:
     """Note a dialplan that does not lead calls to us. Raises AsteriskUnavailable."""
     if "'watch'" not in console_answer("dialplan show pbxnotify"):
-        yield 'the dialplan lacks ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
+        yield 'the dialplan does not include ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
         return
     own_context = r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)"
     if not CALLS_US.search(re.sub(own_context, "", console_answer("dialplan show"))):
-        yield "no extension of the dialplan uses it: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
+        yield "no extension of the dialplan calls pbxnotify: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
 
 
 def _directory_notes(running: str) -> Iterator[str]:

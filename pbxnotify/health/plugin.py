@@ -65,12 +65,12 @@ def run(command: str, timeout: float) -> Result:
     message = clean(output.decode(errors="replace").strip().partition("\n")[0].partition("|")[0], LONGEST_LINE)
     if is_finished and process.returncode in tuple(PluginStatus):
         return Result(PluginStatus(process.returncode), message or "no output")
-    ended = _ended(process.returncode) if is_finished else f"did not finish within {timeout:g} s and was killed"
+    ended = f"ended with exit status {process.returncode}"
+    if not is_finished:
+        ended = f"did not finish within {timeout:g} s and was killed"
+    elif process.returncode < 0:
+        ended = f"was killed by signal {-process.returncode}"
     return Result(PluginStatus.UNKNOWN, f"{ended}: {message}" if message else ended)
-
-
-def _ended(returncode: int) -> str:
-    return f"ended with exit status {returncode}" if returncode > 0 else f"was killed by signal {-returncode}"
 
 
 def _output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bool]:
