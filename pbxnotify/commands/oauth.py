@@ -220,7 +220,7 @@ def _by_device(server: AuthorizationServer, relay: Smtp) -> Grant:
 def _by_browser(server: AuthorizationServer, relay: Smtp, port: int) -> Grant:
     """Let a browser come back to loopback, by way of ssh if need be, or its address be pasted."""
     server.require_reachable()
-    with Redirect(relay.oauth2.known.redirect_host, port) as redirect:
+    with Redirect(relay.oauth2.defaults.redirect_host, port) as redirect:
         question, way = server.question(redirect.address), _forwarding(redirect.port)
         words = BY_BROWSER.format(
             login=relay.login,

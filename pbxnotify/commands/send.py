@@ -15,7 +15,7 @@ from pbxnotify.commands.preview import extensions, readable, seconds
 from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.delivery.submit import submit
 from pbxnotify.errors import MailboxError, UsageError
-from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Event, MissedCall, Voicemail, new_alert
+from pbxnotify.events import LEVELS, Event, MissedCall, Voicemail, new_alert
 from pbxnotify.mail.attachment import prepare_attachment
 from pbxnotify.mail.compose import compose
 from pbxnotify.settings.load import ini_path, load_settings
@@ -113,7 +113,7 @@ def add_voicemail_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
     parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
     text = "its length (default: measured)"
-    parser.add_argument("--duration", type=seconds, default=UNKNOWN_LENGTH, metavar="SECONDS", help=text)
+    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help=text)
 
 
 def _add_call_options(parser: argparse.ArgumentParser) -> None:

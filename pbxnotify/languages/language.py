@@ -1,4 +1,4 @@
-"""What mails say in one language, and how it writes dates and lengths of time."""
+"""The texts of mails in one language, and how it writes dates and lengths of time."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from pbxnotify.namedtuple import NamedTuple
 
 DIRECTORY = os.path.dirname(__file__)
 LANGUAGE_CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if re.fullmatch(r"[a-z]{2,3}\.py", name)))
-"""The languages there are: one file each."""
+"""The languages, one file each."""
 DEFAULT_LANGUAGE = "en"
 
 Forms = tuple[str, ...]
-"""A noun as it stands behind a number, in the order in which ``plural`` counts."""
+"""The forms of a noun after a number, in the order of ``plural``."""
 
 
 class Language(NamedTuple):
-    """One language. Whatever it lacks is an error when its file is read."""
+    """One language; a missing text is an error when its file is read."""
 
     weekdays: tuple[str, ...]
     """Monday first."""
     months: tuple[str, ...]
-    """As they stand in a date."""
+    """In the form used in a date."""
     date: str
-    """A moment, from {weekday}, {day}, {month}, {year} and {time}, which is 15:04."""
+    """A moment, with {weekday}, {day}, {month}, {year} and {time} such as 15:04."""
     plural: Callable[[int], int]
-    """Which form of a noun a number takes."""
+    """Returns which form of a noun a number takes."""
     hours: Forms
     minutes: Forms
     seconds: Forms
     short_units: tuple[str, str, str]
-    """Hours, minutes and seconds where there is little room: ``1 min 5 s``."""
+    """Hours, minutes and seconds where space is short: ``1 min 5 s``."""
     decimal_mark: str
     bytes: tuple[str, ...]
-    """The unit, and its multiples by 1024."""
+    """The unit, and its multiples of 1024."""
 
     missed_call: str
     missed_call_subject: str
     """With {caller}."""
     why: Mapping[str, str]
-    """A sentence for each way in which a call is missed, some with {length}; see ``reason``."""
+    """A sentence for each way to miss a call, some with {length}."""
     left_message: str
-    """That the caller of a missed call left a voicemail as well."""
+    """For a missed call whose caller left a voicemail as well."""
     voicemail: str
     voicemail_subject: str
     """With {caller}."""
@@ -57,7 +57,7 @@ class Language(NamedTuple):
     """With {length}."""
 
     whose: str
-    """The label of who called; labels stand before a colon."""
+    """The label of the caller; labels stand before a colon."""
     whom: str
     when: str
     rang: str
@@ -66,24 +66,24 @@ class Language(NamedTuple):
     listen_in_history: str
 
     private: str
-    """What stands for a number that the caller withholds."""
+    """In place of a withheld number."""
     unknown: str
-    """What stands for a number that nobody told."""
+    """In place of a number that is not known."""
     nobody: str
-    """What stands for the extension when it is not known who was called."""
+    """In place of the extension if it is not known who was called."""
     no_length: str
     no_mailbox: str
 
     silent: str
     too_large: str
-    """With {megabytes} and {mailbox}, which is `` (101)`` or nothing, like those below."""
+    """With {megabytes} and {mailbox}, which is `` (101)`` or empty, as in those below."""
     missing: str
     not_attached: str
 
     held: str
-    """The subject of an alert; subjects stand behind the name of the PBX and a colon."""
+    """The subject of an alert; subjects follow the name of the PBX and a colon."""
     held_text: str
-    """With {reason}, which is in English, as relays are."""
+    """With {reason}, which is in English, as the replies of relays are."""
     failed_missed_call: str
     failed_voicemail: str
     failed_text: str
@@ -97,7 +97,7 @@ class Language(NamedTuple):
     disk_full: str
     """With {path}."""
     disk_line: str
-    """With {path}, {share} and {inodes} (numbers of per cent), {free} and {size}."""
+    """With {path}, {share} and {inodes} (percentages), {free} and {size}."""
     disk_advice: str
     disk_gone: str
     disk_gone_text: str
@@ -105,7 +105,7 @@ class Language(NamedTuple):
     check_text: str
     """With {command}."""
     fault: str
-    """The subject of an alert about ourselves, with {name} of what could not be looked at."""
+    """The subject of an alert about a bug, with the {name} of what could not be checked."""
     no_spool: str
     no_spool_text: str
     """With {reason}."""
@@ -121,11 +121,11 @@ class Language(NamedTuple):
     """With {address} and {said}, Asterisk's own word."""
 
     levels: Mapping[str, str]
-    """What an alert is: info, warning, critical."""
+    """The kind of an alert: info, warning, critical."""
     still: str
     """The subject of a reminder, with {subject}."""
     over: str
-    """The subject when a problem is over, with {subject}."""
+    """The subject when a problem is resolved, with {subject}."""
     since: str
     """With {moment}."""
     lasted: str
@@ -136,7 +136,7 @@ class Language(NamedTuple):
     test: str
     test_text: str
     sample_caller: str
-    """What ``pbxnotify preview`` shows where nothing is given."""
+    """The samples of ``pbxnotify preview``."""
     sample_alert: str
     sample_alert_text: str
 
@@ -157,12 +157,12 @@ class Language(NamedTuple):
         return " ".join(f"{number} {units[which][self.plural(number)]}" for which, number in _parts(seconds))
 
     def short_duration(self, seconds: int) -> str:
-        """Return a length of time in few letters: ``1 min 5 s``."""
+        """Return a length of time in short form: ``1 min 5 s``."""
         return " ".join(f"{number} {self.short_units[which]}" for which, number in _parts(seconds))
 
 
 def _parts(seconds: int) -> list[tuple[int, int]]:
-    """Return hours (0), minutes (1) and seconds (2), without those that are nought; not even one if all are."""
+    """Return hours (0), minutes (1) and seconds (2) without those that are zero; 0 seconds if all are."""
     seconds = max(seconds, 0)
     parts = enumerate((seconds // 3600, seconds // 60 % 60, seconds % 60))
     return [(which, number) for which, number in parts if number] or [(2, 0)]
@@ -170,7 +170,7 @@ def _parts(seconds: int) -> list[tuple[int, int]]:
 
 @cache
 def load_language(code: str) -> Language:
-    """Return a language by its code; English in the place of one whose file is broken, with a line in the log."""
+    """Return a language by its code; if its file is broken, English, with a line in the log."""
     try:
         return read_language(code)
     except LanguageError as error:
@@ -184,6 +184,6 @@ def read_language(code: str) -> Language:
     """Return the language in a file. Raises LanguageError."""
     try:
         language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
-    except Exception as error:  # whatever is wrong with it
+    except Exception as error:  # it may be wrong in any way
         raise LanguageError(f"{DIRECTORY}/{code}.py: {type(error).__name__}: {error}") from error
     return language

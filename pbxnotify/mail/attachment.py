@@ -84,7 +84,7 @@ def _converted(path: str, format_: str, size: int, target: Target) -> Attachment
         return Attachment()
     from shutil import which
 
-    seconds = max(length_of(format_, size), 0)
+    seconds = length_of(format_, size) or 0
     if seconds * BYTES_OF_A_SECOND[audio] > target.limit:
         return Attachment()
     troubles, tools = [], []

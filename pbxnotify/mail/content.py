@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import LEVELS, Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.context import Context, message_length
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 
@@ -86,7 +86,7 @@ def _of_missed_call(call: MissedCall, facts: Context) -> Content:
 def _of_voicemail(voicemail: Voicemail, facts: Context, attachment: Attachment | None) -> Content:
     words, seconds = facts.language, voicemail.duration
     subject = words.voicemail_subject.format(caller=facts.caller.in_one_line)
-    lead = words.new_message.format(length=words.duration(seconds) if seconds != UNKNOWN_LENGTH else words.no_length)
+    lead = words.new_message.format(length=words.no_length if seconds is None else words.duration(seconds))
     note = recording_note(voicemail, attachment, words)
     if note == words.silent:
         lead, note = note, ""
@@ -94,7 +94,7 @@ def _of_voicemail(voicemail: Voicemail, facts: Context, attachment: Attachment |
         note = words.not_attached.format(mailbox=_in_brackets(voicemail.mailbox))
     is_other = voicemail.mailbox and voicemail.mailbox != facts.extensions
     return Content(
-        subject=f"{subject} ({message_length(seconds)})" if seconds > 0 else subject,
+        subject=f"{subject} ({message_length(seconds)})" if seconds else subject,
         kind=words.voicemail,
         accent=voicemail.kind,
         lead=lead,

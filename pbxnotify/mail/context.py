@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import quote
 
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
+from pbxnotify.events import Alert, Event, Voicemail
 from pbxnotify.languages.language import Language, load_language
 from pbxnotify.mail.caller import Caller, caller_in, name_on_card
 from pbxnotify.namedtuple import NamedTuple
@@ -67,9 +67,9 @@ def context_of(event: Event, recipient: Recipient, settings: Settings) -> Contex
     )
 
 
-def message_length(seconds: int) -> str:
+def message_length(seconds: int | None) -> str:
     """Return the length of a message as Asterisk writes it, ``1:05``; empty if it is not known."""
-    return "" if seconds == UNKNOWN_LENGTH else f"{seconds // 60}:{seconds % 60:02}"
+    return "" if seconds is None else f"{seconds // 60}:{seconds % 60:02}"
 
 
 def _history_url(event: Event, settings: Settings) -> str:

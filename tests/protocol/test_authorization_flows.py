@@ -430,7 +430,7 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
     ],
 )
 def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[str, str]) -> None:
-    relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").filled())
+    relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").with_defaults())
     asked = {
         name: value
         for name, (value,) in parse_qs(urlsplit(AuthorizationServer(relay).question(BACK).address).query).items()
@@ -449,7 +449,7 @@ def test_without_oauthlib(office: LoginOffice, box: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == os.EX_CONFIG
     assert done.stderr == (
-        "pbxnotify: OAuth 2 needs oauthlib, which is not there; install it with  make install"
+        "pbxnotify: OAuth 2 needs oauthlib, which is not installed; install it with  make install"
         " EXTRAS=oauth2  (in a venv:  pip install oauthlib)\n"
     )
 

@@ -10,8 +10,8 @@ import pytest
 from golden import Golden
 from relay import Catcher, Certificates
 
+from pbxnotify.settings.options import options
 from pbxnotify.settings.sections import SECTIONS
-from pbxnotify.settings.validators import options
 
 
 def test_check_says_what_follows_from_the_ini_file(run, relay: Catcher, golden: Golden) -> None:

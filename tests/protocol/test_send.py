@@ -105,9 +105,9 @@ def test_voicemail_waits_while_the_relay_is_down(run, relay: Catcher, spool: Spo
     ("name", "why"),
     [
         pytest.param("missing.wav", "No such file or directory", id="no file"),
-        pytest.param("notes.doc", "is no recording: its name must end in one of .wav16, .wav, ", id="no recording"),
-        pytest.param("folder.wav", "is no regular file", id="a directory"),
-        pytest.param("passwd.wav", "is no WAV file, whatever its name says", id="another file"),
+        pytest.param("notes.doc", "is not a recording: its name must end in one of .wav16, .wav, ", id="no recording"),
+        pytest.param("folder.wav", "is not a regular file", id="a directory"),
+        pytest.param("passwd.wav", "is not a WAV file, whatever its name says", id="another file"),
     ],
 )
 def test_what_is_no_recording(run, relay: Catcher, tmp_path: Path, name: str, why: str) -> None:

@@ -16,7 +16,7 @@ from checkout import ROOT
 MISSED = ROOT / "agi-bin" / "pbxnotify-missed.agi"
 VOICEMAIL = ROOT / "agi-bin" / "pbxnotify-voicemail.agi"
 BEGAN = int(time.time()) - 20
-"""When the channel was created; one that is older than a day says nothing of when it rang."""
+"""When the channel was created; if that is more than a day ago, it does not say when ringing began."""
 UNIQUE_ID = f"{BEGAN}.0"
 
 ENVIRONMENT = {
@@ -57,12 +57,12 @@ def environment_text(values: Mapping[str, str] = ENVIRONMENT) -> bytes:
 
 
 def evaluate(expression: str, variables: Mapping[str, str]) -> str:
-    """Return what ``GET FULL VARIABLE`` makes of an expression, one pass as in Asterisk."""
+    """Return the value of an expression in ``GET FULL VARIABLE``, in one pass as Asterisk does it."""
     return re.sub(r"\$\{(.*?)\}", lambda match: variables.get(match[1], ""), expression)
 
 
 class FarEnd:
-    """Starts a script, answers its commands until it exits, and remembers what it was told."""
+    """Starts a script, answers its commands until it exits, and keeps them."""
 
     def __init__(self, variables: Mapping[str, str] = RANG_OUT, greeting: bytes | None = None) -> None:
         self.variables = dict(variables)
@@ -80,7 +80,7 @@ class FarEnd:
         environment: Mapping[str, str] | None = None,
         under: Sequence[str] = (),
     ) -> int:
-        """Run the script to its end, perhaps ``under`` another command; returns the exit status."""
+        """Run the script to its end, if need be ``under`` another command; returns the exit status."""
         with subprocess.Popen(
             [*under, self.python, str(script), *arguments],
             stdin=subprocess.PIPE,
@@ -121,13 +121,13 @@ class FarEnd:
         asked = re.fullmatch(r'GET FULL VARIABLE "(.*)"', command)
         if asked:
             return f"200 result=1 ({evaluate(asked[1], self.variables)})\n".encode("utf-8", "surrogateescape")
-        told = re.fullmatch(r'SET VARIABLE "(\w+)" "(.*)"', command)
-        if told:
-            self.variables[told[1]] = told[2]
+        assignment = re.fullmatch(r'SET VARIABLE "(\w+)" "(.*)"', command)
+        if assignment:
+            self.variables[assignment[1]] = assignment[2]
             return b"200 result=1\n"
-        said = re.fullmatch(r'VERBOSE "(.*)" \d', command)
-        if said:
-            self.verbose.append(said[1])
+        message = re.fullmatch(r'VERBOSE "(.*)" \d', command)
+        if message:
+            self.verbose.append(message[1])
             return b"200 result=1\n"
         return b"510 Invalid or unknown command\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbxnotify.delivery.settings_watch import test_event
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.languages.language import LANGUAGE_CODES
 from pbxnotify.mail.attachment import Attachment
 from pbxnotify.mail.compose import compose
@@ -100,7 +100,7 @@ MAILS = {
     "voicemail, too large": Mail(MESSAGE, language="ru", attachment=TOO_LARGE),
     "voicemail, silent": Mail(MESSAGE._replace(duration=0, recording=""), attachment=Attachment()),
     "voicemail, missing": Mail(MESSAGE, attachment=Attachment()),
-    "voicemail, nothing known": Mail(Voicemail(1795478867.0, UNKNOWN_LENGTH), language="ru", attachment=SOUND),
+    "voicemail, nothing known": Mail(Voicemail(1795478867.0, None), language="ru", attachment=SOUND),
     **{f"missed call, {status}": Mail(CALL._replace(dial_status=status), HISTORY, "ru") for status in REASONS},
     **{f"test mail in {code}": Mail(test_event(code), language=code) for code in LANGUAGE_CODES},
     "alert": Mail(ALERT),

@@ -159,7 +159,7 @@ def test_setup_at_a_terminal(
         for label in ("missed calls", "voicemail", "language", "Use notifications"):
             shell.answer(label, "")
         shell.wait_for("535 5.7.8")
-        shell.answer("w to write it all the same [a]: ", "a")
+        shell.answer("w to write it anyway [a]: ", "a")
         for label in ("Number", "SMTP host", "SMTP port", "Use TLS", "Verify", "SMTP login"):
             shell.answer(label, "")
         shell.answer("SMTP password", LOGIN[1])

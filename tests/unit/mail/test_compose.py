@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.attachment import Attachment
 from pbxnotify.mail.caller import UNKNOWN, WITHHELD
 from pbxnotify.mail.compose import compose
@@ -302,7 +302,7 @@ def test_the_parameters_of_a_voicemail(mail, written: str) -> None:
     [
         pytest.param({"duration": 0}, "VM_DUR", "0:00", id="no sound"),
         pytest.param({"duration": 3600}, "VM_DUR", "60:00", id="an hour"),
-        pytest.param({"duration": UNKNOWN_LENGTH}, "VM_DUR", "length unknown", id="no length"),
+        pytest.param({"duration": None}, "VM_DUR", "length unknown", id="no length"),
         pytest.param({"caller_name": ""}, "VM_CALLERID", "+74951234567", id="no name"),
         pytest.param({"caller_name": "", "caller_number": ""}, "VM_CALLERID", "number unknown", id="nothing"),
         pytest.param({"caller_name": "", "caller_number": "102"}, "VM_CALLERID", '"Anna" <102>', id="a colleague"),

@@ -184,7 +184,7 @@ def test_what_cannot_be_used(book: Path, make: Callable[[Path], object], why: st
     with pytest.raises(PhoneBookError) as caught:
         name_in_phone_book(str(book), NUMBER)
     assert str(caught.value).startswith(f"the phone book {book} {why}")
-    assert str(caught.value).endswith("; mend that, or empty phone_book in [notifications]")
+    assert str(caught.value).endswith("; fix it, or empty phone_book in [notifications]")
 
 
 def test_a_file_that_we_may_not_read(nobody: None) -> None:
