@@ -14,21 +14,31 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all test faults bench test-pythons test-python lint demo screenshots install uninstall clean
+# Tests start Python some thousand times: what it has compiled is to be kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+# Tests side by side: more than there are cores, for real calls mostly wait for a telephone to ring.
+WORKERS ?= 6
+
+.PHONY: all test golden faults bench test-pythons test-python lint demo screenshots install uninstall clean
 
 all: test
 
 $(BIN)/pip:
-	@"$(PYTHON)" -m venv --clear "$(VENV)" || { \
+	@"$(PYTHON)" -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) "$(VENV)" || { \
 		echo "This Python makes no venv. On Debian: apt install python3-venv" >&2; exit 69; }
 
 $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2]'
+	"$(BIN)/python" tests/support/wheels.py
 	@touch "$@"
 
 test: $(VENV)/tools lint
 	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy msmtp
-	"$(BIN)/python" tests/run.py $(TESTS)
+	"$(BIN)/python" -m pytest $(or $(TESTS),--numprocesses $(WORKERS))
+
+# Write what is said now into tests/golden/, where it differs from what is kept.
+golden: $(VENV)/tools
+	"$(BIN)/python" -m pytest --quiet --update-golden --numprocesses $(WORKERS) --ignore tests/calls
 
 lint: $(VENV)/tools
 	"$(BIN)/ruff" check .
@@ -60,7 +70,7 @@ test-pythons:
 	done
 
 test-python: $(VENV)/tools
-	"$(BIN)/python" -m pytest -q --ignore tests/calls
+	"$(BIN)/python" -m pytest --quiet --numprocesses $(WORKERS) --ignore tests/calls
 
 demo: $(VENV)/tools
 	@tests/need-tools sipp

@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contender import CONTENDERS, HOLD, OURS, Box
 from figures import WARM_UP, Rounds
-from race import PATIENCE, Lost, Race
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from lab import Asterisk
 from office import logged_at
+from race import PATIENCE, Lost, Race
 
 ASTERISK = 22
 # 103 is never registered: Dial is over at once, and the call is missed. What pbxnotify does behind the call's back is

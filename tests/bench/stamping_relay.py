@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import select
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from relay import Catcher, Caught, Certificates
 
 MODES = ("plain", "starttls", "tls")

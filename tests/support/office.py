@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from statistics import median
 
+import wheels
 from checkout import ROOT
 from far_end import processes_named
 from lab import Asterisk, Phone, require_sipp
@@ -218,8 +221,8 @@ def _fields(message: EmailMessage) -> dict[str, str]:
 def install(asterisk: Asterisk, directory: Path) -> None:
     """Install pbxnotify for an instance of Asterisk, as an admin does."""
     command = [
-        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}", "EXTRAS=oauth2"),
+        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2"),
         *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
         *(f"ASTSPOOLDIR={asterisk.spool}", "SCHEDULER=none"),
     ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env={**os.environ, **wheels.QUICK}, check=True, stdout=subprocess.DEVNULL)

@@ -38,7 +38,7 @@ ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
     if not name.startswith(("PBXNOTIFY_", "AST_", "MAKE", "MFLAGS", "DESTDIR", "PREFIX"))
-}
+} | wheels.QUICK
 ASTERISK_CONF = """\
 [directories](!)
 astagidir => /a/template
