@@ -12,7 +12,7 @@ from office import ROOT
 def test_the_demonstration() -> None:
     require_sipp()
     command = [sys.executable, str(ROOT / "tests" / "demo.py")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "A real Asterisk 22 runs." in done.stdout
     assert done.stdout.count("The mail that arrived:") == 2

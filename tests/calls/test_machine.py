@@ -30,7 +30,7 @@ expiration=60
 type=aor
 contact=sip:127.0.0.3:{fixed}
 qualify_frequency=1
-qualify_timeout=1
+qualify_timeout=3
 [fixed]
 type=endpoint
 transport=transport-udp
@@ -89,7 +89,7 @@ def told(office: Office) -> list[str]:
 
 def look_until(office: Office, key: str, state: str) -> None:
     """Look until something is found so."""
-    office.wait_until(lambda: look(office).get(key) == state, timeout=40)
+    office.wait_until(lambda: look(office).get(key) == state, timeout=180)
 
 
 def test_an_asterisk_that_runs(office: Office) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import login_office
 import pytest
-from extent import PATIENCE
+from extent import PATIENCE, moments
 from far_end import ROOT
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
-from test_killed import KILL_AT, moments
 
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.store import FOLDERS
@@ -24,6 +23,8 @@ RENEW = (
     "from pbxnotify.settings.load import ini_path, load_settings; from pbxnotify.smtp.oauth import refresh;"
     "print(refresh.access(load_settings(ini_path()).smtp).token)"
 )
+
+KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 

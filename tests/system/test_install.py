@@ -21,6 +21,7 @@ from pathlib import Path
 
 import login_office
 import pytest
+import wheels
 from authorization_server import Answer
 from calls import ONE_EMPLOYEE
 from far_end import ROOT, FarEnd, wait_for_released
