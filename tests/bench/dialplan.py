@@ -58,8 +58,8 @@ def measure(race: Race, environment: Mapping[str, str], directory: Path, rounds:
         held = _held(asterisk.log_since_mark().splitlines())
         version = re.match(r"Asterisk [\d.]+", asterisk.command("core show version"))
     turns = [dict(held[at : at + len(CONTENDERS)]) for at in range(0, len(held), len(CONTENDERS))]
-    rounds = Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]])
-    return rounds, version[0] if version else ""
+    kept = Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]])
+    return kept, version[0] if version else ""
 
 
 def _wait_for_mails(race: Race, asterisk: Asterisk) -> None:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from relay import Catcher, Caught, Certificates
 
@@ -22,7 +23,7 @@ STAMP = struct.Struct("d")
 class Stamping(Catcher):
     """A Catcher that keeps no mail: it writes the time of each into a pipe, just before its 250 goes out."""
 
-    def __init__(self, stamps: int, **options: object) -> None:
+    def __init__(self, stamps: int, **options: Any) -> None:
         super().__init__(**options)
         self._stamps = stamps
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import login_office
 import pytest
@@ -343,7 +344,7 @@ def test_the_dialplan_goes_on_before_the_relay_answers(office: Office, report: R
         ),
     ],
 )
-def test_callers(office: Office, options: dict[str, object], caller: str, name: str) -> None:
+def test_callers(office: Office, options: dict[str, Any], caller: str, name: str) -> None:
     office.call("ring-103", **options)
     (mail,) = office.mails(1)
     assert (mail.fields["caller"], mail.fields["from"]) == (caller, name)

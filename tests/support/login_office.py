@@ -65,7 +65,7 @@ def running(directory: Path, certificates: Certificates, **options: Any) -> Iter
     mechanisms = options.pop("mechanisms", ("XOAUTH2",))
     with AuthorizationServer(certificates.server, ca_file=certificates.ca_file, **options) as server:
         catcher = Catcher(tls=certificates.server, implicit=True, tokens=server.is_valid, mechanisms=mechanisms)
-        catcher.ca_file = certificates.ca_file
+        catcher.ca_file = str(certificates.ca_file)
         with catcher:
             office = LoginOffice(directory / "pbxnotify.ini", server, catcher)
             office.write_ini()

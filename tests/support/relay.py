@@ -106,6 +106,8 @@ class Catcher:
         }
         self._arrived = threading.Condition()
         self._answer = threading.Event()
+        self.ca_file = ""
+        """What its certificate is verified with, for those who are to know."""
         self.clear()
 
     def __enter__(self) -> Catcher:

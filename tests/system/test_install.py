@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import login_office
 import pytest
@@ -112,7 +113,7 @@ class Installation:
             *(f"ASTSPOOLDIR={self.spool}", f"UNITDIR={directory / 'units'}", f"CRONDIR={directory / 'cron'}"),
         ]
 
-    def make(self, target: str, *variables: str, **options: object) -> subprocess.CompletedProcess[str]:
+    def make(self, target: str, *variables: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run make for it."""
         return make(target, *self.variables, *variables, **options)
 
@@ -261,7 +262,7 @@ def test_twice_changes_nothing(package: Path) -> None:
 def test_where_pip_fails_nothing_is_touched(package: Path) -> None:
     before = listing(package)
     no_index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
-    done = make("install", f"DESTDIR={package}", "SCHEDULER=systemd", **no_index)
+    done = make("install", f"DESTDIR={package}", "SCHEDULER=systemd", checkout=ROOT, **no_index)
     assert done.returncode
     assert listing(package) == before
 
@@ -363,7 +364,7 @@ def login(installed: Installation, certificates: Certificates) -> Iterator[Login
     done = installed.make("install", "EXTRAS=oauth2", "SCHEDULER=cron")
     assert done.returncode == 0, done.stderr
     with login_office.running(installed.etc, certificates) as office:
-        office.catcher.ca_file = shutil.copy(certificates.ca_file, installed.etc)
+        office.catcher.ca_file = shutil.copy(certificates.ca_file, str(installed.etc))
         os.chmod(office.catcher.ca_file, 0o644)
         office.write_ini()
         yield office
