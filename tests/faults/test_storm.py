@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 from calls import ALL, CALL, queue
-from extent import PATIENCE
+from extent import LONG, PATIENCE
 from far_end import BEGAN, MARK, MARKED, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
 from relay import Catcher, ScriptedRelay, Talk
 
@@ -23,7 +23,7 @@ from pbxnotify.spool.store import Spool
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
-CALLS, AT_ONCE, PROCESSES = 500, 50, 8
+CALLS, AT_ONCE, PROCESSES = (500, 50, 8) if LONG else (120, 30, 8)
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 UNGUARDED = [
     *(sys.executable, "-c"),

@@ -42,7 +42,7 @@ class LoginOffice:
         self.ini.write_text(
             f"[smtp]\nhost = {security}://localhost:{port or self.catcher.port}\nca_file = {self.catcher.ca_file}\n"
             "auth = oauth2\n"
-            f"login = {ACCOUNT}\ntimeout = 5\n"
+            f"login = {ACCOUNT}\ntimeout = 60\n"
             f"{own or self.server.ini()}"
             "[notifications]\nadmin_email = admin@example.com\n[employees]\n[[101]]\nemail = ivan@example.com\n"
         )
