@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from calls import ALL
-from extent import LONG, PATIENCE
+from extent import PATIENCE, moments
 from far_end import MISSED, RANG_OUT, ROOT, VOICEMAIL, FarEnd
 from mailboxes import CHANNEL, message
 from relay import Catcher
@@ -207,15 +207,6 @@ def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None]
 
 def _since(first: int) -> str:
     return "before" if first == 1 else f"from the {first}th on"
-
-
-def moments(count: int) -> list[int]:
-    """Return the system calls to kill at: all, or some of them, closer together where something is written and sent.
-
-    Their number differs a little from run to run.
-    """
-    last = count + 20
-    return list(range(1, last)) if LONG else sorted({*range(1, last, 43), *range(max(count - 200, 1), last, 7)})
 
 
 def _per_recipient(doubled: list[tuple[int, str]]) -> str:

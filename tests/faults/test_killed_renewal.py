@@ -11,19 +11,19 @@ from pathlib import Path
 
 import login_office
 import pytest
-from extent import PATIENCE
+from extent import PATIENCE, moments
 from far_end import ROOT
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
-from test_killed import KILL_AT, moments
 
-from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.store import FOLDERS
 
 RENEW = (
     "from pbxnotify.settings.load import ini_path, load_settings; from pbxnotify.smtp.oauth import refresh;"
     "print(refresh.access(load_settings(ini_path()).smtp).token)"
 )
+
+KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 
@@ -64,7 +64,7 @@ def test_a_renewal_killed_at_every_system_call(
         subprocess.run([*under, *command], env=environment, stdout=subprocess.DEVNULL, check=True)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert office.server.is_valid(ACCOUNT, done.stdout.strip()), f"killed at {at}: {done.stderr}"
-        return int((box / "report").read_text()), (box / "spool" / token_store.PLACE).stat().st_mode & 0o777
+        return int((box / "report").read_text()), (box / "spool" / "state" / "oauth2.json").stat().st_mode & 0o777
 
     begun, _ = strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:

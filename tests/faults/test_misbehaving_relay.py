@@ -65,7 +65,7 @@ def use_tls(write_ini: Callable[[str], Path], certificates: Certificates) -> Cal
     def use_tls(port: int, authority: str = certificates.ca_file, scheme: str = "tls://") -> None:
         smtp = f'host = {scheme}localhost\nlogin = pbx\npassword = "{SECRET}"\nca_file = {authority}\n'
         text = INI.format(port=port, enabled="yes").replace("host = 127.0.0.1\n", smtp)
-        write_ini(text.replace("timeout = 5", f"timeout = {TIMEOUT}"))
+        write_ini(text.replace("timeout = 60", f"timeout = {TIMEOUT}"))
 
     return use_tls
 

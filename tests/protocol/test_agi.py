@@ -226,7 +226,7 @@ def test_a_delivery_steps_back_behind_calls_unless_one_waits_for_it(
         far_end = FarEnd()
         calling = threading.Thread(target=far_end.run, args=(arguments,), kwargs={"environment": environment})
         calling.start()
-        assert relay.connected.wait(10)
+        assert relay.connected.wait(60)
         ours = (int(process.name) for process in processes_named(str(MISSED)) if _is_of(process, tmp_path))
         (delivering,) = (process for process in ours if process != far_end.pid)
         assert os.getpriority(os.PRIO_PROCESS, delivering) == nice + os.getpriority(os.PRIO_PROCESS, 0)
@@ -249,7 +249,7 @@ def test_on_a_terminal_it_prints_its_usage(tmp_path: Path, golden: Golden) -> No
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=60,
     )
     os.close(terminal)
     os.close(side)

@@ -13,8 +13,9 @@ from calls import ALL, CALL, recipients_of, tell, waiting
 from mailboxes import sound
 from relay import Catcher, ScriptedRelay, Talk, close
 
-from pbxnotify.delivery.attempt import Attempt, RelayUnavailable
+from pbxnotify.delivery.attempt import Attempt
 from pbxnotify.delivery.runner import deliver, run_queue
+from pbxnotify.errors import RelayUnavailable
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.spool.backoff import read_backoff, write_backoff
 from pbxnotify.spool.queue_file import QueueFile

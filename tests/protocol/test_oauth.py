@@ -33,7 +33,7 @@ USER_CODE = r"(?m)^ +(?:\x1b\[32m)?([A-Z0-9-]+)(?:\x1b\[0m)?\r?$"
 def browser_goes_to(address: str) -> tuple[int, bytes]:
     """Do what a browser does with an address of loopback; returns status and page."""
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
     connection.request("GET", f"{parts.path or '/'}?{parts.query}")
     response = connection.getresponse()
     return response.status, response.read()

@@ -29,7 +29,7 @@ DAY = 86400.0
 INI = """\
 [smtp]
 host = {host}
-timeout = 5
+timeout = 60
 {smtp}
 [notifications]
 timezone = Europe/Moscow

@@ -19,6 +19,12 @@ BEGAN = int(time.time()) - 20
 """When the channel was created; if that is more than a day ago, it does not say when ringing began."""
 UNIQUE_ID = f"{BEGAN}.0"
 
+PATIENCE = 180
+"""Seconds, on a busy machine, until those who deliver have ended."""
+MARKED = {"FAR_END_OF": f"<{os.getpid()}>"}
+"""In the environment of our processes: other tests may run scripts of the same name beside us."""
+MARK = MARKED["FAR_END_OF"]
+
 ENVIRONMENT = {
     "agi_request": "pbxnotify-missed.agi",
     "agi_channel": "PJSIP/trunk-00000001",
@@ -86,7 +92,7 @@ class FarEnd:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {}), **MARKED},
         ) as process:
             self.pid = process.pid
             self._talk(process)
@@ -132,19 +138,20 @@ class FarEnd:
         return b"510 Invalid or unknown command\n"
 
 
-def wait_for_released(script: Path = MISSED, seconds: float = 60) -> None:
-    """Wait until the processes that deliver after their call was let go have ended."""
-    deadline = time.monotonic() + seconds
-    while any(processes_named(script.name)):
-        assert time.monotonic() < deadline, f"still at work after {seconds} s"
+def wait_for_released(script: Path = MISSED, mark: str = MARK) -> None:
+    """Wait until the processes that deliver after their call was let go have ended: our own, by their environment."""
+    deadline = time.monotonic() + PATIENCE
+    while any(processes_named(script.name, mark)):
+        assert time.monotonic() < deadline, f"still at work after {PATIENCE} s"
         time.sleep(0.05)
 
 
-def processes_named(name: str) -> Iterator[Path]:
-    """Yield the folder in /proc of each process with this in its command line."""
+def processes_named(name: str, mark: str = "") -> Iterator[Path]:
+    """Yield the folder in /proc of each process with this in its command line, and that in its environment."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if name.encode() in (process / "cmdline").read_bytes():
+            named = name.encode() in (process / "cmdline").read_bytes()
+            if named and mark.encode() in (process / "environ").read_bytes():
                 yield process
         except OSError:
             continue

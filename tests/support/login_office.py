@@ -42,7 +42,7 @@ class LoginOffice:
         self.ini.write_text(
             f"[smtp]\nhost = {security}://localhost:{port or self.catcher.port}\nca_file = {self.catcher.ca_file}\n"
             "auth = oauth2\n"
-            f"login = {ACCOUNT}\ntimeout = 5\n"
+            f"login = {ACCOUNT}\ntimeout = 60\n"
             f"{own or self.server.ini()}"
             "[notifications]\nadmin_email = admin@example.com\n[employees]\n[[101]]\nemail = ivan@example.com\n"
         )
@@ -65,7 +65,7 @@ def running(directory: Path, certificates: Certificates, **options: Any) -> Iter
     mechanisms = options.pop("mechanisms", ("XOAUTH2",))
     with AuthorizationServer(certificates.server, ca_file=certificates.ca_file, **options) as server:
         catcher = Catcher(tls=certificates.server, implicit=True, tokens=server.is_valid, mechanisms=mechanisms)
-        catcher.ca_file = certificates.ca_file
+        catcher.ca_file = str(certificates.ca_file)
         with catcher:
             office = LoginOffice(directory / "pbxnotify.ini", server, catcher)
             office.write_ini()
