@@ -20,7 +20,7 @@ def check(options: argparse.Namespace) -> int:
     """Say whether the ini file can be used by the owner of the spool; with --connect whether the relay can be."""
     status, spool = os.EX_OK, None
     try:
-        spool = open_spool()  # from here on as Asterisk's user: what follows must hold for that one
+        spool = open_spool()
     except SpoolError as error:
         _note(str(error), "red")
         status = error.exit_status

@@ -6,6 +6,7 @@ import argparse
 import os
 import pwd
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pbxnotify.commands import oauth, prompts, terminal, testmail
@@ -28,7 +29,7 @@ from pbxnotify.commands.prompts import (
     Answers,
 )
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import RelayError, SettingsError, UsageError
+from pbxnotify.errors import RelayError, SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
@@ -36,7 +37,7 @@ from pbxnotify.settings.rewrite import shipped_file
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
-from pbxnotify.spool.store import spool_path
+from pbxnotify.spool.owner import become_spool_owner, spool_path
 
 FLAGS = {
     **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in RELAY},
@@ -195,8 +196,10 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, trials: _Tr
         print(terminal.coloured(f"{path}: written", "green"))
         say_notes(settings)
         if tested:  # else the run of the queue tries it again
+            with suppress(SpoolError):
+                become_spool_owner()  # who must be able to read the settings and the tokens
             settings_watch.note(settings)
-            _forget_others(settings)  # as the owner of the spool, who must be able to read them
+            _forget_others(settings)
         load_settings(path)  # as the owner of the spool by now
     if token_store.trouble(settings.smtp):
         print("next: the login, with  pbxnotify oauth login: until then mail waits")

@@ -18,8 +18,9 @@ from pbxnotify.languages.language import load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
+from pbxnotify.spool.owner import spool_path
 from pbxnotify.spool.state import SeenSettings
-from pbxnotify.spool.store import Spool, open_spool, spool_path
+from pbxnotify.spool.store import Spool, open_spool
 
 
 def notice(spool: Spool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.spool.owner import become_spool_owner
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool, open_spool
 
@@ -32,8 +33,12 @@ def submit_voicemail(left: Left | None) -> Submission:
 
 
 def submit(event: Event, recording: int = -1) -> Submission:
-    """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory."""
+    """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory.
+
+    From here on the process runs as the owner of the spool.
+    """
     try:
+        become_spool_owner()
         spool = open_spool()
         entry = spool.add(event, recording)
     except SpoolError as error:

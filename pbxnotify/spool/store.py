@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify import log
-from pbxnotify.asterisk.config import spool_directory
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
 from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.spool.owner import refuse_other_owner, spool_path
 from pbxnotify.spool.queue_file import QueueFile, item_path, spool_error
 
 FOLDERS = ("tmp", "queue", "done", "failed", "state")
@@ -33,7 +33,7 @@ PATIENCE = 5.0
 
 
 class Spool:
-    """The spool directory; made, with the owner of Asterisk's spool, where it is missing."""
+    """The spool directory."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -182,18 +182,13 @@ class Spool:
         return True
 
 
-def spool_path() -> str:
-    """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
-    return os.environ.get("PBXNOTIFY_SPOOL") or os.path.join(spool_directory(), "pbxnotify")
-
-
 def open_spool() -> Spool:
-    """Return the spool, made where it is missing, as its owner. Raises SpoolError."""
+    """Return the spool, made where it is missing. Raises SpoolError, also if it belongs to another user."""
     directory = spool_path()
     try:
         if not os.path.isdir(directory):
             _make(directory)
-        _become_owner(directory)
+        refuse_other_owner(directory)
         _refuse_foreign(directory)
         if os.stat(directory).st_mode & 0o077:
             os.chmod(directory, 0o700)
@@ -208,12 +203,9 @@ def open_spool() -> Spool:
 
 
 def _make(directory: str) -> None:
-    """Make the spool with the owner of the directory it is in, whole or not at all."""
-    parent = os.stat(os.path.dirname(directory))
+    """Make the spool, whole or not at all."""
     fresh = f"{directory}.{os.getpid()}"
     os.mkdir(fresh, 0o700)
-    if os.geteuid() == 0:
-        os.chown(fresh, parent.st_uid, parent.st_gid)
     try:
         os.rename(fresh, directory)
     except OSError:
@@ -244,25 +236,3 @@ def _refuse_foreign(directory: str) -> None:
     foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
     if foreign:
         raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
-
-
-def _become_owner(directory: str) -> None:
-    """Act as the owner of the spool, also when run by root; refuse another user's."""
-    owner = os.stat(directory)
-    if owner.st_uid == os.geteuid():
-        return
-    if os.geteuid() != 0:
-        whose = f"the spool {directory} belongs to user {owner.st_uid}, not to {os.geteuid()}"
-        ours = f"if Asterisk runs as {os.geteuid()}: chown -R {os.geteuid()} {directory}"
-        raise SpoolError(f"{whose}: run this as its owner or as root (sudo); {ours}")
-    import pwd
-
-    try:
-        account = pwd.getpwuid(owner.st_uid)
-        group = account.pw_gid
-        os.initgroups(account.pw_name, group)
-    except KeyError:
-        group = owner.st_gid
-        os.setgroups([group])
-    os.setgid(group)
-    os.setuid(owner.st_uid)

@@ -19,8 +19,9 @@ from checkout import ROOT
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall, Voicemail
 from pbxnotify.spool import store as spool_module
+from pbxnotify.spool.owner import spool_path
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
-from pbxnotify.spool.store import Spool, open_spool, spool_path
+from pbxnotify.spool.store import Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -183,7 +184,10 @@ def test_a_file_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         open_spool()
 
 
-OPEN = "from pbxnotify.spool.store import open_spool; from pbxnotify.events import MissedCall; open_spool()"
+OPEN = (
+    "from pbxnotify.spool.owner import become_spool_owner; from pbxnotify.spool.store import open_spool;"
+    "from pbxnotify.events import MissedCall; become_spool_owner(); open_spool()"
+)
 
 
 def opened_by(user: int, directory: Path, then: str = "print(os.geteuid())") -> subprocess.CompletedProcess[str]:
