@@ -45,7 +45,7 @@ def test_missed_as_a_dry_run(run, relay: Catcher, box: Path) -> None:
 
 
 def test_a_dry_run_that_tells_nobody(run, relay: Catcher) -> None:
-    assert "nobody would be told: 999 fits no employee" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
+    assert "no address is known for 999" in run("missed", "--from", "5", "--to", "999", "--dry-run")[1]
 
 
 @pytest.mark.parametrize(
