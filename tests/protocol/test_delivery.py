@@ -80,7 +80,10 @@ def test_a_backoff_for_one_address_holds_up_no_other(
     assert len(waiting(spool)) == 3
 
 
-def test_deliveries_of_calls_at_once_take_turns(use: Callable[..., None], spool: Spool) -> None:
+def test_deliveries_of_calls_at_once_take_turns(
+    use: Callable[..., None], spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbxnotify.spool.store.TURN", 60.0)
     with ScriptedRelay() as relay:
         use(relay.port)
         second = threading.Thread(target=tell)
