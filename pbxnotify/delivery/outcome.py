@@ -88,13 +88,9 @@ class Outcome:
             return self._defer(str(error), attempts=attempts, due=due + DELAYS[0])
         return self.wait_for_relay(str(error))
 
-    def wait_for_relay(self, reason: str) -> ItemState:
-        """Defer an item that waits for nothing but the relay."""
-        return self._defer(reason, due=0.0)
-
-    def wait_for_address(self) -> ItemState:
-        """Defer an item whose only recipient the relay has just refused by policy."""
-        return self._defer(self.backoff.reason, due=self.backoff.until)
+    def wait_for_relay(self, reason: str, due: float = 0.0) -> ItemState:
+        """Defer an item that waits for the relay only: as long as the relay backoff, or until a time of its own."""
+        return self._defer(reason, due=due)
 
     def internal_error(self, error: Exception) -> ItemState:
         """Defer an item that pbxnotify cannot handle: it waits for a version that can."""
@@ -172,16 +168,13 @@ class Outcome:
         fields.setdefault("due", time.time() + retry_delay(fields.get("attempts", 1)))
         next_try = fields["due"] or read_backoff(self._spool.directory).until
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
-        before = self._attempt.states_before
-        may_have_it = [
-            address
-            for address, known in item.recipients.items()
-            if known not in (RecipientState.REFUSED, before.get(address))
-        ]
-        fields["reason"] = f"{reason}; next try at {when}"
-        if not self._queue_file.defer(settings=self._fingerprint, **fields) and may_have_it:
-            # They would get it again with each attempt.
-            return self._fail(f"the disk takes no record, and {', '.join(may_have_it)} may have it by now: {reason}")
+        try:
+            self._queue_file.change(settings=self._fingerprint, reason=f"{reason}; next try at {when}", **fields)
+        except SpoolError:
+            before, refused = self._attempt.states_before, RecipientState.REFUSED
+            new = [name for name, known in item.recipients.items() if known not in (refused, before.get(name))]
+            if new:  # they would get it again with each attempt
+                return self._fail(f"the disk takes no record, and {', '.join(new)} may have it by now: {reason}")
         self._queue_file.log_state("deferred")
         return "deferred"
 

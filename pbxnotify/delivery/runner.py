@@ -120,7 +120,7 @@ def _try(attempt: Attempt, outcome: Outcome, path: str, fingerprint: str) -> Ite
             return outcome.nobody_to_notify(recipients)
         missing = attempt.missing(recipients)
         if missing and outcome.backoff.holds(fingerprint, [recipient.address for recipient in missing]):
-            return outcome.wait_for_address()
+            return outcome.wait_for_relay(outcome.backoff.reason, outcome.backoff.until)
         if missing:
             attempt.attachment(settings)  # may take a minute, for which no relay would wait
             with Relay(settings.smtp) as relay:

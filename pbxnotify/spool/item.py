@@ -107,13 +107,6 @@ class Item(NamedTuple):
         return cls(event=event, **known)
 
 
-def without_recording(item: Item, why: str) -> Item:
-    """Return the item of a voicemail whose recording cannot be kept."""
-    if not isinstance(item.event, Voicemail):
-        return item
-    return item._replace(event=item.event._replace(recording="", trouble=why), reason=why)
-
-
 def identifier_of(epoch: float) -> str:
     """Return the beginning of the identifiers of items queued at this time; they sort by it."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))

@@ -16,10 +16,10 @@ from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event
+from pbxnotify.events import Event, Voicemail
 from pbxnotify.files import sync_directory, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.spool.item import Item, RecipientState, new_item, without_recording
+from pbxnotify.spool.item import Item, RecipientState, new_item
 from pbxnotify.spool.recording import keep_recording, recording_path
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class QueueFile:
     def new(cls, directory: str, event: Event, recording: int = -1) -> QueueFile:
         """Make an event durable in queue/, with its recording if an open one is given. Raises SpoolError."""
         item = new_item(event)
-        kept = recording_path(directory, "queue", item.id, event) if recording >= 0 else ""
-        if kept:
+        kept = recording_path(directory, "queue", item.id, event)
+        if kept and recording >= 0 and isinstance(event, Voicemail):
             try:
                 keep_recording(recording, kept)
                 return cls(directory, item, _write_new(directory, item))
@@ -53,7 +53,7 @@ class QueueFile:
                 with suppress(OSError):
                     os.unlink(kept)
                 why = f"the recording cannot be kept in the spool: {getattr(error, 'strerror', None) or error}"
-                item = without_recording(item, why)
+                item = new_item(event._replace(recording="", trouble=why))
         return cls(directory, item, _write_new(directory, item))
 
     @classmethod
@@ -90,7 +90,7 @@ class QueueFile:
             return None
 
     def change(self, **fields: Any) -> None:
-        """Replace the item by a new version, durable. Raises SpoolError."""
+        """Replace the item by a new version, durable. Raises SpoolError if the disk takes none: the old one stays."""
         self.item = self.item._replace(**fields)
         previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
         os.close(previous)
@@ -103,14 +103,6 @@ class QueueFile:
         """Record the state of one recipient; None: still to be sent the mail. Raises SpoolError."""
         states = {**self.item.recipients, address: state}
         self.change(recipients={address: known for address, known in states.items() if known})
-
-    def defer(self, **fields: Any) -> bool:
-        """Keep the item for a later attempt; returns whether the disk took its new version, else the old one stays."""
-        try:
-            self.change(**fields)
-        except SpoolError:
-            return False
-        return True
 
     def fail(self, reason: str) -> None:
         """Keep the item in failed/, where it is tried again only at the admin's command. Raises SpoolError."""

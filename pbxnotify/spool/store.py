@@ -203,17 +203,15 @@ def _make_folders(directory: str) -> None:
         with suppress(FileExistsError):
             os.mkdir(os.path.join(directory, folder), 0o700)
     if missing:
-        from pbxnotify.spool.backoff import FILE, write_backoff
+        from pbxnotify.spool.backoff import write_backoff
 
         write_backoff(directory, None)
-        with suppress(FileNotFoundError):  # where the first version of the spool had it
-            os.unlink(os.path.join(directory, FILE))
         sync_directory(directory)
         sync_directory(os.path.dirname(directory))
 
 
 def _refuse_foreign_files(directory: str) -> None:
     """Refuse a directory that others use too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
     if foreign:
         raise SpoolError(f"{directory} is not a pbxnotify spool, it holds {min(foreign)}: use a separate directory")
