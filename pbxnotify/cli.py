@@ -8,12 +8,14 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
 from pbxnotify import __version__, log
 from pbxnotify.commands import terminal
-from pbxnotify.errors import PbxnotifyError
+from pbxnotify.errors import PbxnotifyError, SpoolError
+from pbxnotify.spool.owner import become_spool_owner
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 usage error", "75 not possible now", "78 the ini file, login or sender"
 REFUSED, SPOOL = "69 permanently refused", "74 the spool cannot be used"
@@ -34,6 +36,8 @@ class Command(NamedTuple):
     """The function of that module that declares the options, if the command has any."""
     interrupted: str = "what is in the queue stays there"
     """What Ctrl-C leaves behind."""
+    as_root: bool = False
+    """Root runs it as root, because it reads or writes files of root's; all others run as the owner of the spool."""
 
 
 COMMANDS = {
@@ -44,6 +48,7 @@ COMMANDS = {
         TESTING,
         "add_options",
         "the ini file is as it was",
+        as_root=True,
     ),
     "edit": Command(
         "edit.edit",
@@ -51,6 +56,7 @@ COMMANDS = {
         "edit",
         TESTING,
         interrupted="pbxnotify check  shows whether the ini file can be used",
+        as_root=True,
     ),
     "check": Command(
         "check.check",
@@ -79,6 +85,7 @@ COMMANDS = {
         "preview missed --language ru --html missed.html",
         (DONE, USAGE, MISTAKES),
         "add_options",
+        as_root=True,
     ),
     "missed": Command(
         "send.missed",
@@ -93,6 +100,7 @@ COMMANDS = {
         "voicemail --recording msg0000.wav --from 5551212 --to 101",
         SENDING,
         "add_voicemail_options",
+        as_root=True,
     ),
     "alert": Command(
         "send.alert",
@@ -165,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Russian gets \\u043f, not an error
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if not options.as_root:
+            with suppress(SpoolError):  # a command that needs the spool hears of it when it opens it
+                become_spool_owner()
         status = int(options.command(options))
         print(end="", flush=True)  # a write error comes up here, not later; a stdout that was closed before is None
     except PbxnotifyError as error:
@@ -231,7 +242,8 @@ def _add(actions: argparse._SubParsersAction[Parser], word: str, command: Comman
         room = import_module(f"pbxnotify.commands.{module}")
         if command.options:
             getattr(room, command.options)(added)
-        added.set_defaults(command=getattr(room, function), interrupted=command.interrupted)
+        run = getattr(room, function)
+        added.set_defaults(command=run, interrupted=command.interrupted, as_root=command.as_root)
     return added
 
 

@@ -20,7 +20,7 @@ def check(options: argparse.Namespace) -> int:
     """Print whether the spool's owner can use the ini file and, with --connect, the relay."""
     status, spool = os.EX_OK, None
     try:
-        spool = open_spool()  # from here on as Asterisk's user, for whom all that follows must hold
+        spool = open_spool()
     except SpoolError as error:
         _note(str(error), "red")
         status = error.exit_status

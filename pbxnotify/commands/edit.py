@@ -9,16 +9,17 @@ import shlex
 import shutil
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pbxnotify.commands import terminal, testmail
 from pbxnotify.commands.check import say_notes
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import SettingsError, UsageError
+from pbxnotify.errors import SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.sections import Settings
+from pbxnotify.spool.owner import become_spool_owner
 
 EDITORS = ("sensible-editor", "editor", "nano", "vi")
 """Tried in this order if neither $VISUAL nor $EDITOR is set."""
@@ -56,6 +57,8 @@ def _replace(path: Path, before: str, written: str, copy: Path) -> None:
 def _follow(settings: Settings, before: Settings | None) -> int:
     """Show notes, and send a test mail if the mail settings changed. Raises RelayError."""
     say_notes(settings)
+    with suppress(SpoolError):
+        become_spool_owner()
     is_news = settings_watch.is_news(settings, before)
     if is_news and not settings.notifications.enabled:
         print("no test mail: notifications are switched off")

@@ -43,7 +43,7 @@ Waiting until {until}; Ctrl-C gives up."""
 
 def login(options: argparse.Namespace) -> int:
     """Get a token, and send a test mail with it."""
-    spool = open_spool()  # from here on as Asterisk's user, who will need the settings and the token
+    spool = open_spool()
     settings = load_settings(ini_path())
     relay = settings.smtp
     _require_tokens(relay)

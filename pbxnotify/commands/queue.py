@@ -1,4 +1,4 @@
-"""The admin's commands for the queue: what waits, and what becomes of it."""
+"""``pbxnotify queue``: list, show, send, retry and remove items."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pbxnotify.spool.store import Spool, open_spool
 
 
 def list_items(options: argparse.Namespace) -> int:
-    """List what waits and what has failed, a line each."""
+    """List the items that wait and those that have failed, a line each."""
     spool = open_spool()
     for folder in ("queue", "failed"):
         for identifier in spool.identifiers(folder):
             print(_line(spool, identifier, folder), end="")
     for name in spool.damaged():
         print(f"{name} damaged: its file is in {spool.directory}/failed/")
-    _say_rest(spool)
+    _print_backoff(spool)
     return os.EX_OK
 
 
 def _line(spool: Spool, identifier: str, folder: str) -> str:
-    """Return an item on a line of the list; nothing if it is gone by now."""
+    """Return an item's line of the list; empty if it is gone by now."""
     try:
         item = QueueFile.read(spool.directory, identifier, folder)
     except NewerItem as error:
@@ -46,7 +46,7 @@ def _line(spool: Spool, identifier: str, folder: str) -> str:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Show an item whole."""
+    """Print items as they are in their files."""
     spool = open_spool()
     for identifier in options.id:
         item = QueueFile.read(spool.directory, identifier, _folder(spool, identifier))
@@ -55,11 +55,11 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send what is due, with --all everything, and say why the rest waits."""
+    """Send what is due, with --all everything, and print until when the relay is not tried."""
     spool = open_spool()
     with spool.alone() as alone:
         if not alone:
-            print("pbxnotify: another  pbxnotify queue run  is at work: what is due leaves with that one")
+            print("pbxnotify: another  pbxnotify queue run  is running, and sends what is due")
             return os.EX_TEMPFAIL
         state.write(spool.directory, state.RUN)
         spool.sweep()
@@ -70,21 +70,22 @@ def run(options: argparse.Namespace) -> int:
     state.write(spool.directory, state.RUN)
     if states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-    if spool.identifiers():
-        _say_rest(spool)
-    return os.EX_TEMPFAIL if spool.identifiers() else os.EX_OK
+    if not spool.identifiers():
+        return os.EX_OK
+    _print_backoff(spool)
+    return os.EX_TEMPFAIL
 
 
 def _notice_changes(spool: Spool) -> None:
-    """Look whether the ini file was changed; whatever that comes to, mails must leave all the same."""
+    """Check the ini file if it has changed; an error there must not keep mails from leaving."""
     try:
         settings_watch.notice(spool)
     except Exception as error:
-        log.write(syslog.LOG_ERR, f"error: the ini file cannot be looked at: {type(error).__name__}: {error}")
+        log.write(syslog.LOG_ERR, f"error: the ini file cannot be checked: {type(error).__name__}: {error}")
 
 
 def _keep_login() -> None:
-    """Have a login renewed that the provider would end as nobody uses it; whatever comes of it, mails must leave."""
+    """Renew a login that the provider would end because it is unused; an error must not keep mails from leaving."""
     if not os.path.exists(token_store.path()):
         return
     path = ini_path()
@@ -96,49 +97,49 @@ def _keep_login() -> None:
             refresh.keep_login(relay)
 
 
-def _say_rest(spool: Spool) -> None:
-    """Say until when the relay is left alone, if it is."""
-    noted = read_backoff(spool.directory)
-    if noted.holds(ini_fingerprint(ini_path())):
-        print(f"the relay is left alone until {time.strftime('%H:%M:%S', time.localtime(noted.until))}: {noted.reason}")
+def _print_backoff(spool: Spool) -> None:
+    backoff = read_backoff(spool.directory)
+    if backoff.holds(ini_fingerprint(ini_path())):
+        until = time.strftime("%H:%M:%S", time.localtime(backoff.until))
+        print(f"the relay is not tried until {until}: {backoff.reason}")
 
 
 def retry(options: argparse.Namespace) -> int:
-    """Put items back as if they had just been queued; who does so wants the relay to be tried again."""
+    """Put items back into the queue as if they were new; that ends the relay backoff as well."""
     spool = open_spool()
     write_backoff(spool.directory, None)
     for identifier in options.id:
-        entry = _locked(spool, identifier)
-        entry.retry()
-        entry.release()
+        queue_file = _locked(spool, identifier)
+        queue_file.retry()
+        queue_file.release()
         print(f"{identifier}: queued again; it leaves with the next  pbxnotify queue run")
     return os.EX_OK
 
 
 def remove(options: argparse.Namespace) -> int:
-    """Remove items unsent; what they told of is shown."""
+    """Remove items unsent, and print them."""
     spool = open_spool()
     for identifier in options.id:
-        entry = _locked(spool, identifier)
-        print(entry.item.to_json(), end="")
-        entry.end("skipped", "removed by hand")
-        print(f"{identifier}: removed, nobody has been told")
+        queue_file = _locked(spool, identifier)
+        print(queue_file.item.to_json(), end="")
+        queue_file.end("skipped", "removed by the admin")
+        print(f"{identifier}: removed unsent")
     return os.EX_OK
 
 
 def _folder(spool: Spool, identifier: str) -> str:
-    """Return where an item is. Raises UsageError if it is nowhere."""
+    """Return the folder of an item. Raises UsageError if there is no such item."""
     for folder in ("queue", "failed"):
         if identifier in spool.identifiers(folder):
             return folder
-    raise UsageError(f"there is no item {identifier}: see  pbxnotify queue list")
+    raise UsageError(f"no item {identifier} in the queue, nor among the failed ones; see  pbxnotify queue list")
 
 
 def _locked(spool: Spool, identifier: str) -> QueueFile:
-    entry = spool.lock(identifier, _folder(spool, identifier))
-    if entry is None:
-        raise UsageError(f"{identifier} is being sent at this moment: try again in a minute")
-    return entry
+    queue_file = spool.lock(identifier, _folder(spool, identifier))
+    if queue_file is None:
+        raise UsageError(f"{identifier} is being sent just now: try again in a minute")
+    return queue_file
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -147,5 +148,5 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ids(parser: argparse.ArgumentParser) -> None:
-    """Declare the items that a command is about."""
+    """Declare the items that a command is given."""
     parser.add_argument("id", nargs="+", metavar="ID")

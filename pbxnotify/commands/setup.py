@@ -6,21 +6,21 @@ import argparse
 import os
 import pwd
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pbxnotify.commands import oauth, prompts, terminal, testmail
 from pbxnotify.commands.check import say_notes
 from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import RelayError, SettingsError, UsageError
+from pbxnotify.errors import RelayError, SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
 from pbxnotify.settings.rewrite import shipped_file
 from pbxnotify.settings.sections import Settings
 from pbxnotify.smtp.oauth import token_store
-from pbxnotify.spool.store import spool_path
+from pbxnotify.spool.owner import become_spool_owner, spool_path
 
 FLAGS = {
     **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in prompts.RELAY},
@@ -160,8 +160,10 @@ def _write(path: Path, answers: Answers, chosen: argparse.Namespace, granted: Ex
         print(terminal.coloured(f"{path}: written", "green"))
         say_notes(settings)
         if tested:  # otherwise  queue run  tests it again
+            with suppress(SpoolError):
+                become_spool_owner()  # who must be able to read the settings and the tokens
             settings_watch.note(settings)
-            _forget_others(settings)  # as the owner of the spool, who must be able to read them
+            _forget_others(settings)
         load_settings(path)  # as the owner of the spool by now
     if token_store.trouble(settings.smtp):
         print("next: log in with  pbxnotify oauth login;  until then mail waits")

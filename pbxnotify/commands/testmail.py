@@ -19,6 +19,7 @@ from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
 from pbxnotify.spool.backoff import write_backoff
+from pbxnotify.spool.owner import become_spool_owner
 from pbxnotify.spool.store import open_spool
 
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
@@ -26,8 +27,6 @@ SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from th
 
 def test(options: argparse.Namespace) -> int:
     """Send a test mail at once, and show what the relay says."""
-    with suppress(SpoolError):
-        open_spool()  # as Asterisk's user, who must be able to read the settings
     settings = load_settings(ini_path())
     addresses = [options.address] if options.address else list(settings.notifications.admin_email)
     if not addresses:
@@ -48,8 +47,8 @@ def way_to(relay: Smtp) -> str:
 def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
     """Send a test mail to addresses, or only log in where there are none, and print the relay's own words.
 
-    As the owner of the spool, who is Asterisk's user, if there is a spool: what is shown must hold for that one, and
-    root need not run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
+    Called as the owner of the spool, who is Asterisk's user: what is shown must hold for that one, and root must not
+    run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
     """
     spool = None
     with suppress(SpoolError):
@@ -71,7 +70,7 @@ def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str
 
 
 def apart(send: Callable[[], None]) -> int:
-    """Send a test mail in a process of its own, which may give up what we still need to be.
+    """Send a test mail in a process of its own, as the owner of the spool; this one may have to stay root.
 
     Returns the exit status, which is 0 when the relay took it; what it said is printed.
     """
@@ -94,6 +93,8 @@ def apart(send: Callable[[], None]) -> int:
 def _status_of(send: Callable[[], None]) -> int:
     """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
     try:
+        with suppress(SpoolError):
+            become_spool_owner()
         send()
     except PbxnotifyError as error:
         terminal.complain(error)

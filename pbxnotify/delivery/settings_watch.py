@@ -1,6 +1,6 @@
-"""What a saved change of the ini file leads to: it is checked, and a test mail goes to the administrator, once.
+"""Checks the ini file after each change of it, and has one test mail sent to the administrator.
 
-Whoever changed it: ``edit`` and ``setup`` do so themselves and note it here, for all other programs ``queue run`` does.
+``edit`` and ``setup`` do so themselves and record it here; changes by other programs are noticed by ``queue run``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from pbxnotify.languages.language import load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
+from pbxnotify.spool.owner import spool_path
 from pbxnotify.spool.state import SeenSettings
-from pbxnotify.spool.store import Spool, open_spool, spool_path
+from pbxnotify.spool.store import Spool, open_spool
 
 
 def notice(spool: Spool) -> None:
-    """Look whether the ini file was changed: say in the log what is wrong with it, or queue a test mail.
+    """If the ini file has changed, log its mistakes, or queue a test mail.
 
-    The first look on a box only notes what is there. What cannot be noted is not done either: it would be done again
-    each minute.
+    The first time on a host the file is only recorded. What cannot be recorded is not done: it would be done again each
+    minute.
     """
     path = ini_path()
     fingerprint, seen = ini_fingerprint(path), state.read_settings(spool.directory)
@@ -39,7 +40,7 @@ def notice(spool: Spool) -> None:
             for problem in error.problems:
                 log.write(syslog.LOG_ERR, f"settings: {problem}")
         return
-    found = _look(settings, seen)
+    found = _seen(settings, seen)
     if not state.write_settings(spool.directory, found) or not seen.fingerprint:
         return
     log.write(syslog.LOG_NOTICE, f"settings: {path} was changed: no mistakes found")
@@ -48,28 +49,28 @@ def notice(spool: Spool) -> None:
 
 
 def is_news(settings: Settings, before: Settings | None) -> bool:
-    """Return whether these mail settings are others than those last looked at; else than those before. As the owner."""
+    """Return whether these mail settings differ from those last checked, or from those before if that is unknown."""
     try:
         seen = state.read_settings(open_spool().directory)
     except SpoolError:
         seen = SeenSettings()
     if seen.digest:
-        return _look(settings, seen).digest != seen.digest
+        return _seen(settings, seen).digest != seen.digest
     return before is None or _mail_settings(settings) != _mail_settings(before)
 
 
 def note(settings: Settings) -> None:
-    """Note that these settings, which are in place, were checked and tested before the admin's eyes. As the owner."""
+    """Record that these settings, which are in place, were checked and tested while the admin was watching."""
     try:
         spool = open_spool()
     except SpoolError:
         return
-    state.write_settings(spool.directory, _look(settings, state.read_settings(spool.directory)))
+    state.write_settings(spool.directory, _seen(settings, state.read_settings(spool.directory)))
 
 
 @contextmanager
 def unnoticed() -> Iterator[None]:
-    """Keep the run of the queue from noticing what is going to be changed and tested here."""
+    """Keep ``queue run`` from noticing what is changed and tested meanwhile."""
     directory = spool_path()
     if os.path.isdir(os.path.join(directory, "queue")):
         with Spool(directory).alone():
@@ -79,7 +80,7 @@ def unnoticed() -> Iterator[None]:
 
 
 def _is_being_saved(path: str) -> bool:
-    """Return whether the file is empty: an editor that writes it over has just begun."""
+    """Return whether the file is empty: an editor that overwrites it has just begun."""
     try:
         return os.stat(path).st_size == 0
     except OSError:
@@ -87,41 +88,37 @@ def _is_being_saved(path: str) -> bool:
 
 
 def _mail_settings(settings: Settings) -> tuple[object, ...]:
-    """Return what decides how a test mail leaves, and for whom: a change in it is worth one."""
-    return (
-        *settings.smtp,
-        *settings.smtp.oauth2,
-        settings.notifications.admin_email,
-        settings.notifications.enabled,
-    )
+    """Return the settings that decide how a test mail leaves, and for whom: a change of these is worth one."""
+    notifications = settings.notifications
+    return (*settings.smtp, *settings.smtp.oauth2, notifications.admin_email, notifications.enabled)
 
 
-def _look(settings: Settings, seen: SeenSettings) -> SeenSettings:
-    """Return what there is to remember of settings."""
+def _seen(settings: Settings, seen: SeenSettings) -> SeenSettings:
+    """Return the record of settings, given the one before."""
     salt = seen.salt or os.urandom(16).hex()
     digest = hashlib.blake2b(repr(_mail_settings(settings)).encode(), key=salt.encode()[:64]).hexdigest()
     return SeenSettings(ini_fingerprint(settings.path), digest, salt, seen.test)
 
 
 def _queue_test(spool: Spool, settings: Settings, waiting: str) -> str:
-    """Queue a test mail; returns its item. One that still waits will leave with the new settings."""
+    """Queue a test mail; returns its identifier. One that is still waiting will leave with the new settings."""
     if not settings.notifications.admin_email:
-        log.write(syslog.LOG_WARNING, "settings: no test mail can be sent: [notifications] admin_email is empty")
+        log.write(syslog.LOG_WARNING, "settings: no test mail is sent: [notifications] admin_email is empty")
         return ""
     if waiting in spool.identifiers():
         return waiting
     try:
-        entry = spool.add(test_event(settings.notifications.language))
+        queue_file = spool.add(test_event(settings.notifications.language))
     except PbxnotifyError as error:
         log.write(syslog.LOG_ERR, f"settings: no test mail: {error}")
         return ""
-    if entry is None:
+    if queue_file is None:
         return ""
-    entry.release()
-    return entry.item.id
+    queue_file.release()
+    return queue_file.item.id
 
 
 def test_event(code: str) -> Alert:
-    """Return what a test mail tells, in a language."""
+    """Return the event of a test mail, in a language."""
     words = load_language(code)
     return new_alert(words.test, words.test_text, level="info")

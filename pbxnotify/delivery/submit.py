@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
+from pbxnotify.spool.owner import become_spool_owner
+from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
     from pbxnotify.asterisk.voicemail import LeftMessage
@@ -32,25 +34,28 @@ def submit_voicemail(left: LeftMessage | None) -> Submission:
 
 
 def submit(event: Event, recording: int = -1) -> Submission:
-    """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory."""
+    """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory.
+
+    From here on the process runs as the owner of the spool.
+    """
     try:
+        become_spool_owner()
         spool = open_spool()
-        entry = spool.add(event, recording)
+        queue_file = spool.add(event, recording)
     except SpoolError as error:
-        unkept = UnkeptItem(event, recording)
-        unkept.change(reason=str(error))
-        unkept.say("deferred")
-        line = f"pbxnotify: {error}: trying to send at once"
+        unkept = UnkeptItem(event, str(error), recording)
+        unkept.log_state("deferred")
+        line = f"pbxnotify: {error}: sending it now, without the queue"
         return Submission("FAILED", line, lambda report: _deliver_unkept(unkept, report))
-    if entry is None:
-        return Submission("SKIPPED", "pbxnotify: skipped: told already")
-    return Submission("QUEUED", entry.line, lambda report: _deliver(spool, entry, report))
+    if queue_file is None:
+        return Submission("SKIPPED", "pbxnotify: skipped: already notified")
+    return Submission("QUEUED", queue_file.line, lambda report: _deliver(spool, queue_file, report))
 
 
-def _deliver(spool: Spool, entry: QueueFile, report: Callable[[str], None]) -> None:
+def _deliver(spool: Spool, queue_file: QueueFile, report: Callable[[str], None]) -> None:
     from pbxnotify.delivery.runner import deliver_and_take_along
 
-    deliver_and_take_along(spool, entry, report)
+    deliver_and_take_along(spool, queue_file, report)
 
 
 def _deliver_unkept(unkept: UnkeptItem, report: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""How long the relay is left alone: one backoff for all items, and every process of this spool knows of it."""
+"""Relay-wide retry backoff, shared by all processes through a file in the spool."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ DELAYS = (60, 120, 300, 900, 1800, 3600)
 """Seconds until the next attempt, by the number of failures."""
 FILE = "relay.json"
 MOST_FAILURES = len(DELAYS)
-"""The number of failures from which on the pause grows no more."""
+"""The number of failures from which on the delay no longer grows."""
 
 
 class RelayBackoff(NamedTuple):
-    """How long the relay is left alone."""
+    """Until when the relay is not tried, and why; its fields are those of the file."""
 
     failures: int = 0
     until: float = 0.0
     """In seconds since the epoch."""
     settings: str = ""
-    """The fingerprint of the ini file: with another one the rest is over."""
+    """The fingerprint of the ini file: with another one the backoff is over."""
     reason: str = ""
     since: float = 0.0
-    """When the last failure was noted."""
+    """When the last failure was recorded."""
     told: bool = False
-    """The administrator has been told that the settings need mending."""
+    """The administrator has been notified that the settings need correcting."""
     address: str = ""
-    """The relay has refused a mail to this address for what we are. Others may leave; empty: no mail may."""
+    """The address to which the relay has refused a mail by policy: mails to others may leave; empty: no mail may."""
 
     def holds(self, fingerprint: str, addresses: Collection[str] = ()) -> bool:
-        """Return whether the relay is to be left alone, with any mail or with one to ``addresses``.
+        """Return whether no mail may be tried, or none that is for ``addresses``.
 
-        A changed ini file ends the rest, a clock set back too.
+        A changed ini file ends the backoff, a clock set back too.
         """
-        rests = self.since <= time.time() < self.until and self.settings == fingerprint
-        return rests and (not self.address or set(addresses) == {self.address})
+        is_on = self.since <= time.time() < self.until and self.settings == fingerprint
+        return is_on and (not self.address or set(addresses) == {self.address})
 
     def suspects(self, fingerprint: str, address: str) -> bool:
-        """Return whether the relay has refused another address for what we are, and has taken nothing since."""
+        """Return whether the relay has refused another address by policy, and has accepted nothing since."""
         return bool(self.address) and self.address != address and self.holds(fingerprint, [self.address])
 
     def was_noted_since(self, began: float) -> bool:
-        """Return whether another process has noted a failure since then: many calls share one, and it counts once."""
+        """Return whether another process has recorded a failure since then: one that many calls share counts once."""
         return began <= self.since <= time.time()
 
 
@@ -58,7 +58,7 @@ def retry_delay(failures: int) -> float:
 
 
 def read_backoff(directory: str) -> RelayBackoff:
-    """Return the rest noted in a spool; none if there is none, or its file says nothing."""
+    """Return the backoff recorded in a spool; one that has no failures if there is none, or its file is damaged."""
     try:
         with open(state.path(directory, FILE), encoding="utf-8") as file:
             noted = RelayBackoff(**json.load(file))
@@ -68,17 +68,16 @@ def read_backoff(directory: str) -> RelayBackoff:
 
 
 def _is_sound(noted: RelayBackoff) -> bool:
-    """Return whether what was read is what we write."""
-    usual = RelayBackoff()
-    kinds_fit = all(isinstance(value, (type(usual_value), int)) for value, usual_value in zip(noted, usual))
-    return kinds_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11
+    """Return whether the fields have the types and ranges that ``write_backoff`` writes."""
+    types_fit = all(isinstance(value, (type(default), int)) for value, default in zip(noted, RelayBackoff()))
+    return types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11
 
 
-def write_backoff(directory: str, rest: RelayBackoff | None) -> None:
-    """Note the rest in a spool; None ends it. A lost note costs one attempt, so it is not fsynced.
+def write_backoff(directory: str, backoff: RelayBackoff | None) -> None:
+    """Record the backoff in a spool; None ends it. A lost record costs one attempt, so it is not fsynced.
 
-    On a full disk the file is written over where it is, which takes no room: without a rest every item would try the
-    relay, and a wrong password be tried until the account is locked.
+    On a full disk the file is overwritten in place, which takes no room: without a backoff every item would try the
+    relay, and a wrong password would be tried until the account is locked.
     """
     with suppress(OSError):
-        state.replace(directory, FILE, json.dumps((rest or RelayBackoff())._asdict(), ensure_ascii=False))
+        state.replace(directory, FILE, json.dumps((backoff or RelayBackoff())._asdict(), ensure_ascii=False))

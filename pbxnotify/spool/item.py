@@ -1,4 +1,4 @@
-"""What one run of a script has to tell, and how far that has come."""
+"""A queue item: an event, what is known about each recipient, and when it is tried again; to and from JSON."""
 
 from __future__ import annotations
 
@@ -6,28 +6,24 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from enum import Enum
 
 from pbxnotify.errors import NewerItem
 from pbxnotify.events import Event, Voicemail, event_from_json, event_to_json
-from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.text import clean
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    ItemState = Literal["queued", "sent", "deferred", "failed", "skipped"]
+
 VERSION = 2
-"""The version of the file's format. The first one did not name it; what it lacks has its default."""
+"""The version of the file's format. The first one did not name it; fields it lacks have their defaults."""
 LONGEST_PAUSE = 4080.0
-"""Seconds between two attempts at most: what is due later was noted before the clock was set back."""
-
+"""Seconds between two attempts at most: an item that is due later was written before the clock was set back."""
 SWITCHED_OFF = "kept until they are switched on"
-"""The end of the reason of an item that waits because somebody has switched such mails off, not for the relay."""
-SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
-"""What is known of one recipient: has it, is not to be tried again, or may have it and gets one more copy."""
-SENT_WITHOUT = "sent without the recording"
-"""Has a voicemail mail that says where to listen: the message must stay in the mailbox."""
-UNKNOWN_TWICE = "unknown twice"
-"""May have two copies already, and gets no third."""
-SENDING, SENDING_AGAIN = "sending", "sending again"
-"""Written before the final dot, the second one for a recipient whose outcome was unknown before."""
-
+"""The end of the reason of an item that waits because such mails have been switched off, not for the relay."""
 KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,
     "queued": (int, float),
@@ -38,25 +34,43 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "settings": str,
     "reason": str,
 }
-"""What the fields of an item are in its file."""
+"""The types of an item's fields in its file."""
+
+
+class RecipientState(str, Enum):
+    """What is known about one recipient; a recipient that has no state is still to be sent the mail."""
+
+    SENT = "sent"
+    SENT_WITHOUT = "sent without the recording"
+    """Has a voicemail mail that says where to listen: the message must stay in the mailbox."""
+    REFUSED = "refused"
+    """Is not tried again."""
+    SENDING = "sending"
+    """Written before the final dot."""
+    UNKNOWN = "unknown"
+    """May have the mail, and gets one more copy."""
+    SENDING_AGAIN = "sending again"
+    """Written before the final dot of that copy."""
+    UNKNOWN_TWICE = "unknown twice"
+    """May have two copies, and gets no third."""
 
 
 class Item(NamedTuple):
-    """What one run of a script has to tell, and how far that has come."""
+    """An event in the queue."""
 
     id: str
     event: Event
     queued: float
-    """When it was queued, in seconds since the epoch."""
+    """In seconds since the epoch, as all times."""
     recipients: Mapping[str, str] = {}
-    """What is known of each address; not named if still to be told."""
+    """The RecipientState of each address, or what else is in the file: then the address is not tried again."""
     decided: bool = False
-    """Readable settings have said that somebody is to be told: later it is not skipped any more."""
+    """Settings that could be read had recipients for it: it is not skipped any more."""
     attempts: int = 0
     due: float = 0.0
-    """Not to be tried before, in seconds since the epoch."""
+    """When it may be tried."""
     settings: str = ""
-    """The fingerprint of the ini file when it was last tried: with another one it is due."""
+    """The fingerprint of the ini file at the last attempt: with another one the item is due."""
     reason: str = ""
     """Why it still waits, or why it failed."""
 
@@ -80,8 +94,8 @@ class Item(NamedTuple):
             raise ValueError("not an item")
         version = record.get("version", 1)
         if isinstance(version, int) and version > VERSION:
-            whose = f"item {clean(str(record.get('id')))} has format {version}, of a newer pbxnotify"
-            raise NewerItem(f"{whose}: it is left alone until that one runs")
+            which = f"item {clean(str(record.get('id')))} has format {version}, of a newer pbxnotify"
+            raise NewerItem(f"{which}: it stays in the queue until that version runs")
         if not isinstance(record.get("event"), dict):
             raise ValueError("not an item")
         event = event_from_json(record.pop("event"))
@@ -93,18 +107,8 @@ class Item(NamedTuple):
         return cls(event=event, **known)
 
 
-def without_recording(item: Item, why: str) -> Item:
-    """Return the item of a voicemail whose recording cannot be kept."""
-    event = item.event
-    return (
-        item._replace(event=event._replace(recording="", trouble=why), reason=why)
-        if isinstance(event, Voicemail)
-        else item
-    )
-
-
 def identifier_of(epoch: float) -> str:
-    """Return what the identifiers of items queued at this time start with; they sort by it."""
+    """Return the beginning of the identifiers of items queued at this time; they sort by it."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))
 
 

@@ -1,64 +1,64 @@
-"""An item in the spool, locked by this process: one JSON file, and a voicemail's recording beside it.
+"""A queue item that this process has locked: one JSON file, and a voicemail's recording beside it.
 
 Invariants:
 
 - An item is written to tmp/, fsynced, renamed into queue/, and queue/ is fsynced: then it is durable.
 - Its recording lies beside it before it is there, and until it is gone: wherever the item is, so is the recording.
-- It is locked (flock) from birth to removal: a new version is locked before it is renamed over the old one, and who
-  gets a lock checks the link count, because the file may have been replaced or removed just before.
+- It is locked (flock) from birth to removal: a new version is locked before it is renamed over the old one, and a
+  process that gets a lock checks the link count, because the file may have been replaced or removed just before.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import syslog
 import time
 from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, event_to_json
+from pbxnotify.events import Event, Voicemail
 from pbxnotify.files import sync_directory, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.spool.item import SENT, SENT_WITHOUT, Item, new_item, without_recording
+from pbxnotify.spool.item import Item, RecipientState, new_item
 from pbxnotify.spool.recording import keep_recording, recording_path
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from pbxnotify.spool.item import ItemState
+
 
 class QueueFile:
-    """An item in the queue, locked by this process until ``release``."""
+    """An item in the spool, locked by this process until ``release``."""
 
     def __init__(self, directory: str, item: Item, lock: int, folder: str = "queue") -> None:
         self.item = item
         self.line = ""
-        """The last line said in the log."""
+        """The last line that was logged about it."""
         self._directory = directory
         self._folder = folder
         self._lock = lock
 
     @classmethod
-    def new(cls, directory: str, event: Event, descriptor: int = -1) -> QueueFile:
+    def new(cls, directory: str, event: Event, recording: int = -1) -> QueueFile:
         """Make an event durable in queue/, with its recording if an open one is given. Raises SpoolError."""
         item = new_item(event)
-        kept = recording_path(directory, "queue", item.id, event) if descriptor >= 0 else ""
-        if kept:
+        kept = recording_path(directory, "queue", item.id, event)
+        if kept and recording >= 0 and isinstance(event, Voicemail):
             try:
-                keep_recording(descriptor, kept)
+                keep_recording(recording, kept)
                 return cls(directory, item, _write_new(directory, item))
             except (OSError, SpoolError) as error:
                 # Without it there may be room for the item, which must not wait in memory for a relay that is down.
                 with suppress(OSError):
                     os.unlink(kept)
                 why = f"the recording cannot be kept in the spool: {getattr(error, 'strerror', None) or error}"
-                item = without_recording(item, why)
+                item = new_item(event._replace(recording="", trouble=why))
         return cls(directory, item, _write_new(directory, item))
 
     @classmethod
     def locked(cls, directory: str, identifier: str, folder: str = "queue") -> QueueFile | None:
-        """Return an item that waits, locked; None if another process has it or it is gone.
+        """Return an item, locked; None if another process has it or it is gone.
 
         Raises NewerItem, SpoolError if it cannot be read, and ValueError if it is damaged.
         """
@@ -68,9 +68,9 @@ class QueueFile:
             lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             if try_lock(lock) and os.fstat(lock).st_nlink:
                 with open(lock, encoding="utf-8", closefd=False) as file:
-                    entry = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
+                    found = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
                 lock = -1
-                return entry
+                return found
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -82,7 +82,7 @@ class QueueFile:
 
     @staticmethod
     def read(directory: str, identifier: str, folder: str = "queue") -> Item | None:
-        """Return an item as it is just now, without a lock; None if it is gone or damaged. Raises NewerItem."""
+        """Return an item without locking it; None if it is gone or damaged. Raises NewerItem."""
         try:
             with open(item_path(directory, folder, identifier), encoding="utf-8") as file:
                 return Item.from_json(file.read())
@@ -90,7 +90,7 @@ class QueueFile:
             return None
 
     def change(self, **fields: Any) -> None:
-        """Put a new version of the item in place of the old one, durable. Raises SpoolError."""
+        """Replace the item by a new version, durable. Raises SpoolError if the disk takes none: the old one stays."""
         self.item = self.item._replace(**fields)
         previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
         os.close(previous)
@@ -100,71 +100,68 @@ class QueueFile:
             raise spool_error(error) from error
 
     def mark(self, address: str, state: str | None) -> None:
-        """Record what is known of one recipient; None: still to be told."""
+        """Record the state of one recipient; None: still to be sent the mail. Raises SpoolError."""
         states = {**self.item.recipients, address: state}
         self.change(recipients={address: known for address, known in states.items() if known})
 
-    def defer(self, **fields: Any) -> bool:
-        """Keep the item for a later attempt; returns whether the disk took its new version: if not, it is as it was."""
-        try:
-            self.change(**fields)
-        except SpoolError:
-            return False
-        return True
-
     def fail(self, reason: str) -> None:
-        """Keep the item in failed/, where nothing tries it again unless the admin says so. Raises SpoolError."""
-        with suppress(SpoolError):  # to move it takes no room
+        """Keep the item in failed/, where it is tried again only at the admin's command. Raises SpoolError."""
+        with suppress(SpoolError):  # moving it needs no room
             self.change(reason=reason)
         self._move("failed")
-        self.say("failed")
+        self.log_state("failed")
 
     def retry(self) -> None:
-        """Put the item back as if it had just been queued; only those who have the mail stay told."""
-        told = {address: state for address, state in self.item.recipients.items() if state in (SENT, SENT_WITHOUT)}
-        self.change(recipients=told, attempts=0, due=0.0, queued=time.time(), reason="")
+        """Put the item back as if it had just been queued, for those who do not have the mail. Raises SpoolError."""
+        has_it = (RecipientState.SENT, RecipientState.SENT_WITHOUT)
+        recipients = {address: state for address, state in self.item.recipients.items() if state in has_it}
+        self.change(recipients=recipients, attempts=0, due=0.0, queued=time.time(), reason="")
         self._move("queue")
-        self.say("queued")
+        self.log_state("queued")
 
-    def end(self, state: str, reason: str = "") -> None:
-        """Remove the item: it was ``sent``, or is to be ``skipped``. Raises SpoolError."""
+    def end(self, state: ItemState, reason: str = "") -> None:
+        """Remove the item: it was ``sent``, or is ``skipped``. Raises SpoolError."""
         try:
             with suppress(FileNotFoundError):
                 os.unlink(item_path(self._directory, self._folder, self.item.id))
             sync_directory(os.path.join(self._directory, self._folder))
-            self._drop_recording(self._folder)
+            self._remove_recording(self._folder)
         except OSError as error:
             raise spool_error(error) from error
         self.item = self.item._replace(reason=reason)
-        self.say(state)
+        self.log_state(state)
         self.release()
 
     def release(self) -> None:
-        """Unlock it for other processes."""
+        """Unlock the item for other processes."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
+    def log_state(self, state: ItemState) -> None:
+        """Log a change of state."""
+        self.line = log.state(state, self.item.id, self.item.event, self.item.reason)
+
     @property
     def recording(self) -> str:
-        """Where its recording is; empty if there is none."""
+        """The path of its recording; empty if there is none."""
         return self._recording_in(self._folder)
 
     @property
     def scratch(self) -> str | None:
-        """A directory for temporary files, which is swept; None is the system's."""
+        """A directory for temporary files, which is swept; None for the system's."""
         return os.path.join(self._directory, "tmp") if self._directory else None
 
     def _recording_in(self, folder: str) -> str:
         return recording_path(self._directory, folder, self.item.id, self.item.event)
 
-    def _drop_recording(self, folder: str) -> None:
+    def _remove_recording(self, folder: str) -> None:
         path = self._recording_in(folder)
         if path:
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
-    def _take_recording(self, folder: str) -> None:
+    def _copy_recording(self, folder: str) -> None:
         """Put the recording where the item is going, before it goes."""
         with suppress(FileExistsError, FileNotFoundError):
             descriptor = os.open(self.recording, os.O_RDONLY | os.O_CLOEXEC)
@@ -174,59 +171,24 @@ class QueueFile:
                 os.close(descriptor)
 
     def _move(self, folder: str) -> None:
+        """Move the item to another folder, durable. Raises SpoolError."""
         left = self._folder
         if folder == left:
             return
         try:
             if self.recording:
-                self._take_recording(folder)
-            os.rename(*(item_path(self._directory, name, self.item.id) for name in (self._folder, folder)))
+                self._copy_recording(folder)
+            os.rename(*(item_path(self._directory, name, self.item.id) for name in (left, folder)))
             sync_directory(os.path.join(self._directory, folder))
             sync_directory(os.path.join(self._directory, left))
-            self._drop_recording(left)
+            self._remove_recording(left)
         except OSError as error:
             raise spool_error(error) from error
         self._folder = folder
 
-    def say(self, state: str) -> None:
-        """Say a change of state in the log."""
-        self.line = log.state(state, self.item.id, self.item.event, self.item.reason)
-
-
-class UnkeptItem(QueueFile):
-    """An item that no disk would take: it lives as long as this process, and ends in the log if it cannot leave."""
-
-    def __init__(self, event: Event, descriptor: int = -1) -> None:
-        super().__init__("", new_item(event), -1)
-        self._descriptor = descriptor
-
-    @property
-    def recording(self) -> str:
-        """Where its recording can be opened, as long as this process lives; empty if there is none."""
-        return f"/proc/{os.getpid()}/fd/{self._descriptor}" if self._descriptor >= 0 else ""
-
-    def change(self, **fields: Any) -> None:
-        """Remember the new version; there is nowhere else to put it."""
-        self.item = self.item._replace(**fields)
-
-    def _move(self, folder: str) -> None:
-        self._folder = folder
-
-    def end(self, state: str, reason: str = "") -> None:
-        """Say how it ended."""
-        self.item = self.item._replace(reason=reason)
-        self.say(state)
-
-    def say(self, state: str) -> None:
-        """Say it; an item that did not leave is said whole, for there is no other copy."""
-        super().say(state)
-        if state == "failed":
-            whole = json.dumps(event_to_json(self.item.event), ensure_ascii=False)
-            log.write(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
-
 
 def item_path(directory: str, folder: str, identifier: str) -> str:
-    """Return where an item's file is."""
+    """Return the path of an item's file."""
     return os.path.join(directory, folder, f"{identifier}.json")
 
 
@@ -254,7 +216,7 @@ def _write(directory: str, folder: str, item: Item) -> int:
 
 
 def _write_new(directory: str, item: Item) -> int:
-    """Make a new item durable, whole or not at all: who hears that it is not sends it from memory."""
+    """Make a new item durable, whole or not at all: a caller that gets SpoolError sends it from memory."""
     lock = _write(directory, "queue", item)
     try:
         sync_directory(os.path.join(directory, "queue"))
@@ -267,5 +229,5 @@ def _write_new(directory: str, item: Item) -> int:
 
 
 def spool_error(error: OSError) -> SpoolError:
-    """Return what the system said as an error of ours."""
+    """Return a system error as a SpoolError."""
     return SpoolError(f"the spool cannot be used: {error.strerror}: {error.filename or 'while writing'}")

@@ -1,7 +1,7 @@
-"""What a spool remembers of itself, in state/: the last mail, queue run and settings, problems, the token.
+"""Reads and writes the records in state/: the last mail, queue run and settings, the problems, the token.
 
-Nothing here but the token is needed to deliver anything, so nothing else is fsynced, and a lost or damaged record is as
-good as none.
+Only the token is needed to deliver anything, so nothing else is fsynced, and a lost or damaged record is as good as
+none.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pbxnotify.namedtuple import NamedTuple
 FOLDER = "state"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
 LONGEST = 65536
-"""Bytes of a record."""
+"""Bytes of a record that are read."""
 ROOM = 8192
-"""Bytes that a record which grows and shrinks has from the beginning: on a full disk it can grow no more."""
+"""Bytes that a record which grows and shrinks takes from the beginning: on a full disk it cannot grow."""
 
 
 class Record(NamedTuple):
-    """A text, and when it was written."""
+    """A record's text, and when it was written."""
 
     written: float | None = None
     """In seconds since the epoch; None if never, or if the clock has been set back since."""
@@ -31,18 +31,18 @@ class Record(NamedTuple):
 
 
 class SeenSettings(NamedTuple):
-    """The ini file as it was last looked at."""
+    """The ini file when it was last checked."""
 
     fingerprint: str = ""
     digest: str = ""
-    """Of its mail settings, the last time they could be read; salted, as a password is among them."""
+    """Of its mail settings when they could last be read; salted, as a password is among them."""
     salt: str = ""
     test: str = ""
-    """The item of the test mail that the last change led to."""
+    """The identifier of the test mail after the last change."""
 
 
 def path(directory: str, name: str) -> str:
-    """Return where a record lies."""
+    """Return the path of a record."""
     return os.path.join(directory, FOLDER, name)
 
 
@@ -53,7 +53,7 @@ def replace(directory: str, name: str, text: str, *, durable: bool = False) -> N
 
 
 def write(directory: str, name: str, text: str = "") -> bool:
-    """Write a record; returns whether that was possible. Never raises: no record may stop a mail."""
+    """Write a record; returns whether that succeeded. Never raises: no record may stop a mail."""
     try:
         replace(directory, name, text)
     except OSError:
@@ -62,7 +62,7 @@ def write(directory: str, name: str, text: str = "") -> bool:
 
 
 def read(directory: str, name: str) -> Record:
-    """Return a record; an empty one if it was never written or cannot be read."""
+    """Return a record; an empty one if there is none that can be read."""
     try:
         with open(path(directory, name), encoding="utf-8", errors="replace", opener=files.open_no_follow) as file:
             status = os.fstat(file.fileno())
@@ -74,12 +74,12 @@ def read(directory: str, name: str) -> Record:
 
 
 def write_settings(directory: str, seen: SeenSettings) -> bool:
-    """Remember the settings that were looked at; returns whether that was possible."""
+    """Record the settings that were checked; returns whether that succeeded."""
     return write(directory, SETTINGS, json.dumps(seen._asdict()))
 
 
 def read_settings(directory: str) -> SeenSettings:
-    """Return the settings last looked at."""
+    """Return the settings last checked."""
     try:
         record = json.loads(read(directory, SETTINGS).text)
         texts = {name: str(value).encode("ascii", "replace").decode() for name, value in record.items()}

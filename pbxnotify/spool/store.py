@@ -1,4 +1,4 @@
-"""Where events wait: tmp -> queue -> failed; done holds the keys of what has been notified, state what we remember.
+"""The durable queue on disk: tmp -> queue -> failed; done/ holds the keys of notified events, state/ records.
 
 A key is claimed after its item is durable: a crash between the two doubles an item, it never loses one.
 """
@@ -13,56 +13,56 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify import log
-from pbxnotify.asterisk.config import spool_directory
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
 from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.spool.owner import refuse_other_owner, spool_path
 from pbxnotify.spool.queue_file import QueueFile, item_path, spool_error
 
 FOLDERS = ("tmp", "queue", "done", "failed", "state")
-KEPT_KEYS = 86400.0
-"""Seconds for which a key is remembered: longer than any call."""
+KEY_LIFETIME = 86400.0
+"""Seconds for which a key is kept: longer than any call."""
 LONGEST_NAME = 200
 """Characters of a key's file name."""
 LEFT_OVER = 3600.0
 """Seconds after which a file in tmp/ is one that a killed process left behind."""
 TURN = 2.0
-"""Seconds for which a delivery waits until others have ended: a relay that answers has taken many mails by then."""
+"""Seconds for which a delivery waits for others to end: a relay that answers has taken many mails by then."""
 PATIENCE = 5.0
-"""Seconds for which a process waits until it is the only one that sends what is due."""
+"""Seconds for which a process waits to become the only one that sends what is due."""
 
 
 class Spool:
-    """The spool directory; made, with the owner of Asterisk's spool, where it is missing."""
+    """The spool directory."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
 
     def add(self, event: Event, recording: int = -1) -> QueueFile | None:
-        """Make an event durable and return its item, locked; None if all of it is told already. Raises SpoolError.
+        """Make an event durable and return its item, locked; None if all of it is already notified. Raises SpoolError.
 
-        ``recording`` is the descriptor of a voicemail's recording, open for reading.
+        ``recording`` is the descriptor of a voicemail's recording, open for reading; -1 if there is none.
         """
         keys = event.keys()
         if keys and all(os.path.exists(self._key(key)) for key in keys.values()):
-            log.state("skipped", "-", event, "told already")
+            log.state("skipped", "-", event, "already notified")
             return None
-        entry = QueueFile.new(self.directory, event, recording)
+        queue_file = QueueFile.new(self.directory, event, recording)
         fresh = [part for part, key in keys.items() if self._claim(key)]
         if keys and not fresh:
-            with suppress(SpoolError):  # then it is told twice
-                entry.end("skipped", "told already")
+            with suppress(SpoolError):  # then it is notified twice
+                queue_file.end("skipped", "already notified")
             return None
         for alias in event.aliases():
             self._claim(alias)
         if len(fresh) < len(keys):
             with suppress(SpoolError):  # it is durable as it was, and narrowed in memory
-                entry.change(event=event.only(fresh))
-        entry.say("queued")
-        return entry
+                queue_file.change(event=event.only(fresh))
+        queue_file.log_state("queued")
+        return queue_file
 
     def forget(self, event: Event) -> None:
-        """Give the keys of an event back: it may be told again."""
+        """Remove the keys of an event: it may be notified again."""
         for key in event.keys().values():
             with suppress(OSError):
                 os.unlink(self._key(key))
@@ -76,7 +76,7 @@ class Spool:
         return sorted(name[:-5] for name in names if name.endswith(".json"))
 
     def lock(self, identifier: str, folder: str = "queue") -> QueueFile | None:
-        """Return an item, locked; None if another process has it, or it is gone. One that is damaged is set aside.
+        """Return an item, locked; None if another process has it, or it is gone. A damaged one moves to failed/.
 
         Raises NewerItem, and SpoolError if its file cannot be read.
         """
@@ -86,23 +86,24 @@ class Spool:
             log.write(
                 syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
             )
-        path = item_path(self.directory, folder, identifier)
+        path, failed = os.path.join(self.directory, folder), os.path.join(self.directory, "failed")
         with suppress(OSError):
-            for recording in self._beside(folder, identifier):
-                os.rename(recording, os.path.join(self.directory, "failed", os.path.basename(recording)))
-            os.rename(path, f"{item_path(self.directory, 'failed', identifier)}.damaged")
+            for name in os.listdir(path):
+                if name.startswith(f"{identifier}.") and not name.endswith(".json"):  # its recording
+                    os.rename(os.path.join(path, name), os.path.join(failed, name))
+            os.rename(os.path.join(path, f"{identifier}.json"), os.path.join(failed, f"{identifier}.json.damaged"))
         return None
 
-    def leave(self, identifier: str, reason: str) -> None:
-        """Say why an item stays as it is, once a day."""
+    def log_untouched(self, identifier: str, reason: str) -> None:
+        """Log why an item is not tried, once a day."""
         if self._claim(f"left-{identifier}"):
             log.write(syslog.LOG_ERR, f'deferred id={identifier} reason="{reason}"')
 
     @contextmanager
-    def alone(self, folder: str = "queue", patience: float = PATIENCE) -> Iterator[bool]:
+    def alone(self, folder: str = "queue", patience: float | None = None) -> Iterator[bool]:
         """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
         descriptor = os.open(os.path.join(self.directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         try:
             while not try_lock(descriptor) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -112,17 +113,17 @@ class Spool:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Let deliveries of calls that come at once begin one after the other; nobody waits longer than ``TURN``.
+        """Let deliveries of simultaneous calls begin one after the other; none waits longer than ``TURN``.
 
         Fifty at once would take 10 MB and a connection each, and the CPU from the scripts that calls wait for.
         """
         with ExitStack() as stack:
-            with suppress(OSError):  # a spool that cannot be locked: there is worse to come than many at once
+            with suppress(OSError):  # a spool that cannot be locked has worse problems than many deliveries at once
                 stack.enter_context(self.alone("tmp", TURN))
             yield
 
     def damaged(self) -> list[str]:
-        """Return the names of items that were set aside."""
+        """Return the names of damaged items' files."""
         names = os.listdir(os.path.join(self.directory, "failed"))
         return sorted(name for name in names if name.endswith(".damaged"))
 
@@ -134,18 +135,18 @@ class Spool:
             log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
 
     def _sweep(self) -> None:
-        for folder, age in (("done", KEPT_KEYS), ("tmp", LEFT_OVER)):
-            for entry in os.scandir(os.path.join(self.directory, folder)):
+        for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
+            for file in os.scandir(os.path.join(self.directory, folder)):
                 with suppress(OSError):
-                    if entry.stat().st_mtime < time.time() - age:
-                        os.unlink(entry.path)
+                    if file.stat().st_mtime < time.time() - age:
+                        os.unlink(file.path)
         for folder in ("queue", "failed"):
             for name in os.listdir(os.path.join(self.directory, folder)):
                 if not name.endswith((".json", ".json.damaged")):
                     self._sweep_recording(folder, name)
 
     def _sweep_recording(self, folder: str, name: str) -> None:
-        """Remove a recording without an item; asked for each, as a listing may miss an item that is being replaced."""
+        """Remove a recording without an item; checked one by one, as a listing may miss one being replaced."""
         item = item_path(self.directory, folder, name.partition(".")[0])
         path = os.path.join(self.directory, folder, name)
         if not os.path.exists(item) and not os.path.exists(f"{item}.damaged"):
@@ -153,15 +154,6 @@ class Spool:
                 # A link has the recording's own mtime; its ctime says when it was made.
                 if os.stat(path).st_ctime < time.time() - LEFT_OVER:
                     os.unlink(path)
-
-    def _beside(self, folder: str, identifier: str) -> list[str]:
-        """Return the recording beside an item whose file cannot be read."""
-        names = os.listdir(os.path.join(self.directory, folder))
-        return [
-            os.path.join(self.directory, folder, name)
-            for name in names
-            if name.startswith(f"{identifier}.") and not name.endswith(".json")
-        ]
 
     def _key(self, key: str) -> str:
         safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
@@ -172,7 +164,7 @@ class Spool:
         return os.path.join(self.directory, "done", safe)
 
     def _claim(self, key: str) -> bool:
-        """Return whether the key is ours; one that cannot be written is: better told twice than never."""
+        """Return whether the key is ours; one that cannot be written is: better notified twice than never."""
         try:
             os.close(os.open(self._key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except FileExistsError:
@@ -182,19 +174,15 @@ class Spool:
         return True
 
 
-def spool_path() -> str:
-    """Return the spool directory: $PBXNOTIFY_SPOOL, else pbxnotify/ in Asterisk's own spool."""
-    return os.environ.get("PBXNOTIFY_SPOOL") or os.path.join(spool_directory(), "pbxnotify")
-
-
 def open_spool() -> Spool:
-    """Return the spool, made where it is missing, as its owner. Raises SpoolError."""
+    """Return the spool, made if it is missing. Raises SpoolError, also if it belongs to another user."""
     directory = spool_path()
     try:
         if not os.path.isdir(directory):
-            _make(directory)
-        _become_owner(directory)
-        _refuse_foreign(directory)
+            with suppress(FileExistsError):
+                os.mkdir(directory, 0o700)
+        refuse_other_owner(directory)
+        _refuse_foreign_files(directory)
         if os.stat(directory).st_mode & 0o077:
             os.chmod(directory, 0o700)
             log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
@@ -207,21 +195,6 @@ def open_spool() -> Spool:
     return Spool(directory)
 
 
-def _make(directory: str) -> None:
-    """Make the spool with the owner of the directory it is in, whole or not at all."""
-    parent = os.stat(os.path.dirname(directory))
-    fresh = f"{directory}.{os.getpid()}"
-    os.mkdir(fresh, 0o700)
-    if os.geteuid() == 0:
-        os.chown(fresh, parent.st_uid, parent.st_gid)
-    try:
-        os.rename(fresh, directory)
-    except OSError:
-        os.rmdir(fresh)
-        if not os.path.isdir(directory):
-            raise
-
-
 def _make_folders(directory: str) -> None:
     """Make the folders, durable: an item in a folder that a power cut takes away would go with it."""
     there = os.listdir(directory)
@@ -230,39 +203,15 @@ def _make_folders(directory: str) -> None:
         with suppress(FileExistsError):
             os.mkdir(os.path.join(directory, folder), 0o700)
     if missing:
-        from pbxnotify.spool.backoff import FILE, write_backoff
+        from pbxnotify.spool.backoff import write_backoff
 
         write_backoff(directory, None)
-        with suppress(FileNotFoundError):  # where the first version of the spool had it
-            os.unlink(os.path.join(directory, FILE))
         sync_directory(directory)
         sync_directory(os.path.dirname(directory))
 
 
-def _refuse_foreign(directory: str) -> None:
-    """Refuse a directory that serves others too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))
+def _refuse_foreign_files(directory: str) -> None:
+    """Refuse a directory that others use too: it would be closed to them."""
+    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
     if foreign:
-        raise SpoolError(f"{directory} is no spool of ours, it holds {min(foreign)}: name a directory of its own")
-
-
-def _become_owner(directory: str) -> None:
-    """Act as the owner of the spool, also when run by root; refuse another user's."""
-    owner = os.stat(directory)
-    if owner.st_uid == os.geteuid():
-        return
-    if os.geteuid() != 0:
-        whose = f"the spool {directory} belongs to user {owner.st_uid}, not to {os.geteuid()}"
-        ours = f"if Asterisk runs as {os.geteuid()}: chown -R {os.geteuid()} {directory}"
-        raise SpoolError(f"{whose}: run this as its owner or as root (sudo); {ours}")
-    import pwd
-
-    try:
-        account = pwd.getpwuid(owner.st_uid)
-        group = account.pw_gid
-        os.initgroups(account.pw_name, group)
-    except KeyError:
-        group = owner.st_gid
-        os.setgroups([group])
-    os.setgid(group)
-    os.setuid(owner.st_uid)
+        raise SpoolError(f"{directory} is not a pbxnotify spool, it holds {min(foreign)}: use a separate directory")

@@ -251,7 +251,7 @@ def test_held_while_the_relay_is_down_then_up(office: Office) -> None:
         assert held_status(office) == "QUEUED"
         office.asterisk.mark()
         assert held_status(office) == "QUEUED"
-        assert "is left alone" in office.pbxnotify("queue", "list").stdout
+        assert "the relay is not tried until" in office.pbxnotify("queue", "list").stdout
         assert len(office.queue()) == 2
     finally:
         office.catcher.start()
@@ -266,7 +266,7 @@ def test_a_mail_leaves_by_itself_when_it_is_due(office: Office) -> None:
         assert held_status(office) == "QUEUED"
     finally:
         office.catcher.start()
-    assert office.run_queue().stdout.startswith("the relay is left alone until")
+    assert office.run_queue().stdout.startswith("the relay is not tried until")
     rest = office.asterisk.spool / "pbxnotify" / "state" / "relay.json"
     rest.write_text(re.sub(r'"until": [\d.]+', '"until": 1.0', rest.read_text()))
     assert office.run_queue().stdout == "pbxnotify: 1 sent\n"

@@ -314,7 +314,7 @@ def test_a_stale_variable_is_no_second_message(office: Office) -> None:
         ("ivan@example.com", "voicemail"),
         ("voicemail@example.com", "voicemail"),
     ]
-    assert re.search(r' skipped id=- event=voicemail .* reason="told already"', office.log())
+    assert re.search(r' skipped id=- event=voicemail .* reason="already notified"', office.log())
 
 
 def test_the_admin_wants_both(office: Office) -> None:
@@ -453,7 +453,7 @@ def test_a_message_without_its_recording_in_the_mail_is_kept(office: Office) -> 
     office.call("vm-101", "uac_vm_bye", duration_ms=1500)
     office.mails(2)
     assert len(office.messages("101")) == 1
-    assert "kept in the mailbox, because not everybody has the recording" in office.log()
+    assert "kept in the mailbox, because not every recipient has the recording" in office.log()
 
 
 def test_a_message_that_one_was_not_told_of_is_kept(office: Office) -> None:

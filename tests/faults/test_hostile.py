@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calls import CALL, INI, recipients_of
+from calls import CALL, INI, added, recipients_of
 from extent import EXAMPLES, LONG, PATIENCE
 from far_end import RANG_OUT, ROOT, FarEnd, environment_text
 from hypothesis import given, settings
@@ -35,7 +35,7 @@ from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.compose import compose
 from pbxnotify.mail.context import Recipient
 from pbxnotify.settings.load import load_settings
-from pbxnotify.settings.sections import Settings
+from pbxnotify.settings.sections import MissedCalls, Settings
 from pbxnotify.spool.item import Item, new_item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.recording import recording_path
@@ -169,7 +169,7 @@ def test_a_caller_is_never_more_than_text(
 def test_whatever_the_texts_are(configured: Settings, subject: str, body: str, footer: str, name: str) -> None:
     encodable = [value.encode("utf-8", "replace").decode() for value in (subject, body, footer)]
     texts = dict(zip(("subject", "body", "footer"), encodable))
-    own = configured._replace(missed_calls=configured.missed_calls._replace(**texts))
+    own = configured._replace(missed_calls=MissedCalls(**{**configured.missed_calls._asdict(), **texts}))
     message = parsed(MissedCall(time=1.0, **caller_of({"CALLERID(name)": name})), own)
     assert set(message.keys()) - {"References"} == HEADERS
     assert message["To"] == ADDRESS
@@ -177,8 +177,8 @@ def test_whatever_the_texts_are(configured: Settings, subject: str, body: str, f
 
 @given(subject=text, body=text)
 def test_whatever_an_alert_says(configured: Settings, subject: str, body: str) -> None:
-    encodable = [value.encode("utf-8", "replace").decode() for value in (subject, body)]
-    assert set(parsed(Alert(1.0, *encodable), configured).keys()) == HEADERS
+    subject, body = (value.encode("utf-8", "replace").decode() for value in (subject, body))
+    assert set(parsed(Alert(1.0, subject, body), configured).keys()) == HEADERS
 
 
 # ---- dialogues
@@ -225,9 +225,11 @@ class Dialogue:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait long for an Asterisk that says nothing any more."""
+def whole(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many bytes Asterisk sends in a dialogue without a fault; then do not wait long for it any more."""
+    bytes_sent = whole_dialogue()
     monkeypatch.setattr(agi, "PATIENCE", 0.02)
+    return bytes_sent
 
 
 def is_sound(told: MissedCall | None, dialogue: Dialogue) -> bool:
@@ -250,9 +252,7 @@ def whole_dialogue() -> int:
     return sum(sent)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_dialogue_that_ends_at_any_byte(report: Callable[[str], None]) -> None:
-    whole = whole_dialogue()
+def test_a_dialogue_that_ends_at_any_byte(whole: int, report: Callable[[str], None]) -> None:
     for end in range(0, whole, 1 if LONG else 17):
         left = end
 
@@ -264,12 +264,12 @@ def test_a_dialogue_that_ends_at_any_byte(report: Callable[[str], None]) -> None
 
         dialogue = Dialogue(cut)
         told = dialogue.hold()
-        assert told is not None, f"a call that says too little is told, not lost (byte {end})"
+        assert told is not None, f"a call that says too little is notified, not lost (byte {end})"
         assert is_sound(told, dialogue)
-    report(f"{whole} bytes, cut at each{'' if LONG else ' 17th'}: the call is told of, every time")
+    report(f"{whole} bytes, cut at each{'' if LONG else ' 17th'}: the call is notified, every time")
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("whole")
 @given(
     at=st.integers(0, 1600),
     length=st.integers(0, 40),
@@ -361,19 +361,20 @@ def test_an_items_file(content: str) -> None:
 
 @settings(max_examples=EXAMPLES // 10)
 @given(content=st.one_of(records().map(str.encode), st.binary()))
-def test_a_damaged_item_never_blocks_the_queue(use, catcher: Catcher, spool: Spool, content: bytes) -> None:
+def test_a_damaged_item_never_blocks_the_queue(
+    use: Callable[..., None], catcher: Catcher, spool: Spool, content: bytes
+) -> None:
     use(catcher.port)
     catcher.clear()
     for folder in ("done", "queue", "failed"):
         for name in os.listdir(os.path.join(spool.directory, folder)):
             os.unlink(os.path.join(spool.directory, folder, name))
     Path(spool.directory, "queue", "20200101-000000-00000000.json").write_bytes(content)
-    entry = spool.add(CALL._replace(caller_number="behind it").only(["103"]))
-    assert entry
-    entry.release()
+    queue_file = added(spool, CALL._replace(caller_number="behind it").only(["103"]))
+    queue_file.release()
     run_queue(spool, everything=True)
     assert "c@example.com" in recipients_of(catcher)
-    assert QueueFile.read(spool.directory, entry.item.id) is None
+    assert QueueFile.read(spool.directory, queue_file.item.id) is None
 
 
 @given(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from calls import ALL
-from extent import PATIENCE, moments
+from calls import ALL, added, queue
+from extent import KILL_AT, PATIENCE, moments
 from far_end import MISSED, RANG_OUT, ROOT, VOICEMAIL, FarEnd
 from mailboxes import CHANNEL, message
 from relay import Catcher
@@ -25,7 +25,6 @@ from pbxnotify.spool import store as spool_module
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import FOLDERS, Spool
 
-KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 EXTENSIONS = ("101", "102", "103")
 
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.timeout(PATIENCE)
 
 @dataclass(frozen=True)
 class Victim:
-    """A process that is killed while it tells three people of a call."""
+    """A process that is killed while it notifies three people of a call."""
 
     number: int
     script: Path | None
@@ -55,10 +54,10 @@ class Outcome:
     at: int
     begun: int
     """The system calls that it began."""
-    told: bool
-    """Asterisk was told that the event is safe."""
+    is_queued: bool
+    """Asterisk was answered that the event is safe."""
     kept: Mapping[str, str] | None
-    """What the item in the queue said of its recipients; None if there was none."""
+    """The states of the recipients of the item in the queue; None if there was none."""
     left_over: int
     """Files in tmp/, and recordings without an item."""
 
@@ -76,7 +75,7 @@ class Scene:
         box = self.directory / str(at)
         environment = self._prepare(box, at)
         under = [sys.executable, str(KILL_AT), str(box / "report"), str(self.victim.which), str(at)]
-        told = self._run(box, at, environment, under)
+        is_queued = self._run(box, at, environment, under)
         spool = Spool(str(box / "spool"))
         items = spool.identifiers() if (box / "spool" / "queue").exists() else []
         kept = [QueueFile.read(spool.directory, identifier) for identifier in items]
@@ -86,7 +85,7 @@ class Scene:
             if subprocess.run(QUEUE_RUN, env=environment, cwd=box, capture_output=True, check=False).returncode == 0:
                 break
         begun = int((box / "report").read_text())
-        return Outcome(at, begun, told, kept[0].recipients if kept and kept[0] else None, left_over)
+        return Outcome(at, begun, is_queued, kept[0].recipients if kept and kept[0] else None, left_over)
 
     def _prepare(self, box: Path, at: int) -> dict[str, str]:
         """Make a box; returns the environment in it."""
@@ -110,15 +109,13 @@ class Scene:
         if self.victim.leaves_message:
             recording = os.open(_left_message(box).with_suffix(".wav"), os.O_RDONLY)
             event = Voicemail(1.0, 1, EXTENSIONS, caller, message_id="1-1", recording="wav")
-            entry = spool.add(event, recording)
+            added(spool, event, recording).release()
             os.close(recording)
         else:
-            entry = spool.add(MissedCall(1.0, 5, EXTENSIONS, caller, linked_id="1.1"))
-        assert entry
-        entry.release()
+            queue(spool, MissedCall(1.0, 5, EXTENSIONS, caller, linked_id="1.1"))
 
     def _run(self, box: Path, at: int, environment: dict[str, str], under: list[str]) -> bool:
-        """Run the victim; returns whether Asterisk was told that the event is safe."""
+        """Run the victim; returns whether Asterisk was answered that the event is safe."""
         if not self.victim.script:
             subprocess.run([*under, *QUEUE_RUN], env=environment, capture_output=True, check=True)
             return False
@@ -148,7 +145,9 @@ def _copies(catcher: Catcher) -> Counter[tuple[str, str]]:
 
 
 @pytest.fixture
-def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path) -> Iterator[Scene]:
+def scene(
+    request: pytest.FixtureRequest, use: Callable[..., None], catcher: Catcher, tmp_path: Path
+) -> Iterator[Scene]:
     use(catcher.port)
     victim = Victim(*request.param)
     (tmp_path / "template").mkdir()
@@ -170,7 +169,9 @@ def scene(request: pytest.FixtureRequest, use, catcher: Catcher, tmp_path: Path)
     ],
     indirect=True,
 )
-def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None], monkeypatch) -> None:
+def test_killed_at_every_system_call(
+    scene: Scene, report: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = scene.strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         outcomes = list(threads.map(scene.strike, moments(whole.begun)))
@@ -182,7 +183,7 @@ def test_killed_at_every_system_call(scene: Scene, report: Callable[[str], None]
     durable: list[int] = []
     for outcome in outcomes:
         counts = {recipient: copies[scene.victim.caller(outcome.at), recipient] for recipient in ALL}
-        if outcome.told or outcome.kept is not None or any(counts.values()):
+        if outcome.is_queued or outcome.kept is not None or any(counts.values()):
             durable.append(outcome.at)
             assert min(counts.values()) >= 1, f"lost when killed at {outcome}"
         for recipient in (recipient for recipient, count in counts.items() if count > 1):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import login_office
 import pytest
-from extent import PATIENCE, moments
+from extent import KILL_AT, PATIENCE, moments
 from far_end import ROOT
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
@@ -22,8 +22,6 @@ RENEW = (
     "from pbxnotify.settings.load import ini_path, load_settings; from pbxnotify.smtp.oauth import refresh;"
     "print(refresh.access(load_settings(ini_path()).smtp).token)"
 )
-
-KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 
 pytestmark = pytest.mark.timeout(PATIENCE)
 

@@ -1,6 +1,8 @@
-"""A call that three employees missed, told to a relay: what the tests of notify and attempt share."""
+"""A call that three employees missed, and what became of it: what the tests of deliveries share."""
 
 from __future__ import annotations
+
+import re
 
 from relay import Catcher
 
@@ -43,7 +45,7 @@ email = ivan@example.com
 
 
 def tell(event: Event = CALL) -> list[str]:
-    """Tell of an event; returns PBXNOTIFYSTATUS at once, and what was reported later."""
+    """Submit and deliver an event; returns PBXNOTIFYSTATUS at once, and what was reported later."""
     status, _, deliver = submit(event)
     reported = [status]
     if deliver:
@@ -51,17 +53,34 @@ def tell(event: Event = CALL) -> list[str]:
     return reported
 
 
+def added(spool: Spool, event: Event = CALL, recording: int = -1) -> QueueFile:
+    """Put an event into the queue; returns its item, locked."""
+    queue_file = spool.add(event, recording)
+    assert queue_file
+    return queue_file
+
+
 def queue(spool: Spool, event: Event = CALL) -> None:
     """Put an event into the queue, as if the relay had been down."""
-    entry = spool.add(event)
-    assert entry
-    entry.release()
+    added(spool, event).release()
 
 
 def waiting(spool: Spool, kind: str = "missed") -> list[Item]:
     """Return the items of a kind that wait."""
     items = (QueueFile.read(spool.directory, identifier) for identifier in spool.identifiers())
     return [item for item in items if item and item.event.kind == kind]
+
+
+def failed_item(spool: Spool) -> Item:
+    """Return the oldest item that has failed."""
+    item = QueueFile.read(spool.directory, spool.identifiers("failed")[0], "failed")
+    assert item
+    return item
+
+
+def reasons(log: str, state: str) -> str:
+    """Return the reasons in the log lines of a state, a line each."""
+    return "\n".join(re.findall(rf'^.* pbxnotify: {state} id=\S+(?: event=.*)? reason="(.*)"$', log, re.MULTILINE))
 
 
 def recipients_of(catcher: Catcher) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from checkout import ROOT
 from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("PBXNOTIFY_FAULTS") == "long"
@@ -11,6 +12,17 @@ EXAMPLES = 10_000 if LONG else 300
 """Of each property, made up by hypothesis."""
 PATIENCE = 0 if LONG else 900
 """Seconds for one test; 0: no end."""
+KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
+"""What kills a process at one of its system calls."""
+
+
+def moments(count: int) -> list[int]:
+    """Return the system calls to kill at: all, or some of them, closer together where something is written and sent.
+
+    Their number differs a little from run to run.
+    """
+    last = count + 20
+    return list(range(1, last)) if LONG else sorted({*range(1, last, 43), *range(max(count - 200, 1), last, 7)})
 
 
 def load_profile() -> None:
@@ -26,12 +38,3 @@ def load_profile() -> None:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.load_profile("pbxnotify")
-
-
-def moments(count: int) -> list[int]:
-    """Return the system calls to kill at: all, or some of them, closer together where something is written and sent.
-
-    Their number differs a little from run to run.
-    """
-    last = count + 20
-    return list(range(1, last)) if LONG else sorted({*range(1, last, 43), *range(max(count - 200, 1), last, 7)})

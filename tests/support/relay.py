@@ -495,10 +495,14 @@ class ScriptedRelay(MisbehavingServer):
         most: int = 0,
         **faults: Fault | list[Fault],
     ) -> None:
-        """``most`` connections are served at once, any number if it is 0; one more is turned away."""
+        """``most`` connections are served at once, any number if it is 0; one more is turned away.
+
+        One that its client has closed does not count, however late this process notices.
+        """
         self.turned_away = 0
         self._most = most
-        self._served = threading.Semaphore(most)
+        self._served: list[socket.socket] = []
+        self._counting = threading.Lock()
         self.lines: list[bytes] = []
         """Every line received but those of mails."""
         self.in_clear: list[bytes] = []
@@ -515,7 +519,7 @@ class ScriptedRelay(MisbehavingServer):
         return [line for line in self.lines if line.upper().startswith(verb.encode())]
 
     def _converse(self, talk: Talk) -> None:
-        if self._most and not self._served.acquire(blocking=False):
+        if not self._is_served(talk.sock):
             self.turned_away += 1
             talk.say("421 4.7.0 too many connections")
             return
@@ -529,7 +533,14 @@ class ScriptedRelay(MisbehavingServer):
                 if not isinstance(talk.sock, ssl.SSLSocket):
                     self.in_clear.append(line)
                 self._act(talk, line.partition(b" ")[0].decode("ascii", "replace").upper())
-        self._served.release()
+
+    def _is_served(self, sock: socket.socket) -> bool:
+        """Return whether there is room for one more connection, and count it."""
+        with self._counting:
+            self._served = [one for one in self._served if _is_established(one)]
+            has_room = not self._most or len(self._served) < self._most
+            self._served += [sock] if has_room else []
+        return has_room
 
     def _act(self, talk: Talk, verb: str) -> None:
         if verb == "EHLO" and "EHLO" not in self._faults:
@@ -567,6 +578,14 @@ class ScriptedRelay(MisbehavingServer):
         talk.received = b"\r\n" + talk.received
         self.messages.append(talk.until(b"\r\n.\r\n")[2:])
         self._answer(talk, "message")
+
+
+def _is_established(sock: socket.socket) -> bool:
+    """Return whether neither end has closed a connection: its TCP state is TCP_ESTABLISHED, 1."""
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\1"
+    except OSError:
+        return False
 
 
 @dataclass

@@ -17,7 +17,8 @@ from pbxnotify.files import open_no_follow
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import state
-from pbxnotify.spool.store import Spool, spool_path
+from pbxnotify.spool.owner import spool_path
+from pbxnotify.spool.store import Spool
 
 if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp

@@ -1,4 +1,4 @@
-"""How long the relay is left alone, noted for every process of a spool."""
+"""The relay backoff, recorded for every process of a spool."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from calls import CALL, recipients_of, tell, waiting
-from relay import Catcher
 
-from pbxnotify.delivery.runner import run_queue
 from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
 from pbxnotify.spool.store import Spool
 
@@ -33,20 +30,6 @@ def test_a_clock_set_back_ends_it() -> None:
     noted = RelayBackoff(1, tomorrow + 60, "ini", "refused", tomorrow)
     assert not noted.holds("ini")
     assert not noted.was_noted_since(time.time())
-
-
-def test_one_for_an_address_holds_up_no_other(use, catcher: Catcher, spool: Spool, logged) -> None:
-    """And what waits for it is left alone as long: one log line, not one each minute."""
-    use(catcher.port)
-    catcher.answers["a@example.com"] = "550 5.7.1 blocked by policy"
-    for number, extension in enumerate(("101", "101", "102", "101")):
-        tell(CALL._replace(linked_id=f"{number}.1").only([extension]))
-        if number == 1:
-            for _ in range(3):
-                run_queue(spool)
-            assert logged().count("deferred id=") == 2
-    assert recipients_of(catcher) == ["admin@example.com", "b@example.com"]
-    assert len(waiting(spool)) == 3
 
 
 @pytest.mark.parametrize(

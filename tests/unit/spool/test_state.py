@@ -1,4 +1,4 @@
-"""What a spool remembers of itself."""
+"""The records in the spool's state/."""
 
 from __future__ import annotations
 
