@@ -28,7 +28,7 @@ from pbxnotify.commands.prompts import (
     Answers,
 )
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import RelayError, SettingsError, UsageError
+from pbxnotify.errors import LoginError, SettingsError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
@@ -210,9 +210,9 @@ def _forget_others(settings: Settings) -> None:
     """Forget the tokens of other accounts; what stands in the way is no reason to call what is written a failure."""
     try:
         if settings.smtp.wants_token:
-            oauth.forget_others(settings.smtp)
-    except (OSError, RelayError) as error:
-        terminal.note(f"the tokens of other accounts are not forgotten: {error}")
+            token_store.forget_others(settings.smtp)
+    except (OSError, LoginError) as error:
+        terminal.note(f"the tokens of other accounts are not removed: {error}")
 
 
 def _group_of_asterisk() -> int:

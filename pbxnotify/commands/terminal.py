@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
+import select
 import signal
 import sys
 import threading
@@ -11,11 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from pbxnotify.errors import UsageError
+from pbxnotify.errors import LoginUnavailable, UsageError
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
 PATIENCE = 1.0
 """Seconds of waiting after which something is said."""
+PAUSE = 0.3
+"""Seconds between the lines of one paste, at most: a long address may have been copied as several."""
+LONGEST_PASTE = 65536
+"""Bytes."""
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
@@ -103,6 +109,23 @@ def _line(prompt: str) -> str:
     except EOFError:
         print()
         raise UsageError("no answer came: nothing is changed") from None
+
+
+def pasted_address(seconds: float) -> str:
+    """Return an address that is pasted, without line ends, quotes and a terminal's marks.
+
+    Raises LoginUnavailable when nothing comes.
+    """
+    pasted, stdin = b"", 0 if sys.stdin else -1  # None is one that was closed before we began
+    while stdin >= 0 and select.select([stdin], [], [], PAUSE if pasted else max(seconds, 0.0))[0]:
+        piece = os.read(stdin, LONGEST_PASTE)
+        pasted += piece
+        if not piece or len(pasted) > LONGEST_PASTE:
+            break
+    if not pasted:
+        raise LoginUnavailable("no address was pasted: nothing is changed")
+    text = re.sub(r"\x1b\[20[01]~|\s", "", pasted.decode(errors="replace"))
+    return text.strip("'\"<>").replace("&amp;", "&")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from pbxnotify.errors import (
+    LoginUnavailable,
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
@@ -238,7 +239,7 @@ class Attempt:
 
     def relay_failed(self, error: PbxnotifyError) -> str:
         """Return the state of an item that could not leave because none can: all wait, the relay is left alone."""
-        temporary = isinstance(error, RelayUnavailable)
+        temporary = isinstance(error, (RelayUnavailable, LoginUnavailable))
         if self._spool:
             noted = read_backoff(self._spool.directory)
             known = noted.failures if noted.settings == self.fingerprint else 0

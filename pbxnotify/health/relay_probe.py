@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pbxnotify.errors import PbxnotifyError, RelayError, SettingsError
+from pbxnotify.errors import LoginError, PbxnotifyError, RelayError, SettingsError
 from pbxnotify.mail.attachment import MEGABYTE
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
@@ -49,7 +49,7 @@ def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError
     for stage in _addresses(relay.host, relay.port):
         report(stage)
     error = _stop(relay, passed)
-    if isinstance(error, RelayError) and error.stage == "AUTH" and not reported:  # how far would we come with a token?
+    if isinstance(error, (LoginError, SettingsError)):  # how far would we come with a secret?
         error = _stop(relay._replace(login=""), passed) or error
     return error
 
@@ -110,8 +110,8 @@ def _common_name(name: Iterable[Any]) -> str:
     return ", ".join(str(parts[key]) for key in ("organizationName", "commonName") if key in parts)
 
 
-def _offered(conversation: Connection) -> str:
-    return clean(str(conversation.esmtp_features.get("auth", "")), None) or "none"
+def _offered(connection: Connection) -> str:
+    return clean(str(connection.esmtp_features.get("auth", "")), None) or "none"
 
 
 def _of_size(features: Mapping[str, str], max_attachment: int) -> Stage:
@@ -132,9 +132,9 @@ def certificate_end(settings: Settings) -> float:
     """Return when the relay's certificate ends, in seconds since the epoch; 0 if that cannot be found out. No login."""
     ends = [0.0]
 
-    def passed(stage: str, conversation: Connection) -> None:
-        if stage in ("TLS", "STARTTLS") and isinstance(conversation.sock, ssl.SSLSocket):
-            certificate = conversation.sock.getpeercert() or {}
+    def passed(stage: str, connection: Connection) -> None:
+        if stage in ("TLS", "STARTTLS") and isinstance(connection.sock, ssl.SSLSocket):
+            certificate = connection.sock.getpeercert() or {}
             ends[0] = min(ssl.cert_time_to_seconds(str(certificate.get("notAfter"))), FAR)
 
     stranger = settings.smtp._replace(login="", password="", password_command="")

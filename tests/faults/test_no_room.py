@@ -84,7 +84,7 @@ def test_a_token_that_grows_on_a_full_disk_is_not_lost(disk: Disk, write_ini, lo
     assert (token_store.read(relay), logged()) == (new, "")
     refresh._keep(relay, old._replace(access="C" * 8000))
     assert token_store.read(relay) == new
-    assert f"cannot be kept in {token_store.path()}: No space left on device" in logged()
+    assert f"cannot be stored in {token_store.path()}: No space left on device" in logged()
     disk.free()
     refresh._keep(relay, old)
     assert token_store.read(relay) == old

@@ -117,7 +117,7 @@ def test_a_certificate_stops_it(walk, certificates: Certificates, server: str, a
     ("host", "script", "stage", "cure"),
     [
         pytest.param("ssl://127.0.0.1", {}, "TLS", "without ssl://, and use_tls = yes", id="465 against 587"),
-        pytest.param("tls://127.0.0.1", {}, "STARTTLS", "if it speaks TLS from the first byte", id="no STARTTLS"),
+        pytest.param("tls://127.0.0.1", {}, "STARTTLS", "if it starts with TLS", id="no STARTTLS"),
         pytest.param("127.0.0.1", {"greeting": close}, "greeting", "closed the connection", id="hung up"),
     ],
 )
@@ -138,17 +138,17 @@ def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str
         ),
         pytest.param(
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
-            "(Microsoft takes no passwords any more: run  pbxnotify setup  and choose OAuth 2",
+            "(Microsoft no longer accepts passwords: run  pbxnotify setup  and choose OAuth 2",
             id="Microsoft: passwords, since the end of 2026",
         ),
         pytest.param(
             "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
-            "(Microsoft takes no passwords any more",
+            "(Microsoft no longer accepts passwords",
             id="Outlook.com",
         ),
         pytest.param(
             "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy",
-            "(Microsoft: a rule forbids it: security defaults must be off, or take OAuth 2)",
+            "(Microsoft: a policy forbids it: switch security defaults off, or use OAuth 2)",
             id="Microsoft: security defaults",
         ),
         pytest.param(
@@ -157,8 +157,8 @@ def test_it_stops(walk, host: str, script: dict[str, Any], stage: str, cure: str
             id="Microsoft: anything",
         ),
         pytest.param("535 5.7.8 Bad credentials", "(check login and password; Gmail, Yandex and Mail.ru", id="others"),
-        pytest.param("538 5.7.11 Encryption required", "(it wants encryption first: write use_tls = yes", id="538"),
-        pytest.param("530 5.7.0 Must issue a STARTTLS command first", "(it wants encryption first", id="530"),
+        pytest.param("538 5.7.11 Encryption required", "(the relay requires encryption: write use_tls = yes", id="538"),
+        pytest.param("530 5.7.0 Must issue a STARTTLS command first", "(the relay requires encryption", id="530"),
     ],
 )
 def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:
@@ -177,7 +177,7 @@ def test_a_login_that_is_refused(walk, said: str, advice: str) -> None:
             "(Microsoft: an administrator must allow authenticated SMTP",
             id="Microsoft: the switch for SMTP",
         ),
-        pytest.param("538 5.7.11 Encryption required", "(it wants encryption first: write use_tls = yes", id="538"),
+        pytest.param("538 5.7.11 Encryption required", "(the relay requires encryption: write use_tls = yes", id="538"),
         pytest.param("535", "(the token is for another account or was withdrawn: log in again", id="without a word"),
         pytest.param("534 5.7.9 Please log in", "(the token is for another account or was withdrawn", id="534"),
         pytest.param("530 5.7.0 Authentication required", "(the token is for another account", id="530"),
