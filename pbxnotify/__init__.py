@@ -21,8 +21,8 @@ The way of one event:
                                  |
             accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
 
-The relay lets us in (sasl) with a password or a token (tokens), which who gave it renews (renewal, authorization,
-endpoint); the admin gets the first one in a browser that comes back (oauth, redirect).
+The relay lets us in (sasl) with our credentials: a password, or a token (token_store) that the provider renews
+(refresh, authorization_server, http); the admin gets the first one in a browser (oauth).
 
 A message is composed of facts (caller, phone_book, language), which become a letter (reason) and its page, or the
 values (parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).

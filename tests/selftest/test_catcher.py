@@ -6,6 +6,7 @@ import json
 import smtplib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from relay import Catcher
@@ -150,7 +151,7 @@ def test_nothing_goes_without_a_token(talk: Talk) -> None:
         ),
     ],
 )
-def test_what_is_offered(options: dict[str, object], offered: list[str]) -> None:
+def test_what_is_offered(options: dict[str, Any], offered: list[str]) -> None:
     with Catcher(**options) as catcher, smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo()
         assert set(smtp.esmtp_features["auth"].split()) == set(offered)
