@@ -84,6 +84,34 @@ class ChannelGone(PbxnotifyError):
     exit_status = os.EX_UNAVAILABLE
 
 
+class LoginError(PbxnotifyError):
+    """There is nothing to log in to the relay with: no token, because of its file, its lock or the provider."""
+
+
+class LoginUnavailable(LoginError):
+    """Not now: the provider, the lock or the disk may be back soon. Temporary."""
+
+    exit_status = os.EX_TEMPFAIL
+
+
+class LoginRefused(LoginError):
+    """Not until the admin logs in at the provider, or corrects something."""
+
+    exit_status = os.EX_CONFIG
+
+
+class GrantRefused(LoginRefused):
+    """The provider refuses a token; ``error`` is its error code (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
+
+    def __init__(self, sentence: str, *, error: str = "") -> None:
+        super().__init__(sentence)
+        self.error = error
+
+
+class TokenFileDamaged(LoginRefused):
+    """The token file holds something that we did not write."""
+
+
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 
@@ -108,21 +136,6 @@ class RelayMisconfigured(RelayError):
     """No mail can leave until the admin changes something: login rejected, sender refused, 5xx before RCPT."""
 
     exit_status = os.EX_CONFIG
-
-
-class GrantRefused(RelayMisconfigured):
-    """There is no token until the admin logs in at the provider, or mends what it complains of.
-
-    ``error`` is the provider's error code (RFC 6749 section 5.2, RFC 8628 section 3.5), empty where it was not asked.
-    """
-
-    def __init__(self, sentence: str, *, error: str = "") -> None:
-        super().__init__(sentence, stage="AUTH")
-        self.error = error
-
-
-class TokenFileDamaged(GrantRefused):
-    """The token file holds something that we did not write."""
 
 
 class MailDeferred(RelayError):

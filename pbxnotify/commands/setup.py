@@ -13,7 +13,7 @@ from pbxnotify.commands import oauth, prompts, terminal, testmail
 from pbxnotify.commands.check import say_notes
 from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import RelayError, SettingsError, SpoolError, UsageError
+from pbxnotify.errors import LoginError, SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
@@ -177,9 +177,9 @@ def _forget_others(settings: Settings) -> None:
     """Delete the tokens of other accounts; a failure is only noted, since the settings are written."""
     try:
         if settings.smtp.wants_token:
-            oauth.forget_others(settings.smtp)
-    except (OSError, RelayError) as error:
-        terminal.note(f"the tokens of other accounts are not deleted: {error}")
+            token_store.forget_others(settings.smtp)
+    except (OSError, LoginError) as error:
+        terminal.note(f"the tokens of other accounts are not removed: {error}")
 
 
 def _group_of_asterisk() -> int | None:

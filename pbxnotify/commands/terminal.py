@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
+import select
 import signal
 import sys
 import threading
@@ -11,12 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from pbxnotify.errors import UsageError
+from pbxnotify.errors import LoginUnavailable, UsageError
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
 NO_ANSWER = "no answer: nothing is changed"
 PATIENCE = 1.0
 """Seconds of waiting after which a message says what for."""
+PAUSE = 0.3
+"""Seconds between the lines of one paste, at most: a long address may have been copied as several."""
+LONGEST_PASTE = 65536
+"""Bytes."""
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
@@ -96,6 +102,23 @@ def choose(question: str, choices: Sequence[str], default: int | None = 0) -> in
     for number, choice in enumerate(choices, 1):
         print(f"  {number}  {choice}")
     return int(ask(question, "" if default is None else str(default + 1), check)) - 1
+
+
+def pasted_address(seconds: float) -> str:
+    """Return an address that is pasted, without line ends, quotes and a terminal's marks.
+
+    Raises LoginUnavailable when nothing comes.
+    """
+    pasted, stdin = b"", 0 if sys.stdin else -1  # None is one that was closed before we began
+    while stdin >= 0 and select.select([stdin], [], [], PAUSE if pasted else max(seconds, 0.0))[0]:
+        piece = os.read(stdin, LONGEST_PASTE)
+        pasted += piece
+        if not piece or len(pasted) > LONGEST_PASTE:
+            break
+    if not pasted:
+        raise LoginUnavailable("no address was pasted: nothing is changed")
+    text = re.sub(r"\x1b\[20[01]~|\s", "", pasted.decode(errors="replace"))
+    return text.strip("'\"<>").replace("&amp;", "&")
 
 
 @contextmanager

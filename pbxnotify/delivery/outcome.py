@@ -6,7 +6,14 @@ import time
 from collections.abc import Iterator
 
 from pbxnotify.delivery.attempt import Attempt
-from pbxnotify.errors import PbxnotifyError, RelayError, RelayMisconfigured, RelayUnavailable, SpoolError
+from pbxnotify.errors import (
+    LoginUnavailable,
+    PbxnotifyError,
+    RelayError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SpoolError,
+)
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
 from pbxnotify.namedtuple import TYPE_CHECKING
@@ -77,7 +84,8 @@ class Outcome:
     def relay_failed(self, error: PbxnotifyError) -> ItemState:
         """Handle an item that could not leave because no mail can: all items wait for the relay backoff."""
         if self._spool:
-            self._extend_backoff(self._spool, error, is_temporary=isinstance(error, RelayUnavailable))
+            is_temporary = isinstance(error, (RelayUnavailable, LoginUnavailable))
+            self._extend_backoff(self._spool, error, is_temporary=is_temporary)
         for address, refused in self._attempt.refused.items():
             if not refused.is_policy:
                 self._attempt.mark(address, RecipientState.REFUSED)

@@ -7,7 +7,15 @@ import time
 from collections.abc import Callable
 
 from pbxnotify import log
-from pbxnotify.errors import NewerItem, PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
+from pbxnotify.errors import (
+    LoginError,
+    NewerItem,
+    PbxnotifyError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SettingsError,
+    SpoolError,
+)
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.backoff import read_backoff, write_backoff
 from pbxnotify.spool.item import identifier_of
@@ -127,7 +135,7 @@ def _try(attempt: Attempt, outcome: Outcome, path: str, fingerprint: str) -> Ite
                 attempt.send(relay, missing, settings)
                 return outcome.settle(settings)  # before QUIT, whose answer may take two seconds
         return outcome.settle(settings)
-    except (RelayUnavailable, RelayMisconfigured, SettingsError) as error:
+    except (RelayUnavailable, RelayMisconfigured, LoginError, SettingsError) as error:
         return outcome.relay_failed(error)
     except PbxnotifyError:
         raise

@@ -144,9 +144,6 @@ def _token_notes(relay: Smtp) -> Iterator[str]:
     if trouble:
         yield f"no mail can leave, or none soon: {trouble}"
         return
-    for whose in token_store.others(relay):
-        unused = f"{token_store.path()} has a token that is not used, for {whose}"
-        yield f"{unused}: the next  pbxnotify oauth login  removes it"
     kept = token_store.read(relay)
     if not kept.refresh:
         yield f"{relay.login}: the token cannot be renewed: {token_store.LOG_IN} when it has ended"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pbxnotify.errors import PbxnotifyError, RelayError
+from pbxnotify.errors import LoginError, PbxnotifyError, SettingsError
 from pbxnotify.mail.attachment import MEGABYTE
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
@@ -47,9 +47,7 @@ def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError
     for stage in _addresses(relay.host, relay.port):
         report(stage)
     error = _connect(relay, passed)
-    if (
-        isinstance(error, RelayError) and error.stage == "AUTH" and not reported
-    ):  # without a token, the other stages can be probed
+    if isinstance(error, (LoginError, SettingsError)):  # the other stages can be probed without a secret
         error = _connect(relay._replace(login=""), passed) or error
     return error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
@@ -13,8 +12,6 @@ from pbxnotify.settings.options import Conflict, option
 from pbxnotify.settings.validators import number, one_of, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
-PASSWORD_COMMAND_TIMEOUT = 10
-"""Seconds."""
 
 
 class Smtp(NamedTuple):
@@ -97,30 +94,6 @@ class Smtp(NamedTuple):
             except ValueError:
                 pass
         return "asterisk@localhost.localdomain"  # a host without a name, or with one that no mail address can have
-
-    def secret(self) -> str:
-        """Return the password, or the token that ``password_command`` prints; raises SettingsError without it."""
-        if not self.password_command:
-            return self.password
-        import shlex
-        import subprocess
-
-        arguments = shlex.split(self.password_command)
-        try:
-            done = subprocess.run(
-                arguments, capture_output=True, stdin=subprocess.DEVNULL, timeout=PASSWORD_COMMAND_TIMEOUT, check=False
-            )
-        except subprocess.TimeoutExpired:
-            why, output = f"is not finished after {PASSWORD_COMMAND_TIMEOUT} seconds", b""
-        except OSError as error:
-            why, output = f"cannot be started ({error.strerror})", b""
-        else:
-            why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
-            output = b"" if done.returncode else done.stdout
-        password = output.decode(errors="replace").partition("\n")[0].rstrip("\r")
-        if not password:
-            raise SettingsError(f"[smtp] password_command: it {why}; run it by hand as Asterisk's user")
-        return password
 
     def connection(self) -> Smtp:
         """Return these settings with host and port resolved, and the security that follows from them."""

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from calls import ALL, CALL, queue
 from extent import LONG, PATIENCE
-from far_end import BEGAN, MARKED, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
+from far_end import BEGAN, MARK, MARKED, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
 from relay import Catcher, ScriptedRelay, Talk
 
 from pbxnotify.spool.backoff import read_backoff, write_backoff

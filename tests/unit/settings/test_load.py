@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from pbxnotify.errors import SettingsError
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings
 from pbxnotify.settings.options import Option, options
 from pbxnotify.settings.sections import SECTIONS, Check, Employee, Least, Settings
-from pbxnotify.settings.smtp import Smtp
 
 SAMPLE = ROOT / "etc" / "pbxnotify.ini"
 SECRET = "Hunter2" * 2
@@ -278,11 +276,11 @@ def test_sender_address(ini: Path, text: str, expected: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("written", ["'a#b'", '"a#b"', "'''a#b'''", "'a#b' # mine", "'a#b'# mine"])
 def test_a_quoted_password_keeps_its_hash(ini: Path, written: str) -> None:
-    assert loaded(ini, f"[smtp]\nlogin = a\npassword = {written}").smtp.secret() == "a#b"
+    assert loaded(ini, f"[smtp]\nlogin = a\npassword = {written}").smtp.password == "a#b"  # noqa: S105
 
 
 def test_a_semicolon_and_a_percent_sign_are_ordinary(ini: Path) -> None:
-    assert loaded(ini, "[smtp]\nlogin = a\npassword = a;b%(c)s").smtp.secret() == "a;b%(c)s"
+    assert loaded(ini, "[smtp]\nlogin = a\npassword = a;b%(c)s").smtp.password == "a;b%(c)s"  # noqa: S105
 
 
 def test_a_comment_beside_a_value(ini: Path) -> None:
@@ -566,37 +564,6 @@ def test_no_problem_shows_a_secret(ini: Path, text: str) -> None:
 def test_the_settings_show_no_secret(ini: Path) -> None:
     assert SECRET not in repr(loaded(ini, f"[smtp]\nlogin = a\npassword = {SECRET}"))
     assert SECRET not in repr(loaded(ini, f"[smtp]\nlogin = a\npassword_command = echo {SECRET}"))
-
-
-def command(text: str) -> Smtp:
-    """Return settings whose password a Python program prints."""
-    return Smtp(password_command=f'"{sys.executable}" -c "{text}"')
-
-
-def test_the_first_line_of_a_command_is_the_password() -> None:
-    assert command("print('a b '); print('c')").secret() == "a b "
-
-
-@pytest.mark.parametrize(
-    ("smtp", "expected"),
-    [
-        pytest.param(command(f"print('{SECRET}'); exit(3)"), "ended with exit status 3", id="failed"),
-        pytest.param(command(f"print('\\n{SECRET}')"), "printed no password", id="empty"),
-        pytest.param(Smtp(password_command=f"/nowhere {SECRET}"), "cannot be started (No such", id="missing"),
-    ],
-)
-def test_a_command_that_gives_no_password(smtp: Smtp, expected: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        smtp.secret()
-    assert str(caught.value).startswith(f"[smtp] password_command: it {expected}")
-    assert SECRET not in str(caught.value)
-    assert caught.value.__context__ is None
-
-
-def test_a_command_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbxnotify.settings.smtp.PASSWORD_COMMAND_TIMEOUT", 0.1)
-    with pytest.raises(SettingsError, match="is not finished after"):
-        command("import time; time.sleep(60)").secret()
 
 
 # Whatever is in the file
