@@ -27,15 +27,12 @@ AN_ITEM = "20261124-101522-9f3a1c00"
 class Command(NamedTuple):
     """One command: the function that runs it, and the text of its help."""
 
-    run: str
-    """``module.function``: a module of ``commands`` and the function in it that takes the options."""
+    run: str  # ``module.function``: a module of ``commands`` and the function in it that takes the options
     summary: str
     example: str
     statuses: Sequence[str]
-    options: str = ""
-    """The function of that module that declares the options, if the command has any."""
-    interrupted: str = "what is in the queue stays there"
-    """What Ctrl-C leaves behind."""
+    options: str = ""  # the function of that module that declares the options, if the command has any
+    interrupted: str = "what is in the queue stays there"  # what Ctrl-C leaves behind
     as_root: bool = False
     """Root runs it as root, because it reads or writes files of root's; all others run as the owner of the spool."""
 

@@ -13,32 +13,23 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
 LEVELS = ("info", "warning", "critical")
-LONGEST_LINE = 2000
-"""Characters of a line in an alert."""
-UNKNOWN_IN_JSON = {"duration": -1, "number": 0}
-"""What stands for None in a queue file."""
+LONGEST_LINE = 2000  # characters of a line in an alert
+UNKNOWN_IN_JSON = {"duration": -1, "number": 0}  # what stands for None in a queue file
 
 
 class MissedCall(NamedTuple):
     """A call that nobody answered, for the extensions that were rung."""
 
-    time: float = 0.0
-    """When it started ringing, in seconds since the epoch."""
-    duration: int = 0
-    """How long it rang, in whole seconds."""
+    time: float = 0.0  # when it started ringing, in seconds since the epoch
+    duration: int = 0  # how long it rang, in whole seconds
     extensions: tuple[str, ...] = ()
     caller_number: str = ""
     caller_name: str = ""
-    private: bool = False
-    """The number is withheld: mails do not show it unless the settings say so."""
-    dial_status: str = ""
-    """DIALSTATUS, QUEUESTATUS or ABANDONED; empty if the channel could not be asked."""
-    linked_id: str = ""
-    """CHANNEL(linkedid), which all channels of one call share."""
-    unique_id: str = ""
-    """UNIQUEID of the caller's channel."""
-    phone: str = ""
-    """Why the phone was not available, if that is known: ``declined`` or ``not registered``."""
+    private: bool = False  # the number is withheld: mails do not show it unless the settings say so
+    dial_status: str = ""  # DIALSTATUS, QUEUESTATUS or ABANDONED; empty if the channel could not be asked
+    linked_id: str = ""  # CHANNEL(linkedid), which all channels of one call share
+    unique_id: str = ""  # UNIQUEID of the caller's channel
+    phone: str = ""  # why the phone was not available, if that is known: ``declined`` or ``not registered``
     voicemail: bool = False
     """The caller left a voicemail afterwards: then the missed call is mailed only if the settings say so."""
 
@@ -68,10 +59,8 @@ class MissedCall(NamedTuple):
 class Voicemail(NamedTuple):
     """A message that a caller left in a mailbox, for the employees who missed the call."""
 
-    time: float = 0.0
-    """When the message began, in seconds since the epoch."""
-    duration: int | None = None
-    """The length of the message in whole seconds."""
+    time: float = 0.0  # when the message began, in seconds since the epoch
+    duration: int | None = None  # the length of the message in whole seconds
     extensions: tuple[str, ...] = ()
     caller_number: str = ""
     caller_name: str = ""
@@ -79,20 +68,14 @@ class Voicemail(NamedTuple):
     linked_id: str = ""
     unique_id: str = ""
     mailbox: str = ""
-    context: str = ""
-    """The mailbox's context in voicemail.conf."""
-    number: int | None = None
-    """The message's number in its folder, counted from 1 as Asterisk does."""
-    folder: str = ""
-    """The directory in which the message was left."""
-    message_id: str = ""
-    """Asterisk's ``msg_id``, which the message keeps wherever it is moved."""
-    place: str = ""
-    """What identifies the message once its file is gone."""
+    context: str = ""  # the mailbox's context in voicemail.conf
+    number: int | None = None  # the message's number in its folder, counted from 1 as Asterisk does
+    folder: str = ""  # the directory in which the message was left
+    message_id: str = ""  # Asterisk's ``msg_id``, which the message keeps wherever it is moved
+    place: str = ""  # what identifies the message once its file is gone
     recording: str = ""
     """The format of the recording that is kept with the event (``wav``, ``WAV`` ...); empty if there is none."""
-    trouble: str = ""
-    """Why there is no recording, or what is wrong with the message's files."""
+    trouble: str = ""  # why there is no recording, or what is wrong with the message's files
 
     @property
     def kind(self) -> str:
@@ -123,10 +106,8 @@ class Alert(NamedTuple):
     time: float = 0.0
     subject: str = ""
     body: str = ""
-    key: str = ""
-    """What it is about: within a day the administrator is notified once for each key."""
-    level: str = "warning"
-    """One of ``LEVELS``."""
+    key: str = ""  # what it is about: within a day the administrator is notified once for each key
+    level: str = "warning"  # one of ``LEVELS``
     about: tuple[str, ...] = ()
     """The keys of its problems, each a thread in mail programs; without any, its own key makes the thread."""
 
@@ -160,10 +141,8 @@ def _caller_in_log(call: MissedCall | Voicemail) -> str:
 class Submission(NamedTuple):
     """The state of an event when its call is let go, and what is left to do."""
 
-    status: str
-    """PBXNOTIFYSTATUS."""
-    line: str
-    """The line for the Asterisk console."""
+    status: str  # PBXNOTIFYSTATUS
+    line: str  # the line for the Asterisk console
     deliver: Callable[[Callable[[str], None]], object] | None = None
     """Delivers the event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
 

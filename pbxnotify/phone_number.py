@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-SHORTEST_MOBILE = 5
-"""Digits; a shorter number is an extension."""
+SHORTEST_MOBILE = 5  # digits; a shorter number is an extension
 NATIONAL_DIGITS = 10
 GROUPS = (
     (r"\+?7(\d{3})(\d{3})(\d\d)(\d\d)", r"+7 \1 \2-\3-\4"),

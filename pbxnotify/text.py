@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-LONGEST_TEXT = 256
-"""Characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer."""
+LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Surrogates that do not stand for a byte (PEP 383); JSON may hold them."""
 

@@ -35,10 +35,8 @@ from asterisk.agi import AGI, AGIException  # noqa: E402  after the stand-in
 if sys.modules["pprint"] is _pprint:
     del sys.modules["pprint"]
 
-LONGEST_LINE = 65536
-"""Characters of one line from Asterisk, whose own limit for a variable is far lower."""
-PATIENCE = 5.0
-"""Seconds for one exchange with Asterisk, which answers within milliseconds or never."""
+LONGEST_LINE = 65536  # characters of one line from Asterisk, whose own limit for a variable is far lower
+PATIENCE = 5.0  # seconds for one exchange with Asterisk, which answers within milliseconds or never
 ENVIRONMENT = {
     "UNIQUEID": "agi_uniqueid",
     "CALLERID(num)": "agi_callerid",
@@ -127,8 +125,7 @@ class Channel(Mapping[str, str]):
         first = arguments[0] if arguments else ""
         self.argument = "" if first == "hold" else first
         self.held = "hold" in arguments
-        self.trouble = ""
-        """Why Asterisk can no longer be asked; empty while it answers."""
+        self.trouble = ""  # why Asterisk can no longer be asked; empty while it answers
         self._values: dict[str, str] = {}
         self._environment: dict[str, str] = {}
         self._marker = os.urandom(12).hex()

@@ -8,15 +8,11 @@ from pbxnotify.namedtuple import NamedTuple
 class Format(NamedTuple):
     """What there is to know of a format; most have no header that would say it."""
 
-    header: int
-    """Bytes before the sound."""
-    rate: int | None
-    """Bytes per second; None if that varies."""
+    header: int  # bytes before the sound
+    rate: int | None  # bytes per second; None if that varies
     mime_type: str
-    extension: str
-    """The file extension that other machines know."""
-    sox: str
-    """sox's options for its input; empty if sox cannot read the format."""
+    extension: str  # the file extension that other machines know
+    sox: str  # sox's options for its input; empty if sox cannot read the format
     ffmpeg: str
 
 

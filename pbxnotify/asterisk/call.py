@@ -11,8 +11,7 @@ from pbxnotify.text import clean
 if TYPE_CHECKING:
     from typing import Any
 
-LONGEST_CALL = 86400
-"""Seconds; what began earlier belongs to another call."""
+LONGEST_CALL = 86400  # seconds; what began earlier belongs to another call
 
 
 def extensions_in(argument: str) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-AGI_DIRECTORIES = ("/usr/share/asterisk/agi-bin", "/var/lib/asterisk/agi-bin")
-"""Debian's, and Asterisk's own."""
+AGI_DIRECTORIES = ("/usr/share/asterisk/agi-bin", "/var/lib/asterisk/agi-bin")  # Debian's, and Asterisk's own
 
 
 def configuration_directory() -> str:

@@ -11,8 +11,7 @@ from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
-COMMAND_TIMEOUT = 10
-"""Seconds for one command."""
+COMMAND_TIMEOUT = 10  # seconds for one command
 SBIN = "/usr/sbin:/usr/local/sbin"
 
 REGISTRATION = re.compile(r"\s*(\S+)/(sips?:\S+)\s+\S+\s+(Registered|Unregistered|Rejected|Stopped)\b")
@@ -27,14 +26,11 @@ UP = {"Avail": True, "Unavail": False}
 class Trunk(NamedTuple):
     """An outbound registration, or a fixed contact."""
 
-    kind: str
-    """``registration`` or ``contact``: one name may stand for both."""
+    kind: str  # ``registration`` or ``contact``: one name may stand for both
     name: str
     address: str
-    is_up: bool | None
-    """None if it is not known."""
-    said: str
-    """Asterisk's own word for it."""
+    is_up: bool | None  # None if it is not known
+    said: str  # Asterisk's own word for it
 
 
 class Start(NamedTuple):

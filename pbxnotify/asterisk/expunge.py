@@ -23,8 +23,7 @@ from pbxnotify.errors import AsteriskUnavailable, ExpungeError
 from pbxnotify.events import Voicemail
 from pbxnotify.text import clean
 
-LOCK_TIMEOUT = 5.0
-"""Seconds to wait for the lock, as app_voicemail does."""
+LOCK_TIMEOUT = 5.0  # seconds to wait for the lock, as app_voicemail does
 LAMP = "lamp@pbxnotify"
 """The extension in extensions_pbxnotify.conf that holds the line while VoiceMailMain opens and closes a mailbox."""
 

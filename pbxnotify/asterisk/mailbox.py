@@ -19,12 +19,10 @@ from pbxnotify.errors import MailboxError
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
-LONGEST_INFORMATION = 65536
-"""Bytes of a message information file; Asterisk writes a few hundred."""
+LONGEST_INFORMATION = 65536  # bytes of a message information file; Asterisk writes a few hundred
 FOLDERS = ("INBOX", "Urgent", "Old")
 """Where a message may be a moment after it was left: as it came, marked urgent, or listened to."""
-JUST_NOW = 900.0
-"""Seconds for which a message that has moved is looked for."""
+JUST_NOW = 900.0  # seconds for which a message that has moved is looked for
 
 
 class Message(NamedTuple):
@@ -32,8 +30,7 @@ class Message(NamedTuple):
 
     path: str = ""
     """Without extension, as VM_MESSAGEFILE: .../CONTEXT/MAILBOX/FOLDER/msgNNNN; empty if there are no files."""
-    information: Mapping[str, str] = {}
-    """What the message information file says; nothing if it is missing or damaged."""
+    information: Mapping[str, str] = {}  # what the message information file says; nothing if it is missing or damaged
     trouble: str = ""
 
     def may_be_of(self, channel_name: str) -> bool:
@@ -78,8 +75,7 @@ class Message(NamedTuple):
 class Recording(NamedTuple):
     """The recording of a message, as far as it can be read."""
 
-    descriptor: int = -1
-    """Open for reading; -1 if there is none."""
+    descriptor: int = -1  # open for reading; -1 if there is none
     format: str = ""
     trouble: str = ""
 

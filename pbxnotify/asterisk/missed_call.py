@@ -13,8 +13,7 @@ from pbxnotify.text import clean
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
 CALL_REJECTED = "Call Rejected"  # cause 21, as HANGUPCAUSE(channel,ast) words it
-MOST_CHANNELS = 20
-"""Dialled channels that are looked at while a call waits."""
+MOST_CHANNELS = 20  # dialled channels that are looked at while a call waits
 
 
 def missed_call_on(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:

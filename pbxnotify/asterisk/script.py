@@ -15,10 +15,8 @@ from pbxnotify.asterisk.agi import Channel
 from pbxnotify.events import Submission
 from pbxnotify.text import clean
 
-NICE = 10
-"""Niceness of a delivery, behind calls and the scripts they wait for: 50 at once are let go a third sooner."""
-HOLD = 10.0
-"""Seconds that a held call waits for the outcome of its mail."""
+NICE = 10  # niceness of a delivery, behind calls and the scripts they wait for: 50 at once are let go a third sooner
+HOLD = 10.0  # seconds that a held call waits for the outcome of its mail
 
 USAGE = """\
 {script} is run by Asterisk, from the dialplan:  AGI({script},101)

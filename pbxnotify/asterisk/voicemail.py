@@ -24,16 +24,14 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
 TRIES = 5
-PAUSE = 0.01
-"""Seconds until the next try, when the mailbox was being renumbered at this moment."""
+PAUSE = 0.01  # seconds until the next try, when the mailbox was being renumbered at this moment
 
 
 class LeftMessage(NamedTuple):
     """A voicemail and its recording."""
 
     event: Voicemail
-    recording: int
-    """The descriptor, open for reading; -1 if there is none."""
+    recording: int  # the descriptor, open for reading; -1 if there is none
 
 
 class Files(NamedTuple):

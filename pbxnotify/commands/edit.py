@@ -21,8 +21,7 @@ from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool.owner import become_spool_owner
 
-EDITORS = ("sensible-editor", "editor", "nano", "vi")
-"""Tried in this order if neither $VISUAL nor $EDITOR is set."""
+EDITORS = ("sensible-editor", "editor", "nano", "vi")  # tried in this order if neither $VISUAL nor $EDITOR is set
 
 
 def edit(options: argparse.Namespace) -> int:

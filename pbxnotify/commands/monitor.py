@@ -21,25 +21,19 @@ from pbxnotify.settings.sections import Settings
 from pbxnotify.spool.store import Spool, open_spool
 
 STATES = {State.OK: "ok", State.UNKNOWN: "unknown", State.PROBLEM: "PROBLEM"}
-MOST = 100
-"""Problems that are kept at the same time; others wait until some of these are resolved."""
+MOST = 100  # problems that are kept at the same time; others wait until some of these are resolved
 HOURLY = 300
 """Seconds at the beginning of an hour in which to notify where nothing can be kept: the monitor runs every 5 min."""
-LONGEST_REASON = 300
-"""Characters of a problem's text in the log."""
-LEVELS = ("critical", "warning", "info")
-"""The worst first."""
+LONGEST_REASON = 300  # characters of a problem's text in the log
+LEVELS = ("critical", "warning", "info")  # the worst first
 
 
 class Plan(NamedTuple):
     """What one run of the monitor is to do."""
 
-    until_notified: MonitorState
-    """What is kept until the notification is done."""
-    once_notified: MonitorState
-    """What is kept from then on."""
-    changes: list[Change]
-    """What to notify the administrator of."""
+    until_notified: MonitorState  # what is kept until the notification is done
+    once_notified: MonitorState  # what is kept from then on
+    changes: list[Change]  # what to notify the administrator of
 
 
 def monitor(options: argparse.Namespace) -> int:

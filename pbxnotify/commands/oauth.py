@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
 
 FLOWS = ("device", "code")
-PORT = 8899
-"""Where the browser is sent on the machine it runs on: nothing needs to listen there (RFC 8252 section 7.3)."""
-PATIENCE = 900.0
-"""Seconds to sign in, find the telephone for the second factor, and allow it."""
+PORT = 8899  # where the browser is sent on the machine it runs on: nothing needs to listen there (RFC 8252 section 7.3)
+PATIENCE = 900.0  # seconds to sign in, find the telephone for the second factor, and allow it
 WITHDRAW = "withdraw the permission in the account's settings"
 BY_DEVICE = """\
 Open  {page}  in a browser on any device, sign in as {login}, and enter this code:

@@ -36,8 +36,7 @@ CAUSES = {status.lower(): (status, "") for status in REASONS} | {phone: ("CHANUN
 """Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known about the phone."""
 NUMBER, EXTENSION = "+74951234567", "101"
 SOMEBODY = "somebody@example.com"
-RANG, LENGTH, AGO = 23, 65, 300
-"""Seconds that the sample rang, that its message lasts, and since it began."""
+RANG, LENGTH, AGO = 23, 65, 300  # seconds that the sample rang, that its message lasts, and since it began
 
 
 def preview(options: argparse.Namespace) -> int:

@@ -10,10 +10,8 @@ from pbxnotify.settings.options import Option, options
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_at
 from pbxnotify.settings.sections import SECTIONS
 
-Place = tuple[str, str]
-"""A section and an option."""
-Answers = dict[Place, str]
-"""The values to be written."""
+Place = tuple[str, str]  # a section and an option
+Answers = dict[Place, str]  # the values to be written
 
 HOST, PORT, LOGIN = ("smtp", "host"), ("smtp", "port"), ("smtp", "login")
 PASSWORD, PASSWORD_COMMAND = ("smtp", "password"), ("smtp", "password_command")
@@ -23,8 +21,7 @@ CLIENT_ID, CLIENT_SECRET = ("oauth2", "client_id"), ("oauth2", "client_secret")
 APPLICATION = tuple(("oauth2", name) for name in options(OAuth2) if name != "provider")
 """What belongs to one token provider only."""
 SENDER, ADMIN = ("smtp", "sender"), ("notifications", "admin_email")
-RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)
-"""Asked about a relay that belongs to none of the known providers."""
+RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)  # asked about a relay that belongs to none of the known providers
 LANGUAGE, ENABLED = ("notifications", "language"), ("notifications", "enabled")
 PEOPLE = (ADMIN, ("missed_calls", "email"), ("voicemail", "email"), LANGUAGE, ENABLED)
 ANOTHER = "another relay, such as one in your own network"

@@ -22,8 +22,7 @@ from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.validators import DIAL_STATUSES
 from pbxnotify.text import clean
 
-LONGEST_BODY = 100_000
-"""Bytes of standard input, of which the end is kept; some mail programs show no more."""
+LONGEST_BODY = 100_000  # bytes of standard input, of which the end is kept; some mail programs show no more
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
 
 

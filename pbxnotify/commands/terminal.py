@@ -17,12 +17,9 @@ from pbxnotify.errors import LoginUnavailable, UsageError
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
 NO_ANSWER = "no answer: nothing is changed"
-PATIENCE = 1.0
-"""Seconds of waiting after which a message says what for."""
-PAUSE = 0.3
-"""Seconds between the lines of one paste, at most: a long address may have been copied as several."""
-LONGEST_PASTE = 65536
-"""Bytes."""
+PATIENCE = 1.0  # seconds of waiting after which a message says what for
+PAUSE = 0.3  # seconds between the lines of one paste, at most: a long address may have been copied as several
+LONGEST_PASTE = 65536  # bytes
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pbxnotify.delivery.outcome import Outcome
     from pbxnotify.spool.item import ItemState
 
-TAKEN_ALONG = 3
-"""Due items that a successful delivery takes along."""
+TAKEN_ALONG = 3  # due items that a successful delivery takes along
 LOOKED_AT = 30
 """The number of oldest items that are looked at for that; what is due behind them leaves with the next ``queue run``.
 

@@ -27,16 +27,13 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.store import Spool
 
-DEFAULT_FORMAT = "wav49|gsm|wav"
-"""The formats in which Asterisk records voicemail unless voicemail.conf says otherwise."""
+DEFAULT_FORMAT = "wav49|gsm|wav"  # the formats in which Asterisk records voicemail unless voicemail.conf says otherwise
 SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
 MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s*[^\s,@]+@[^\s,@]+")
 """A line of voicemail.conf with an e-mail address: ``101 => 1234,Ivan,ivan@example.com``."""
 CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
-SOON = 14 * 86400.0
-"""Seconds before the end of a login from which on it is noted."""
-MOST_NAMED = 5
-"""Mailboxes or lines named in one note."""
+SOON = 14 * 86400.0  # seconds before the end of a login from which on it is noted
+MOST_NAMED = 5  # mailboxes or lines named in one note
 
 
 def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:

@@ -17,12 +17,9 @@ from typing import NamedTuple
 
 from pbxnotify.text import clean
 
-LONGEST_OUTPUT = 65536
-"""Bytes that are kept of a command's output."""
-PATIENCE = 1.0
-"""Seconds to wait for the end of a process that was killed."""
-LONGEST_LINE = 500
-"""Characters of a message."""
+LONGEST_OUTPUT = 65536  # bytes that are kept of a command's output
+PATIENCE = 1.0  # seconds to wait for the end of a process that was killed
+LONGEST_LINE = 500  # characters of a message
 
 
 class PluginStatus(IntEnum):

@@ -18,10 +18,8 @@ from pbxnotify.languages.language import Language
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
 
-OK_TWICE = 2
-"""Runs that must observe ok before a problem is resolved: one that comes and goes is one problem."""
-LATEST = 1e11
-"""No time that we keep is later, in seconds since the epoch."""
+OK_TWICE = 2  # runs that must observe ok before a problem is resolved: one that comes and goes is one problem
+LATEST = 1e11  # no time that we keep is later, in seconds since the epoch
 FILE_KEYS = {"notified": "told", "problem_runs": "ill", "ok_runs": "well"}
 """Keys of the file that differ from the names of the fields."""
 
@@ -44,10 +42,8 @@ class Observation(NamedTuple):
     is_critical: bool = False
     patience: int = 1
     """Runs in a row that must observe the problem before it is raised: some things need a moment after a start."""
-    happened: bool = False
-    """It is something that has happened, not a state: it is reported once, and never resolved."""
-    by_mail: bool = True
-    """Mail about it could leave now; otherwise it goes to syslog only."""
+    happened: bool = False  # it is something that has happened, not a state: it is reported once, and never resolved
+    by_mail: bool = True  # mail about it could leave now; otherwise it goes to syslog only
 
 
 @dataclass(frozen=True)
@@ -56,25 +52,19 @@ class Problem:
 
     subject: str
     since: float
-    notified: float | None = None
-    """When the administrator was last notified; None if not yet."""
+    notified: float | None = None  # when the administrator was last notified; None if not yet
     is_critical: bool = False
-    problem_runs: int = 0
-    """Runs that have observed it before it was raised."""
-    ok_runs: int = 0
-    """Runs in a row that have observed ok."""
-    mailed: bool = False
-    """The administrator has had a mail about it, so gets one when it is resolved."""
+    problem_runs: int = 0  # runs that have observed it before it was raised
+    ok_runs: int = 0  # runs in a row that have observed ok
+    mailed: bool = False  # the administrator has had a mail about it, so gets one when it is resolved
 
 
 @dataclass(frozen=True)
 class Known:
     """What else a run leaves to the next one; times are seconds since the epoch, None for unknown."""
 
-    started: float | None = None
-    """The latest moment at which Asterisk may have been started."""
-    certificate_of: str = ""
-    """Host and port of the relay."""
+    started: float | None = None  # the latest moment at which Asterisk may have been started
+    certificate_of: str = ""  # host and port of the relay
     certificate_looked_at: float | None = None
     certificate_ends: float | None = None
 
@@ -147,8 +137,7 @@ class Step(NamedTuple):
 
     before: Problem | None = None
     """What is kept until the notification is done: if the process dies before that, the next run repeats it."""
-    after: Problem | None = None
-    """What is kept from then on."""
+    after: Problem | None = None  # what is kept from then on
     change: Change | None = None
 
 

@@ -18,12 +18,10 @@ from pbxnotify.text import clean
 
 FAR = 4102444800.0
 """The year 2100: some certificates end in the year 9999 (RFC 5280 section 4.1.2.5), too late for some time zones."""
-SOON = 14
-"""Days before a certificate expires from which on that is a warning."""
+SOON = 14  # days before a certificate expires from which on that is a warning
 BASE64 = 4 / 3 * 78 / 76
 """How much an attachment grows in a mail: three bytes become four, and each 76 of them get a line end."""
-TEXT = 20000
-"""Bytes of a mail besides its attachment."""
+TEXT = 20000  # bytes of a mail besides its attachment
 
 
 class Stage(NamedTuple):

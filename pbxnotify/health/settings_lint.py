@@ -17,17 +17,12 @@ from pbxnotify.settings.sections import Employee, MissedCalls, Settings, Voicema
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.text import did_you_mean
 
-EVERYWHERE = ("PBX_NAME", "HISTORY_URL")
-"""Variables of all templates."""
-LARGE = 100_000
-"""Bytes of a template: Gmail shows 102 KB of a mail."""
-VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
-"""Elements without an end tag."""
+EVERYWHERE = ("PBX_NAME", "HISTORY_URL")  # variables of all templates
+LARGE = 100_000  # bytes of a template: Gmail shows 102 KB of a mail
+VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")  # elements without an end tag
 END_OPTIONAL = re.compile("body|colgroup|d[dt]|head|html|li|opt(?:group|ion)|p|r[pt]|tbody|td|tfoot|th|thead|tr")
-REMOVED = re.compile("embed|iframe|object|script")
-"""Elements that mail programs remove."""
-MOST = 5
-"""Notes on the HTML of one template: later ones often follow from these."""
+REMOVED = re.compile("embed|iframe|object|script")  # elements that mail programs remove
+MOST = 5  # notes on the HTML of one template: later ones often follow from these
 
 
 def settings_notes(settings: Settings) -> Iterator[str]:

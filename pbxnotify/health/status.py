@@ -17,8 +17,7 @@ from pbxnotify.spool.item import SWITCHED_OFF, Item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
-LATE, VERY_LATE = 600.0, 3600.0
-"""Seconds that a mail may wait before it is a warning, and before it is critical."""
+LATE, VERY_LATE = 600.0, 3600.0  # seconds that a mail may wait before it is a warning, and before it is critical
 RUNNER, MONITOR = 300.0, 3600.0
 """Seconds without a queue run, or without a run of the monitor, after which nothing seems to run it any more."""
 
@@ -35,12 +34,9 @@ class SettingsStatus(NamedTuple):
 
     relay: str
     enabled: bool
-    settings: str
-    """Its mistakes; that there are none if it has none."""
-    broken: bool
-    """The ini file has mistakes."""
-    token: str
-    """Why no mail can leave, or none soon, where we log in with a token; empty if nothing is wrong."""
+    settings: str  # its mistakes; that there are none if it has none
+    broken: bool  # the ini file has mistakes
+    token: str  # why no mail can leave, or none soon, where we log in with a token; empty if nothing is wrong
 
 
 class Status(NamedTuple):
@@ -59,15 +55,12 @@ class Status(NamedTuple):
     failed: int
     damaged: int
     relay: str
-    relay_rests_until: float | None
-    """The end of the relay backoff."""
+    relay_rests_until: float | None  # the end of the relay backoff
     relay_reason: str
-    needs_mending: bool
-    """The relay accepts nothing until the administrator changes something."""
+    needs_mending: bool  # the relay accepts nothing until the administrator changes something
     queue_run: float | None
     monitor_run: float | None
-    machine: tuple[Trouble, ...]
-    """The problems that the monitor has raised."""
+    machine: tuple[Trouble, ...]  # the problems that the monitor has raised
     enabled: bool
     settings: str
     broken: bool

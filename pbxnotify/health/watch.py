@@ -19,12 +19,9 @@ from pbxnotify.languages.language import Language
 from pbxnotify.settings.sections import Least, Settings
 from pbxnotify.spool.store import Spool
 
-MARGIN = 1.2
-"""A full disk is ok again once this many times the limit is free: at the limit, files come and go."""
-RESTART = 3.0
-"""Seconds by which two runs may differ about when Asterisk was started: it says so in whole seconds."""
-LONGEST_KEY = 200
-"""Characters."""
+MARGIN = 1.2  # a full disk is ok again once this many times the limit is free: at the limit, files come and go
+RESTART = 3.0  # seconds by which two runs may differ about when Asterisk was started: it says so in whole seconds
+LONGEST_KEY = 200  # characters
 HOUR, DAY = 3600.0, 86400.0
 
 
@@ -35,11 +32,9 @@ class Watch:
         self, settings: Settings, spool: Spool, words: Language, known: Known, problems: Collection[str] = ()
     ) -> None:
         """``problems`` are the keys of the problems that there were before."""
-        self.known = known
-        """What the next run should know."""
+        self.known = known  # what the next run should know
         self._problems = problems
-        self._complete: set[str] = set()
-        """Kinds of things of which every one was observed."""
+        self._complete: set[str] = set()  # kinds of things of which every one was observed
         self._settings = settings
         self._system = settings.system
         self._spool = spool

@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from pbxnotify.settings.sections import Voicemail as VoicemailSettings
 
 MEGABYTE = 1024 * 1024
-CONVERSION_TIMEOUT = 60
-"""Seconds for one tool."""
-BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}
-"""Of plain WAV, and of MP3 at 24 kbit/s."""
-NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}
-"""The tools that make a format, in words."""
+CONVERSION_TIMEOUT = 60  # seconds for one tool
+BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}  # of plain WAV, and of MP3 at 24 kbit/s
+NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}  # the tools that make a format, in words
 
 
 class Attachment(NamedTuple):
@@ -31,10 +28,8 @@ class Attachment(NamedTuple):
 
     content: bytes = b""
     format: str = ""
-    too_large: int = 0
-    """The size of a recording in bytes, if it is too large; else 0."""
-    remark: str = ""
-    """What goes to the log."""
+    too_large: int = 0  # the size of a recording in bytes, if it is too large; else 0
+    remark: str = ""  # what goes to the log
 
     @property
     def megabytes(self) -> float:

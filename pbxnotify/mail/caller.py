@@ -14,22 +14,17 @@ from pbxnotify.phone_number import grouped, national
 from pbxnotify.settings.sections import Settings
 
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
-UNKNOWN = ("unavailable", "unknown")
-"""What trunks send in place of a number or a name, in upper or lower case."""
-LONGEST_NAME = 100
-"""Characters; the number after the name must still fit into a subject."""
-SHORTEST_DIALABLE = 7
-"""Digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade."""
+UNKNOWN = ("unavailable", "unknown")  # what trunks send in place of a number or a name, in upper or lower case
+LONGEST_NAME = 100  # characters; the number after the name must still fit into a subject
+SHORTEST_DIALABLE = 7  # digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade.
 
 
 class Caller(NamedTuple):
     """Who called; ``name`` is "" if it says no more than the number."""
 
     name: str
-    number: str
-    """As it came, or words that say why it is not shown."""
-    is_shown: bool = True
-    """Whether ``number`` is a number: one was sent, and not withheld."""
+    number: str  # as it came, or words that say why it is not shown
+    is_shown: bool = True  # whether ``number`` is a number: one was sent, and not withheld
 
     @property
     def readable(self) -> str:

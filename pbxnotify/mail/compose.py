@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from pbxnotify.mail.attachment import Attachment
     from pbxnotify.settings.sections import Settings
 
-LONGEST_SUBJECT = 200
-"""Characters."""
-MOST_THREADS = 20
-"""Conversations that an alert belongs to: a header has its limits."""
+LONGEST_SUBJECT = 200  # characters
+MOST_THREADS = 20  # conversations that an alert belongs to: a header has its limits
 
 
 def compose(

@@ -24,8 +24,7 @@ REASONS = {
 }
 """DIALSTATUS (Asterisk's app_dial.c), ABANDONED and QUEUESTATUS (app_queue.c), each with the name of its sentence."""
 
-PHONE = ("declined", "not registered")
-"""What may be known about a phone that is out of reach."""
+PHONE = ("declined", "not registered")  # what may be known about a phone that is out of reach
 OF_ONE_PHONE = ("busy", "out of reach", "congestion")
 """The outcome of the last phone alone, where several were called one after the other."""
 RANG = ("no answer", "busy", "declined", "queue timeout")
@@ -36,18 +35,13 @@ class Content(NamedTuple):
     """What a mail says, in the order in which it is read."""
 
     subject: str
-    kind: str
-    """What the mail is about, in a word or two."""
-    accent: str
-    """The name of its colour."""
-    lead: str
-    """What happened, in a sentence; the preview on a phone begins with it."""
-    title: str = ""
-    """The heading where there is no caller."""
+    kind: str  # what the mail is about, in a word or two
+    accent: str  # the name of its colour
+    lead: str  # what happened, in a sentence; the preview on a phone begins with it
+    title: str = ""  # the heading where there is no caller
     caller: Caller | None = None
     paragraphs: tuple[str, ...] = ()
-    rows: tuple[tuple[str, str], ...] = ()
-    """Labels and values."""
+    rows: tuple[tuple[str, str], ...] = ()  # labels and values
     link: str = ""
     link_text: str = ""
 

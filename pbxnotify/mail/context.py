@@ -19,8 +19,7 @@ class Recipient(NamedTuple):
 
     address: str
     language: str
-    extensions: tuple[str, ...] = ()
-    """The extensions that this recipient is notified about."""
+    extensions: tuple[str, ...] = ()  # the extensions that this recipient is notified about
 
 
 class Context(NamedTuple):
@@ -32,8 +31,7 @@ class Context(NamedTuple):
     """Extension and name of those this recipient is notified about; the name is "" where no card has one."""
     when: datetime
     pbx_name: str
-    history_url: str
-    """The address of this call in the call history, "" without one."""
+    history_url: str  # the address of this call in the call history, "" without one
 
     @property
     def extensions(self) -> str:

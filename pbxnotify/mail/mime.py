@@ -15,12 +15,9 @@ from email.header import Header
 
 from pbxnotify.text import clean
 
-LONGEST_ENCODED_LINE = 76
-"""Characters of an encoded line, in a body (RFC 2045 section 6.7) or header (RFC 2047)."""
-LONGEST_QUOTED = 60
-"""Characters of a name between quotes, where no line can be folded."""
-PIECE = 57 * 1000
-"""Bytes encoded at a time, 1000 lines of base64."""
+LONGEST_ENCODED_LINE = 76  # characters of an encoded line, in a body (RFC 2045 section 6.7) or header (RFC 2047)
+LONGEST_QUOTED = 60  # characters of a name between quotes, where no line can be folded
+PIECE = 57 * 1000  # bytes encoded at a time, 1000 lines of base64
 
 
 def mail_of(headers: Mapping[str, str], content: bytes) -> bytes:

@@ -18,10 +18,8 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import national
 from pbxnotify.text import clean
 
-LARGEST = 20 * 1024 * 1024
-"""Bytes; a larger file is not read, because a mail waits meanwhile."""
-LONGEST_ROW = 10_000
-"""Characters of a line that are read, fewer than ``csv`` allows in a field (field_size_limit)."""
+LARGEST = 20 * 1024 * 1024  # bytes; a larger file is not read, because a mail waits meanwhile
+LONGEST_ROW = 10_000  # characters of a line that are read, fewer than ``csv`` allows in a field (field_size_limit)
 LETTER = re.compile(r"[^\W\d_]")
 DELIMITER = re.compile(r"[;\t]|,(?!\d+E\+\d)")
 """The first one ends the number. 7,49512E+10 is how a Russian Excel shortens a number."""
@@ -30,11 +28,9 @@ DELIMITER = re.compile(r"[;\t]|,(?!\d+E\+\d)")
 class Row(NamedTuple):
     """One line that is neither blank nor a comment."""
 
-    line: int
-    """Counted from 1."""
+    line: int  # counted from 1
     number: str
-    name: str
-    """Both as written."""
+    name: str  # both as written
 
     @property
     def is_entry(self) -> bool:

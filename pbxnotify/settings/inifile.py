@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 
 QUOTES = ("'", '"')
-FREE_TEXT = (validators.line, validators.lines)
-"""The checks of options that take any text."""
+FREE_TEXT = (validators.line, validators.lines)  # the checks of options that take any text
 A_HEADER = "[section], or [[101]] below [employees], on a line of its own"
 
 
@@ -45,8 +44,7 @@ class IniFile:
         self.line_of = {place: line for line, place in reversed(self.place_of.items())}
         self.end = len(self.lines)
         """The last line whose place is certain: below a broken header or an unterminated text it is not."""
-        self.complete = True
-        """Whether every line could be parsed."""
+        self.complete = True  # whether every line could be parsed
         self._problems: list[tuple[int, str]] = []
         self._wrong: set[Place] = set()
         self.config = self._parse()

@@ -15,15 +15,13 @@ class TokenProvider(NamedTuple):
     authorization_url: str
     """Empty where a loopback redirect must be registered with its port: there the device flow is used."""
     token_url: str
-    device_url: str
-    """Empty where the device flow (RFC 8628) does not offer the scope for mail."""
+    device_url: str  # empty where the device flow (RFC 8628) does not offer the scope for mail
     revocation_url: str
     """Empty where there is none as in RFC 7009: permission is revoked in the account's settings only."""
     scope: str
     redirect_host: str = "127.0.0.1"
     """Loopback as it must be registered; providers accept any port of it (RFC 8252 section 7.3)."""
-    extra_parameters: tuple[tuple[str, str], ...] = ()
-    """Sent beside the standard ones to get a refresh token."""
+    extra_parameters: tuple[tuple[str, str], ...] = ()  # sent beside the standard ones to get a refresh token
 
 
 TOKEN_PROVIDERS = {
@@ -58,10 +56,8 @@ NO_LIBRARY = (
 )
 SERVICES = {"gmail": "google", "microsoft365": "microsoft", "office365": "microsoft", "outlook": "microsoft"}
 """Names of mail services written for their token provider."""
-WITH_SECRET = ("google",)
-"""Providers that require a secret even of an application on the user's own machine."""
-ANY_TENANT, CONSUMERS = "common", "consumers"
-"""Microsoft's tenants for all accounts, and for those of Outlook.com."""
+WITH_SECRET = ("google",)  # providers that require a secret even of an application on the user's own machine
+ANY_TENANT, CONSUMERS = "common", "consumers"  # Microsoft's tenants for all accounts, and for those of Outlook.com
 
 
 def token_provider(value: str) -> str:

@@ -18,16 +18,13 @@ NOT_SHOWN = r"[=\n]|:.*@|.{60}"
 class Option(NamedTuple):
     """One option of the ini file."""
 
-    check: Callable[[str], object]
-    """Takes the text and returns the value; see ``validators``."""
-    default: object
-    """A tuple where several values are allowed."""
+    check: Callable[[str], object]  # takes the text and returns the value; see ``validators``
+    default: object  # a tuple where several values are allowed
     expected: str
     """The allowed values: the comment in the ini file, the help of ``setup``, and the advice after a mistake."""
     label: str
     secret: bool
-    name: str
-    """The option's name if it differs from the field's."""
+    name: str  # the option's name if it differs from the field's
     field: str = ""
 
     def value(self, text: str) -> object:

@@ -12,24 +12,16 @@ from pbxnotify.settings.validators import one_of
 class Provider:
     """One mail provider."""
 
-    key: str
-    """Its name on the command line."""
+    key: str  # its name on the command line
     name: str
-    host: str
-    """As written in the ini file; port and encryption follow from it."""
-    password: str
-    """Which password to use and where to create it, for the administrator to read."""
-    sender: str
-    """What it does with a sender that is not the account's own address."""
-    other_names: tuple[str, ...] = ()
-    """Other host names of the same relay."""
-    oauth2: str = ""
-    """Its token provider, as named in [oauth2]; empty if there is none."""
-    tenant: str = ""
-    """The tenant of its accounts, where that is known."""
+    host: str  # as written in the ini file; port and encryption follow from it
+    password: str  # which password to use and where to create it, for the administrator to read
+    sender: str  # what it does with a sender that is not the account's own address
+    other_names: tuple[str, ...] = ()  # other host names of the same relay
+    oauth2: str = ""  # its token provider, as named in [oauth2]; empty if there is none
+    tenant: str = ""  # the tenant of its accounts, where that is known
     takes_passwords: bool = True
-    prefers_tokens: bool = False
-    """Passwords work only where an administrator has enabled them."""
+    prefers_tokens: bool = False  # passwords work only where an administrator has enabled them
 
 
 PROVIDERS = (

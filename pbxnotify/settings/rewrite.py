@@ -20,11 +20,9 @@ from pbxnotify.errors import SettingsError
 from pbxnotify.files import sync_directory, try_lock
 from pbxnotify.settings import ini_lines
 
-Value = Union[str, tuple[str, ...]]
-"""The new value of an option; a tuple is a list, separated by commas."""
+Value = Union[str, tuple[str, ...]]  # the new value of an option; a tuple is a list, separated by commas
 
-SIMPLE = re.compile(r"[\w@.:/+*%-]+")
-"""A value that needs no quotes."""
+SIMPLE = re.compile(r"[\w@.:/+*%-]+")  # a value that needs no quotes
 QUOTES = ('"', "'", "'''", '"""')
 BYTE_ORDER_MARK = "\ufeff"
 

@@ -16,8 +16,7 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.settings.validators import number, one_of, yes_or_no
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-FEW_INODES = 0.05
-"""The share of free inodes that is too small where the limit is given in bytes."""
+FEW_INODES = 0.05  # the share of free inodes that is too small where the limit is given in bytes
 
 
 class Least(NamedTuple):

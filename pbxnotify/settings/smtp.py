@@ -69,10 +69,8 @@ class Smtp(NamedTuple):
     )
     timeout: int = option(number(600), 30, "seconds without progress before giving up, 1 to 600")
     allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
-    security: str = "none"
-    """``none``, ``starttls`` or ``tls``."""
-    oauth2: OAuth2 = OAuth2()
-    """Where tokens come from, if ``wants_token``."""
+    security: str = "none"  # ``none``, ``starttls`` or ``tls``
+    oauth2: OAuth2 = OAuth2()  # where tokens come from, if ``wants_token``
 
     def __repr__(self) -> str:
         """Show no secret in a log or traceback."""

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
     from pbxnotify.smtp.connection import Connection
 
-SLOWEST_LINE = 32768
-"""Bytes per second that a mail may take."""
+SLOWEST_LINE = 32768  # bytes per second that a mail may take
 
 
 class Relay:
@@ -33,10 +32,8 @@ class Relay:
     mail and for each 32 KB of it; the answer to the final dot is not counted.
     """
 
-    ANSWER_TIMEOUT = 600.0
-    """Seconds for the answer to the final dot, RFC 5321 section 4.5.3.2.6."""
-    QUIT_TIMEOUT = 2.0
-    """Seconds for the answer to QUIT, which changes nothing any more."""
+    ANSWER_TIMEOUT = 600.0  # seconds for the answer to the final dot, RFC 5321 section 4.5.3.2.6
+    QUIT_TIMEOUT = 2.0  # seconds for the answer to QUIT, which changes nothing any more
 
     def __init__(
         self,

@@ -28,18 +28,12 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-LONGEST_LINE = 8192
-"""Bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512."""
-MOST_LINES = 100
-"""Lines of one reply."""
-LONGEST_REPLY = 500
-"""Characters of a reply that are quoted."""
-SHORTEST = 0.001
-"""Seconds; 0 would mean not waiting at all."""
-LAST_WORDS = 0.5
-"""Seconds for what a relay has said before it hung up."""
-PIECE = 16384
-"""Bytes sent at a time: each is progress, and starts the timeout anew."""
+LONGEST_LINE = 8192  # bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512
+MOST_LINES = 100  # lines of one reply
+LONGEST_REPLY = 500  # characters of a reply that are quoted
+SHORTEST = 0.001  # seconds; 0 would mean not waiting at all
+LAST_WORDS = 0.5  # seconds for what a relay has said before it hung up
+PIECE = 16384  # bytes sent at a time: each is progress, and starts the timeout anew
 
 
 class Connection(smtplib.SMTP):
@@ -53,8 +47,7 @@ class Connection(smtplib.SMTP):
         self.command_encoding = "utf-8"
         self.seconds_left = float(timeout)
         self.is_local = False
-        self.peer = ""
-        """The far end, for the admin: ``192.0.2.1 port 587``."""
+        self.peer = ""  # the far end, for the admin: ``192.0.2.1 port 587``
         self._transcript = transcript
         self._received = b""
         self._secrets: Redactor | None = None

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
     from pbxnotify.smtp.oauth.token_store import Access
 
-COMMAND_TIMEOUT = 10
-"""Seconds for ``password_command``."""
+COMMAND_TIMEOUT = 10  # seconds for ``password_command``
 
 
 class Credentials:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 
-SHARED = 10
-"""Characters that a word shares with a secret: more than chance, and fewer than help anybody."""
+SHARED = 10  # characters that a word shares with a secret: more than chance, and fewer than help anybody
 
 
 class Redactor:

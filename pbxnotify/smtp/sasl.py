@@ -21,14 +21,12 @@ PASSWORD_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
 """In order of preference; where others could listen, the one that does not show the password comes first."""
 TOKEN = ("OAUTHBEARER", "XOAUTH2")
 """The standard one (RFC 7628) first; Microsoft and Yandex have Google's older one only."""
-AT_ONCE = ("PLAIN", *TOKEN)
-"""The client begins, so its first response goes with the command (RFC 4954 section 4)."""
+AT_ONCE = ("PLAIN", *TOKEN)  # the client begins, so its first response goes with the command (RFC 4954 section 4)
 LONGEST_COMMAND = 512 - len("\r\n")
 """Octets (RFC 5321 section 4.5.3.1.4); a longer initial response follows the command instead (RFC 4954 section 4)."""
 END_OF_FAILURE = {"OAUTHBEARER": "AQ==", "XOAUTH2": ""}
 """The answer to a relay that refuses a token and says why, so that it ends the exchange (RFC 7628 section 3.2.3)."""
-LONGEST_STATUS = 40
-"""Characters of the reason that are shown."""
+LONGEST_STATUS = 40  # characters of the reason that are shown
 
 
 class Answer(NamedTuple):

@@ -24,8 +24,7 @@ URL_ATTRIBUTE = re.compile(
 )
 CODE_ATTRIBUTE = re.compile("on.*|content|srcdoc|style", re.DOTALL)
 """Attributes in a language of their own; ``content`` may be the address of a refresh."""
-URLS = ("HISTORY_URL",)
-"""Variables that are whole addresses, written by the administrator."""
+URLS = ("HISTORY_URL",)  # variables that are whole addresses, written by the administrator
 SCRIPT = re.compile(r"(?:java|vb)script:|data:(?!image/)", re.IGNORECASE)
 DIALLED = re.compile(r"\s*(?:tel|sms):", re.IGNORECASE)
 
@@ -33,8 +32,7 @@ PARAGRAPH = re.compile("blockquote|dl|h[1-6]|hr|p|pre")
 LINE = re.compile(
     "address|article|body|caption|center|dd|div|dt|fieldset|footer|form|header|li|main|nav|ol|section|table|tr|ul"
 )
-NEW_LINE, NEW_PARAGRAPH, HARD_SPACE = "\v", "\f", "\x1f"
-"""Stand in a text until it is known what surrounds them."""
+NEW_LINE, NEW_PARAGRAPH, HARD_SPACE = "\v", "\f", "\x1f"  # stand in a text until it is known what surrounds them
 
 
 def is_html(template: str) -> bool:
@@ -158,8 +156,7 @@ class _PlainText:
         self._pieces: list[str] = []
         self._values: list[str] = []
         self._address = ""
-        self._link = 0
-        """The first piece of the link that has this address."""
+        self._link = 0  # the first piece of the link that has this address
         self._is_preformatted = False
 
     def add(self, token: Token) -> None:

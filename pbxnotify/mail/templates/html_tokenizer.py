@@ -42,8 +42,7 @@ class Value(NamedTuple):
 
     before: str
     """What stands between it and the previous value, or the beginning of the tag; its opening quote included."""
-    name: str
-    """Of the attribute, in lower case."""
+    name: str  # of the attribute, in lower case
     text: str
 
 
@@ -54,13 +53,10 @@ class Token(NamedTuple):
     """text, tag, end (tag), code (content of an element of RAW), comment, declaration, or stray: what never ends."""
     source: str
     begin: int
-    name: str = ""
-    """Of the element, in lower case; ``/p`` of its end tag, ``!doctype`` of a declaration."""
+    name: str = ""  # of the element, in lower case; ``/p`` of its end tag, ``!doctype`` of a declaration
     values: tuple[Value, ...] = ()
-    quote: str = ""
-    """The quote missing at the end of the last value."""
-    tail: str = ""
-    """What stands in a tag after the last value."""
+    quote: str = ""  # the quote missing at the end of the last value
+    tail: str = ""  # what stands in a tag after the last value
 
     @property
     def end(self) -> int:

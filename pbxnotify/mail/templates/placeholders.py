@@ -13,8 +13,7 @@ class Filled(NamedTuple):
 
     text: str
     html: str
-    is_html: bool = False
-    """Whether the template is written in HTML."""
+    is_html: bool = False  # whether the template is written in HTML
 
 
 class OwnTexts(NamedTuple):

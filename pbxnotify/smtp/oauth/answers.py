@@ -14,14 +14,10 @@ from pbxnotify.smtp.oauth import http
 from pbxnotify.smtp.redaction import Redactor
 from pbxnotify.text import clean
 
-PRINTABLE = "[ -~]{1,8192}"
-"""A token or a code (RFC 6749 appendix A)."""
-LONGEST_LIFETIME = 10 * 366 * 86400.0
-"""Seconds; a token that claims to live longer is renewed before."""
-LONGEST_REASON = 300
-"""Characters of the provider's words that are quoted."""
-INTERVAL = 5.0
-"""Seconds between two requests for a token, where the provider does not say (RFC 8628 section 3.2)."""
+PRINTABLE = "[ -~]{1,8192}"  # a token or a code (RFC 6749 appendix A)
+LONGEST_LIFETIME = 10 * 366 * 86400.0  # seconds; a token that claims to live longer is renewed before
+LONGEST_REASON = 300  # characters of the provider's words that are quoted
+INTERVAL = 5.0  # seconds between two requests for a token, where the provider does not say (RFC 8628 section 3.2)
 LIFETIME_OF_CODE, LONGEST_LIFETIME_OF_CODE = 600.0, 3600.0
 """Seconds for a code whose lifetime the provider does not say, although it must, and at most."""
 ADVICE = (
@@ -40,12 +36,9 @@ ADVICE = (
 )
 """What to do about an error (RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, Google, Microsoft)."""
 OTHERWISE = "if this persists, log in with  pbxnotify oauth login"
-PASSING = ("temporarily_unavailable", "server_error")
-"""Errors that pass by themselves."""
-NOT_THERE = (404, 405, 410)
-"""Statuses of an address that is not, or no longer, one of OAuth 2."""
-NOT_YET = ("authorization_pending", "slow_down")
-"""Errors of a code that nobody has entered yet (RFC 8628 section 3.5)."""
+PASSING = ("temporarily_unavailable", "server_error")  # errors that pass by themselves
+NOT_THERE = (404, 405, 410)  # statuses of an address that is not, or no longer, one of OAuth 2
+NOT_YET = ("authorization_pending", "slow_down")  # errors of a code that nobody has entered yet (RFC 8628 section 3.5)
 
 
 class Grant(NamedTuple):
@@ -54,10 +47,8 @@ class Grant(NamedTuple):
     access: str
     refresh: str
     lifetime: float | None
-    refresh_lifetime: float | None
-    """Google's word only."""
-    scope: str = ""
-    """What it allows, where that may differ from what we have requested (RFC 6749 section 5.1)."""
+    refresh_lifetime: float | None  # Google's word only
+    scope: str = ""  # what it allows, where that may differ from what we have requested (RFC 6749 section 5.1)
 
     def lacks(self, scope: str) -> bool:
         """Return whether it allows less than requested; that it can be renewed is not always said."""

@@ -29,8 +29,7 @@ try:
 except ImportError:
     raise SettingsError(NO_LIBRARY) from None
 
-YANDEX_GRANT = "device_code"
-"""Yandex has had its device flow since before the RFC, with names of its own."""
+YANDEX_GRANT = "device_code"  # Yandex has had its device flow since before the RFC, with names of its own
 SLOWER, SLOWEST = 5.0, 60.0
 """Seconds by which we ask less often when told to (RFC 8628 section 3.5); at most, where nothing answers."""
 

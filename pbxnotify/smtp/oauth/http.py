@@ -12,8 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.smtp.connection import SHORTEST, connect, look_up
 
-LONGEST = 65536
-"""Bytes of an answer."""
+LONGEST = 65536  # bytes of an answer
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 

@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from pbxnotify.smtp.oauth.answers import Grant
 
 FILE = "oauth2.json"
-MARGIN = 60.0
-"""Seconds before it expires at which a token is renewed: the relay looks at it a little later than we do."""
-PATIENCE = 90.0
-"""Seconds for which a process waits for another one to renew the token."""
+MARGIN = 60.0  # seconds before it expires at which a token is renewed: the relay looks at it a little later than we do
+PATIENCE = 90.0  # seconds for which a process waits for another one to renew the token
 STALE, AGAIN = 30 * 86400.0, 86400.0
 """Seconds after which a login is renewed although no mail needs it, and until that is tried again: Google ends one that
 is not used for six months, Microsoft for 90 days, Yandex a year after it was renewed."""
@@ -40,30 +38,22 @@ class Access(NamedTuple):
     """A token to log in with."""
 
     token: str
-    is_new: bool
-    """It was issued for this very login, so another one would not help."""
-    was_rejected: bool = False
-    """The relay has rejected one before, and accepted none since."""
+    is_new: bool  # it was issued for this very login, so another one would not help
+    was_rejected: bool = False  # the relay has rejected one before, and accepted none since
 
 
 class Tokens(NamedTuple):
     """What we have for one account; times are seconds since the epoch, None (0 in older files) for unknown."""
 
     access: str = ""
-    refresh: str = ""
-    """What a new access token is requested with."""
+    refresh: str = ""  # what a new access token is requested with
     obtained: float | None = None
-    expires: float | None = None
-    """When the access token expires, by the clock here."""
-    ends: float | None = None
-    """When the refresh token expires."""
-    refused: str = ""
-    """Why the last renewal was refused for good."""
+    expires: float | None = None  # when the access token expires, by the clock here
+    ends: float | None = None  # when the refresh token expires
+    refused: str = ""  # why the last renewal was refused for good
     refused_at: float | None = None
-    rejected: str = ""
-    """Why the relay has rejected a token that was new, and has accepted none since."""
-    tended: float | None = None
-    """When we last tried to keep the login from expiring unused."""
+    rejected: str = ""  # why the relay has rejected a token that was new, and has accepted none since
+    tended: float | None = None  # when we last tried to keep the login from expiring unused
 
     def is_valid(self) -> bool:
         """Return whether the access token lets us in, as far as we know: a clock that was set back knows nothing."""
