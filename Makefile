@@ -1,42 +1,55 @@
-# make demo        the main job, shown: a real Asterisk, a call nobody answers, a voicemail, the mails that arrive
-# make test        everything, on real Asterisk 22 and 16
-# make faults      the tests of faults in their whole length, and what they measured
-# make bench       what a mail about a call costs, beside what people write or use today: tables and a picture, ten minutes;
-#                  BENCH=--quick two, BENCH="--only SECTION" a part of it
-# make test-pythons   the tests that need no Asterisk, on every Python there is
-# make screenshots every mail as Chromium shows it, and the picture in README
-# make install     EXTRAS=oauth2 for logins without a password; with any of DESTDIR, PYTHON, PREFIX, BINDIR, LIBDIR, MANDIR, DOCDIR, ASTETCDIR (/etc/asterisk); ASTAGIDIR and
-#                  ASTSPOOLDIR (as asterisk.conf says); SCHEDULER (systemd, cron or none), UNITDIR, CRONDIR
-# make uninstall   leaves the settings and the queue
+# make demo        shows the main job: a real Asterisk, a call that nobody answers, a voicemail, and the mails that arrive
+# make test        everything, on real Asterisk 22 and 16; TESTS="..." are arguments for pytest, which then runs alone;
+#                  WORKERS=N processes side by side
+# make lint        ruff and mypy; part of make test
+# make golden      rewrites the texts in tests/golden/ with what the program says now
+# make faults      the fault tests at full length, with what they measured
+# make bench       what a mail about a call costs, compared with what people write or use today: tables and a picture, in
+#                  ten minutes; BENCH=--quick takes two, BENCH="--only SECTION" runs a part of it
+# make test-pythons   the tests that need no Asterisk, on every Python found
+# make screenshots    every mail as Chromium shows it, and the picture in README
+# make install     EXTRAS=oauth2 for logins without a password; SCHEDULER=systemd, cron or none; directories: DESTDIR,
+#                  PREFIX, BINDIR, LIBDIR, MANDIR, MAN5DIR, DOCDIR, UNITDIR, CRONDIR, ASTETCDIR (/etc/asterisk), ASTAGIDIR
+#                  and ASTSPOOLDIR (as in asterisk.conf); PYTHON
+# make uninstall   keeps the settings and the queue
 
-# An interpreter that Asterisk's user may run too: the system's, not one in somebody's home.
+# The system's interpreter, not one in somebody's home: Asterisk's user has to be able to run it.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: all test faults bench test-pythons test-python lint demo screenshots install uninstall clean
+# Tests start Python thousands of times: keep what it compiles, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+# More processes than cores: tests of real calls mostly wait for a phone to ring.
+WORKERS ?= 6
+
+.PHONY: all test golden faults bench test-pythons test-python lint demo screenshots install uninstall clean
 
 all: test
 
 $(BIN)/pip:
-	@"$(PYTHON)" -m venv --clear "$(VENV)" || { \
-		echo "This Python makes no venv. On Debian: apt install python3-venv" >&2; exit 69; }
+	@"$(PYTHON)" -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) "$(VENV)" || { \
+		echo "This Python cannot create a venv. On Debian: apt install python3-venv" >&2; exit 69; }
 
 $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2]'
+	"$(BIN)/python" tests/support/wheels.py
 	@touch "$@"
 
 test: $(VENV)/tools lint
 	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy msmtp
-	"$(BIN)/python" tests/run.py $(TESTS)
+	"$(BIN)/python" -m pytest $(or $(TESTS),--numprocesses $(WORKERS))
+
+golden: $(VENV)/tools
+	"$(BIN)/python" -m pytest --quiet --update-golden --numprocesses $(WORKERS) --ignore tests/calls
 
 lint: $(VENV)/tools
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 
-# Killed at each system call, 10000 examples of hostile input, minutes of waiting: half an hour; then as many new examples
-# for each property that any test asserts: ten minutes.
+# Killed at each system call, 10000 examples of hostile input, minutes of waiting: half an hour. Then as many new examples
+# of every property that a test asserts: ten minutes.
 faults: $(VENV)/tools
 	@tests/need-tools sox strace
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest tests/faults
@@ -46,12 +59,12 @@ $(VENV)/bench-tools: $(VENV)/tools
 	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2,bench]'
 	@touch "$@"
 
-# It measures, and asserts no time: not a part of `make test`.
+# Measures, and asserts no time: not part of `make test`.
 bench: $(VENV)/bench-tools
 	@tests/need-tools msmtp /usr/bin/time strace postfix saslpasswd2
 	"$(BIN)/python" tests/bench/bench.py $(BENCH)
 
-# The tests that need no Asterisk, on every Python from 3.9 on that is to be found.
+# The tests that need no Asterisk, on every Python from 3.9 on that is installed.
 test-pythons:
 	@for version in 3.9 3.10 3.11 3.12 3.13 3.14 3.15; do \
 		python=$$(command -v python$$version) && "$$python" -c '' 2>/dev/null || continue; \
@@ -60,7 +73,7 @@ test-pythons:
 	done
 
 test-python: $(VENV)/tools
-	"$(BIN)/python" -m pytest -q --ignore tests/calls
+	"$(BIN)/python" -m pytest --quiet --numprocesses $(WORKERS) --ignore tests/calls
 
 demo: $(VENV)/tools
 	@tests/need-tools sipp
@@ -70,7 +83,7 @@ screenshots: $(VENV)/tools
 	@tests/need-tools chromium
 	@"$(BIN)/python" tests/screenshots.py
 
-# What is set on the command line is in the environment too.
+# Variables set on the command line of make are in the environment of etc/install too.
 install: $(BIN)/pip
 	@PYTHON="$(PYTHON)" PIP="$(BIN)/pip" etc/install
 

@@ -1,37 +1,15 @@
-"""pbxnotify mails people about missed calls and voicemail on an Asterisk server.
+"""pbxnotify mails people about missed calls and voicemail, and loses none of it when the mail relay is down.
 
-It loses none of it when the mail relay is down.
+A room is a directory; imports go down only, and rooms of one line do not import each other:
 
-The way of one event:
+    commands/               is the admin's side: setup, check, status, queue ... (cli.py stands on it)
+    delivery/    health/    sends events; looks at the ini file, this host and the relay
+    mail/        smtp/      writes what one recipient reads; carries it to the relay
+    settings/    spool/     say how, from pbxnotify.ini; keeps queue items durable on disk, and retry backoff
+    asterisk/    languages/ hears of a call; has the words of the mails
 
-    Asterisk                                            a shell, cron or systemd
-      AGI(pbxnotify-missed.agi,101&102)                   pbxnotify missed | voicemail | alert | monitor
-      AGI(pbxnotify-voicemail.agi,101)                       |
-        |                                                    |
-      agi          the channel, read once                    |
-      missed_call, message_left  what it tells               |
-        |                                                    |
-      events     what happened: MissedCall, Voicemail, Alert |
-        +------------------------+---------------------------+
-                                 |
-                               spool.add      <- durable here; nothing after this line can lose the event
-                                 |               (the call is let go here)
-                               notify.deliver
-        settings -> recipients -> attachment -> message -> smtp -> mailbox
-                                 |
-            accepted: removed | temporary: waits in queue/ | refused for good: kept in failed/
-
-The relay lets us in (sasl) with a password or a token (tokens), which who gave it renews (renewal, authorization,
-endpoint); the admin gets the first one in a browser that comes back (oauth, redirect).
-
-A message is composed of facts (caller, phone_book, language), which become a letter (reason) and its page, or the
-values (parameters) of the admin's own texts (templates, filling), which may be HTML (markup, tags).
-
-The admin's side of it (cli): setup and edit make the ini file, check says what is wrong with it and what this machine
-lacks, preview how a mail looks, status how the mail is doing, queue what waits. monitor tells what is wrong on this
-machine (finding: disk, plugin, pbx, our own mail) once, and so remembers it (memory).
-
-Imports point downwards only. What is heavy (configobj, email, smtplib, ssl) is imported on the far side of spool.add.
+On the ground are the modules beside this file. An event is durable after ``spool.add``, and then the call is let go:
+what is heavy (configobj, email, smtplib, ssl) is imported only after that.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: a table of the commands, of which only the one that is given is imported."""
+"""The command line: a table of commands, of which only the given one is imported."""
 
 from __future__ import annotations
 
@@ -17,25 +17,22 @@ from pbxnotify.commands import terminal
 from pbxnotify.errors import PbxnotifyError, SpoolError
 from pbxnotify.spool.owner import become_spool_owner
 
-DONE, USAGE, WAITS, MISTAKES = "0 done", "64 the command line", "75 not now", "78 the ini file, login or sender"
-REFUSED, SPOOL = "69 refused for good", "74 the spool cannot be used"
-SENDING = (DONE, USAGE, REFUSED, "75 not now: it waits in the queue", MISTAKES)
+DONE, USAGE, WAITS, MISTAKES = "0 done", "64 usage error", "75 not possible now", "78 the ini file, login or sender"
+REFUSED, SPOOL = "69 permanently refused", "74 the spool cannot be used"
+SENDING = (DONE, USAGE, REFUSED, "75 deferred: it waits in the queue", MISTAKES)
 TESTING = (DONE, USAGE, REFUSED, WAITS, MISTAKES)
 AN_ITEM = "20261124-101522-9f3a1c00"
 
 
 class Command(NamedTuple):
-    """One command: what runs it, and what its help says."""
+    """One command: the function that runs it, and the text of its help."""
 
-    run: str
-    """A module of ``commands`` and the function in it that is given the options: ``module.function``."""
+    run: str  # ``module.function``: a module of ``commands`` and the function in it that takes the options
     summary: str
     example: str
     statuses: Sequence[str]
-    options: str = ""
-    """The function of that module that declares the options, if there are any."""
-    interrupted: str = "what is in the queue stays there"
-    """What Ctrl-C has left behind."""
+    options: str = ""  # the function of that module that declares the options, if the command has any
+    interrupted: str = "what is in the queue stays there"  # what Ctrl-C leaves behind
     as_root: bool = False
     """Root runs it as root, because it reads or writes files of root's; all others run as the owner of the spool."""
 
@@ -52,36 +49,36 @@ COMMANDS = {
     ),
     "edit": Command(
         "edit.edit",
-        "edit the ini file; it is put in place only when it has no mistakes, then a test mail is sent",
+        "edit the ini file; it is put in place only if it has no mistakes, then a test mail is sent",
         "edit",
         TESTING,
-        interrupted="see  pbxnotify check  for the ini file as it is",
+        interrupted="pbxnotify check  shows whether the ini file can be used",
         as_root=True,
     ),
     "check": Command(
         "check.check",
-        "say what is wrong with the ini file, what follows from it, and what this machine lacks",
+        "show what is wrong with the ini file, what follows from it, and what this machine lacks",
         "check --connect",
         (DONE, SPOOL, WAITS, MISTAKES),
         "add_options",
     ),
     "status": Command(
         "status.status",
-        "say how the mail is doing, for people and for monitoring",
+        "show how the mail is doing, for people and for monitoring",
         "status --json",
-        ("0 all is well", "1 warning", "2 mail is held up", "3 unknown"),
+        ("0 ok", "1 warning", "2 critical: mail is held up", "3 unknown"),
         "add_options",
     ),
     "test": Command(
         "testmail.test",
-        "send a test mail at once, to the administrator if no address is named",
+        "send a test mail at once, to the administrator if no address is given",
         "test -v you@example.com",
         TESTING,
         "add_options",
     ),
     "preview": Command(
         "preview.preview",
-        "show a mail as it would be, of samples or of what is given; nothing is sent",
+        "show a mail as it would be, with sample values or those given; nothing is sent",
         "preview missed --language ru --html missed.html",
         (DONE, USAGE, MISTAKES),
         "add_options",
@@ -89,14 +86,14 @@ COMMANDS = {
     ),
     "missed": Command(
         "send.missed",
-        "tell of a missed call by hand",
+        "notify of a missed call from the shell",
         "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run",
         SENDING,
         "add_missed_options",
     ),
     "voicemail": Command(
         "send.voicemail",
-        "tell of a recording by hand",
+        "mail a recording from the shell",
         "voicemail --recording msg0000.wav --from 5551212 --to 101",
         SENDING,
         "add_voicemail_options",
@@ -104,16 +101,16 @@ COMMANDS = {
     ),
     "alert": Command(
         "send.alert",
-        "tell the administrator of anything",
+        "notify the administrator of anything",
         "alert 'backup failed' --key backup --body - < backup.log",
         SENDING,
         "add_alert_options",
     ),
     "monitor": Command(
         "monitor.monitor",
-        "look at disks, checks, Asterisk and the mail; tell what is wrong, and when it is over",
+        "look for problems of disks, checks, Asterisk and the mail; mail them, and when they are resolved",
         "monitor",
-        (DONE, SPOOL, "75 another one is at work", MISTAKES),
+        (DONE, SPOOL, "75 another one is running", MISTAKES),
     ),
     "oauth": Command(
         "",
@@ -123,31 +120,31 @@ COMMANDS = {
     ),
     "oauth login": Command(
         "oauth.login",
-        "allow us in a browser, on whatever machine, to send mail; then send a test mail",
+        "allow pbxnotify, in a browser on any device, to send mail; then send a test mail",
         "oauth login",
         (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES),
         "add_login_options",
         "nothing is changed",
     ),
     "oauth status": Command(
-        "oauth.status", "say what token we have, and how long it lasts", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)
+        "oauth.status", "show the token, and how long it lasts", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)
     ),
     "oauth logout": Command(
         "oauth.logout",
-        "end the token at the provider, where it has a way for that, and forget it here",
+        "revoke the token at the provider, where that is possible, and remove it here",
         "oauth logout",
         (DONE, USAGE, SPOOL, WAITS, MISTAKES),
     ),
     "queue": Command(
         "",
-        "list, show, send, retry or remove what waits",
+        "list, show, send, retry or remove queue items",
         "queue list",
         (DONE, USAGE, SPOOL, "75 something waits"),
     ),
     "queue list": Command("queue.list_items", "list what waits and what has failed", "queue list", (DONE, SPOOL)),
     "queue run": Command(
         "queue.run",
-        "send what is due, and renew a login that would end unused; for cron or a systemd timer, each minute",
+        "send what is due, and renew a login that would end unused; for cron or a systemd timer, every minute",
         "queue run --all",
         ("0 nothing waits any more", SPOOL, "75 something waits"),
         "add_run_options",
@@ -155,7 +152,7 @@ COMMANDS = {
     **{
         f"queue {name}": Command(f"queue.{name}", summary, f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
         for name, summary in (
-            ("show", "show items whole"),
+            ("show", "show whole items"),
             ("retry", "put failed items back into the queue"),
             ("remove", "remove items unsent"),
         )
@@ -164,30 +161,30 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status (sysexits). The one place where errors become sentences."""
+    """Run one command; returns its exit status (sysexits). The only place where errors are printed."""
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(_first_word(given)).parse_args(given)
     log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no Russian gets \\u043f, and not an error
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Russian gets \\u043f, not an error
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if not options.as_root:
             with suppress(SpoolError):  # a command that needs the spool hears of it when it opens it
                 become_spool_owner()
         status = int(options.command(options))
-        print(end="", flush=True)  # what fails to be written is known then; a stdout that was closed before is None
+        print(end="", flush=True)  # a write error comes up here, not later; a stdout that was closed before is None
     except PbxnotifyError as error:
         terminal.complain(error)
         return error.exit_status
     except KeyboardInterrupt:
         print(f"\npbxnotify: interrupted; {options.interrupted}", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `pbxnotify queue list | head`
+    except BrokenPipeError:  # the reader is gone, as in `pbxnotify queue list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
-    except OSError as error:  # what a command itself reads and writes has sentences of its own
+    except OSError as error:  # of our output; a command reports its own files itself
         terminal.complain(OSError(f"{error.filename or 'standard output'}: {error.strerror}"))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return os.EX_IOERR
@@ -195,24 +192,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes have the exit status that sysexits has for them."""
+    """A parser that exits with EX_USAGE after a usage error."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with EX_USAGE; argparse's own 2 is no sysexits status."""
+        """Exit with EX_USAGE; argparse's own status of 2 is not among sysexits."""
         self.print_usage(sys.stderr)
         without_password = re.sub(r"(--(?:pass|client-s)[a-z-]*[= ])\S+", r"\1***", message)
         self.exit(os.EX_USAGE, f"{self.prog}: {without_password}\n")
 
 
 def parser(*wanted: str) -> Parser:
-    """Return the parser of the command line; options are declared only of the commands that are wanted.
+    """Return the parser of the command line; only the wanted commands have their options declared.
 
-    `queue run` and `monitor` begin in half the time if the modules of all other commands are not imported.
+    `queue run` and `monitor` start in half the time if the modules of all other commands are not imported.
     """
     whole = Parser(
         prog="pbxnotify",
-        description="Mails people about missed calls and voicemail on Asterisk.",
-        epilog="A new box:  pbxnotify setup, then  pbxnotify check.  Help of a command:  pbxnotify COMMAND --help",
+        description="Mails people about missed calls and voicemail on an Asterisk server.",
+        epilog="To begin:  pbxnotify setup, then  pbxnotify check.  Help on a command:  pbxnotify COMMAND --help",
     )
     whole.add_argument("--version", action="version", version=f"pbxnotify {__version__}")
     whole.add_argument("--config", metavar="FILE", help="the ini file (default: pbxnotify.ini beside asterisk.conf)")
@@ -227,7 +224,7 @@ def parser(*wanted: str) -> Parser:
 
 
 def _add(actions: argparse._SubParsersAction[Parser], word: str, command: Command, *, imports: bool) -> Parser:
-    """Add a command, or an action of one; with its options if its module is to be imported."""
+    """Add a command, or an action of one; with its options if its module may be imported."""
     added = actions.add_parser(
         word,
         help=command.summary,
@@ -248,7 +245,7 @@ def _add(actions: argparse._SubParsersAction[Parser], word: str, command: Comman
 
 
 def _first_word(arguments: Sequence[str]) -> str:
-    """Return the command that is given; "" if none is."""
+    """Return the given command; "" if there is none."""
     words = iter(arguments)
     for word in words:
         if word == "--config":

@@ -1,4 +1,4 @@
-"""Every error we raise, its exit status, and whether trying again may help.
+"""All errors of the package under one root, each with its exit status.
 
 The exit statuses are those of sysexits.h, so that cron and systemd can tell them apart.
 """
@@ -10,19 +10,19 @@ import re
 
 
 class PbxnotifyError(Exception):
-    """The root: its text is a sentence for the admin and holds no secret."""
+    """The root of all errors: the text is a sentence for the administrator, without secrets."""
 
     exit_status = os.EX_SOFTWARE
 
 
 class UsageError(PbxnotifyError):
-    """A command was given something it cannot use."""
+    """A command was given something that it cannot use."""
 
     exit_status = os.EX_USAGE
 
 
 class SettingsError(PbxnotifyError):
-    """The ini file cannot be used; ``problems`` names each mistake, one sentence each."""
+    """The ini file cannot be used; ``problems`` has a sentence for each mistake."""
 
     exit_status = os.EX_CONFIG
 
@@ -38,7 +38,7 @@ class SpoolError(PbxnotifyError):
 
 
 class NewerItem(PbxnotifyError):
-    """An item's file has a format that only a newer version of us knows: it is left as it is."""
+    """A queue file has a format that only a newer version knows; the file stays untouched."""
 
     exit_status = os.EX_DATAERR
 
@@ -50,17 +50,17 @@ class LanguageError(PbxnotifyError):
 
 
 class AsteriskUnavailable(PbxnotifyError):
-    """Asterisk's command line cannot be asked."""
+    """Asterisk's command line does not answer."""
 
     exit_status = os.EX_UNAVAILABLE
 
 
 class AsteriskMissing(AsteriskUnavailable):
-    """Asterisk's command line is not on this machine, or not for us."""
+    """Asterisk's command line is not on this host, or this user may not run it."""
 
 
 class ExpungeError(PbxnotifyError):
-    """No way to remove a message from its mailbox is safe beside a running Asterisk here."""
+    """A message cannot be removed from its mailbox, or not safely beside a running Asterisk."""
 
 
 class MailboxError(PbxnotifyError):
@@ -70,18 +70,46 @@ class MailboxError(PbxnotifyError):
 
 
 class PhoneBookError(PbxnotifyError):
-    """The phone book cannot be used: mails go without its names."""
+    """The phone book cannot be used; mails are sent without its names."""
 
     exit_status = os.EX_CONFIG
 
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"the phone book {path} {why}; mend that, or empty phone_book in [notifications]")
+        super().__init__(f"the phone book {path} {why}; fix it, or empty phone_book in [notifications]")
 
 
 class ChannelGone(PbxnotifyError):
-    """Asterisk has stopped answering on this channel; what was read before is still valid."""
+    """Asterisk no longer answers on this channel; what was read before is still valid."""
 
     exit_status = os.EX_UNAVAILABLE
+
+
+class LoginError(PbxnotifyError):
+    """There is nothing to log in to the relay with: no token, because of its file, its lock or the provider."""
+
+
+class LoginUnavailable(LoginError):
+    """Not now: the provider, the lock or the disk may be back soon. Temporary."""
+
+    exit_status = os.EX_TEMPFAIL
+
+
+class LoginRefused(LoginError):
+    """Not until the admin logs in at the provider, or corrects something."""
+
+    exit_status = os.EX_CONFIG
+
+
+class GrantRefused(LoginRefused):
+    """The provider refuses a token; ``error`` is its error code (RFC 6749 section 5.2, RFC 8628 section 3.5)."""
+
+    def __init__(self, sentence: str, *, error: str = "") -> None:
+        super().__init__(sentence)
+        self.error = error
+
+
+class TokenFileDamaged(LoginRefused):
+    """The token file holds something that we did not write."""
 
 
 class RelayError(PbxnotifyError):
@@ -108,21 +136,6 @@ class RelayMisconfigured(RelayError):
     """No mail can leave until the admin changes something: login rejected, sender refused, 5xx before RCPT."""
 
     exit_status = os.EX_CONFIG
-
-
-class GrantRefused(RelayMisconfigured):
-    """There is no token until the admin logs in at the provider, or mends what it complains of.
-
-    ``error`` is the provider's error code (RFC 6749 section 5.2, RFC 8628 section 3.5), empty where it was not asked.
-    """
-
-    def __init__(self, sentence: str, *, error: str = "") -> None:
-        super().__init__(sentence, stage="AUTH")
-        self.error = error
-
-
-class TokenFileDamaged(GrantRefused):
-    """The token file holds something that we did not write."""
 
 
 class MailDeferred(RelayError):

@@ -1,4 +1,4 @@
-"""What happened: a missed call, a voicemail or an alert, to and from JSON."""
+"""The events: a missed call, a voicemail or an alert, to and from JSON."""
 
 from __future__ import annotations
 
@@ -12,34 +12,26 @@ from pbxnotify.text import clean
 if TYPE_CHECKING:
     from typing import Any, Union
 
-UNKNOWN_LENGTH = -1
 LEVELS = ("info", "warning", "critical")
-LONGEST_LINE = 2000
-"""Characters of a line in an alert."""
+LONGEST_LINE = 2000  # characters of a line in an alert
+UNKNOWN_IN_JSON = {"duration": -1, "number": 0}  # what stands for None in a queue file
 
 
 class MissedCall(NamedTuple):
     """A call that nobody answered, for the extensions that were rung."""
 
-    time: float = 0.0
-    """When it began to ring, in seconds since the epoch."""
-    duration: int = 0
-    """How long it rang, in whole seconds."""
+    time: float = 0.0  # when it started ringing, in seconds since the epoch
+    duration: int = 0  # how long it rang, in whole seconds
     extensions: tuple[str, ...] = ()
     caller_number: str = ""
     caller_name: str = ""
-    private: bool = False
-    """The caller withheld the number: it is not mailed unless the admin says so."""
-    dial_status: str = ""
-    """DIALSTATUS, or how the queue was left; empty if the channel could not say."""
-    linked_id: str = ""
-    """What all channels of one call have in common, CHANNEL(linkedid)."""
-    unique_id: str = ""
-    """The caller's channel, UNIQUEID."""
-    phone: str = ""
-    """What is known of a phone that was not available: ``declined``, ``not registered`` or nothing."""
+    private: bool = False  # the number is withheld: mails do not show it unless the settings say so
+    dial_status: str = ""  # DIALSTATUS, QUEUESTATUS or ABANDONED; empty if the channel could not be asked
+    linked_id: str = ""  # CHANNEL(linkedid), which all channels of one call share
+    unique_id: str = ""  # UNIQUEID of the caller's channel
+    phone: str = ""  # why the phone was not available, if that is known: ``declined`` or ``not registered``
     voicemail: bool = False
-    """The caller left a voicemail afterwards: it is mailed only if the admin says so."""
+    """The caller left a voicemail afterwards: then the missed call is mailed only if the settings say so."""
 
     @property
     def kind(self) -> str:
@@ -47,7 +39,7 @@ class MissedCall(NamedTuple):
         return "missed"
 
     def keys(self) -> dict[str, str]:
-        """Return the key of each extension; a key names what has been told, whichever script told it."""
+        """Return a key for each extension: whoever claims it first notifies, whichever script that is."""
         parts = (self.extensions or ("",)) if self.linked_id else ()
         return {extension: f"missed-{self.linked_id}-{extension}" for extension in parts}
 
@@ -56,7 +48,7 @@ class MissedCall(NamedTuple):
         return self._replace(extensions=tuple(extension for extension in extensions if extension))
 
     def aliases(self) -> tuple[str, ...]:
-        """Return none: the keys say it all."""
+        """Return none: the keys are enough."""
         return ()
 
     def parties(self) -> tuple[str, str]:
@@ -67,10 +59,8 @@ class MissedCall(NamedTuple):
 class Voicemail(NamedTuple):
     """A message that a caller left in a mailbox, for the employees who missed the call."""
 
-    time: float = 0.0
-    """When the message began, in seconds since the epoch."""
-    duration: int = UNKNOWN_LENGTH
-    """How long the message is, in whole seconds; ``UNKNOWN_LENGTH`` if nothing says so."""
+    time: float = 0.0  # when the message began, in seconds since the epoch
+    duration: int | None = None  # the length of the message in whole seconds
     extensions: tuple[str, ...] = ()
     caller_number: str = ""
     caller_name: str = ""
@@ -78,20 +68,14 @@ class Voicemail(NamedTuple):
     linked_id: str = ""
     unique_id: str = ""
     mailbox: str = ""
-    context: str = ""
-    """The mailbox's context in voicemail.conf."""
-    number: int = 0
-    """The message's number in its folder, counted from 1 as Asterisk does; 0 if unknown."""
-    folder: str = ""
-    """The directory in which it was left."""
-    message_id: str = ""
-    """What Asterisk calls the message wherever it is moved, ``msg_id``."""
-    place: str = ""
-    """What names the message while its file lies there no more."""
+    context: str = ""  # the mailbox's context in voicemail.conf
+    number: int | None = None  # the message's number in its folder, counted from 1 as Asterisk does
+    folder: str = ""  # the directory in which the message was left
+    message_id: str = ""  # Asterisk's ``msg_id``, which the message keeps wherever it is moved
+    place: str = ""  # what identifies the message once its file is gone
     recording: str = ""
     """The format of the recording that is kept with the event (``wav``, ``WAV`` ...); empty if there is none."""
-    trouble: str = ""
-    """Why there is no recording, or what is odd about the message."""
+    trouble: str = ""  # why there is no recording, or what is wrong with the message's files
 
     @property
     def kind(self) -> str:
@@ -99,16 +83,16 @@ class Voicemail(NamedTuple):
         return "voicemail"
 
     def keys(self) -> dict[str, str]:
-        """Return the one key: a message is told once, to all who missed the call."""
+        """Return the one key: a message is mailed once, to all who missed the call."""
         named = self.message_id or self.place
         return {named: f"voicemail-{named}"} if named else {}
 
     def aliases(self) -> tuple[str, ...]:
-        """Return a key that is claimed as well: a later script may find the file gone, and not know the ``msg_id``."""
+        """Return a second key to claim: a later script may find the file gone, and then has no ``msg_id``."""
         return (f"voicemail-{self.place}",) if self.place else ()
 
     def only(self, keys: Sequence[str]) -> Voicemail:
-        """Return itself: a message has one part."""
+        """Return the message itself, which has only one key."""
         return self
 
     def parties(self) -> tuple[str, str]:
@@ -122,12 +106,10 @@ class Alert(NamedTuple):
     time: float = 0.0
     subject: str = ""
     body: str = ""
-    key: str = ""
-    """What it tells: an alert with the same key within a day is told already."""
-    level: str = "warning"
-    """One of ``LEVELS``."""
+    key: str = ""  # what it is about: within a day the administrator is notified once for each key
+    level: str = "warning"  # one of ``LEVELS``
     about: tuple[str, ...] = ()
-    """The problems it is about, each a conversation in mail programs; none: the key names it."""
+    """The keys of its problems, each a thread in mail programs; without any, its own key makes the thread."""
 
     @property
     def kind(self) -> str:
@@ -135,15 +117,15 @@ class Alert(NamedTuple):
         return "alert"
 
     def keys(self) -> dict[str, str]:
-        """Return the one key, as for a call."""
+        """Return the one key, if the alert has one."""
         return {self.key: f"alert-{self.key}"} if self.key else {}
 
     def only(self, keys: Sequence[str]) -> Alert:
-        """Return itself: an alert has one part."""
+        """Return the alert itself, which has only one key."""
         return self
 
     def aliases(self) -> tuple[str, ...]:
-        """Return none: the key says it all."""
+        """Return none: the key is enough."""
         return ()
 
     def parties(self) -> tuple[str, str]:
@@ -152,23 +134,21 @@ class Alert(NamedTuple):
 
 
 def _caller_in_log(call: MissedCall | Voicemail) -> str:
-    """Return the caller for the log, where a withheld number has no place either."""
+    """Return the caller for the log, without a withheld number."""
     return "private" if call.private else call.caller_number or "unknown"
 
 
 class Submission(NamedTuple):
-    """What became of an event by the time its call is let go, and what is left to do."""
+    """The state of an event when its call is let go, and what is left to do."""
 
-    status: str
-    """PBXNOTIFYSTATUS."""
-    line: str
-    """For the Asterisk console."""
+    status: str  # PBXNOTIFYSTATUS
+    line: str  # the line for the Asterisk console
     deliver: Callable[[Callable[[str], None]], object] | None = None
     """Delivers the event, and reports the outcome for PBXNOTIFYSTATUS as soon as it is known."""
 
 
 def new_alert(subject: str, body: str, key: str = "", level: str = "warning") -> Alert:
-    """Return an alert of an admin's words, cleaned; the lines of the body stay."""
+    """Return an alert made now, its texts cleaned; the body keeps its lines."""
     lines = "\n".join(clean(line, LONGEST_LINE) for line in body.splitlines())
     return Alert(time.time(), clean(subject), lines, clean(key), level)
 
@@ -185,23 +165,25 @@ KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """Return an event as what ``json`` can write."""
-    return {"event": event.kind, **event._asdict()}
+    """Return an event as ``json`` can write it."""
+    values = {field: UNKNOWN_IN_JSON[field] if value is None else value for field, value in event._asdict().items()}
+    return {"event": event.kind, **values}
 
 
 def event_from_json(record: Mapping[str, Any]) -> Event:
-    """Return the event that ``to_json`` made into a record; raises ValueError on anything else."""
+    """Return the event of such a record. Raises ValueError on anything else."""
     kind = KINDS.get(str(record.get("event")))
     if kind is None:
         raise ValueError(f"an event of the kind {record.get('event')!r}")
     values: dict[str, Any] = {}
     for field, default in kind._field_defaults.items():
-        value = record.get(field, default)
+        usual = UNKNOWN_IN_JSON[field] if default is None else default
+        value = record.get(field, usual)
         if isinstance(default, tuple) and isinstance(value, list):
             value = tuple(str(part) for part in value)
         elif isinstance(default, float) and isinstance(value, int) and abs(value) < 1e12:
             value = float(value)
-        if type(value) is not type(default) or re.search("[\ud800-\udfff]", str(value)):
+        if type(value) is not type(usual) or re.search("[\ud800-\udfff]", str(value)):
             raise ValueError(f"{field} is {value!r}")
-        values[field] = value
+        values[field] = None if default is None and value == usual else value
     return kind(**values)

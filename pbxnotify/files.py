@@ -1,4 +1,4 @@
-"""Files that survive crashes, full disks and hostile neighbours: atomic replace, fsync, lock, safe opening."""
+"""Files that survive crashes, full disks and hostile users: atomic replace, fsync, lock, safe opening."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def sync_directory(directory: str) -> None:
-    """Make what was done in a directory durable. Raises OSError."""
+    """Make the changes in a directory durable. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -23,7 +23,7 @@ def sync_directory(directory: str) -> None:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Return whether the lock on an open file or directory (flock) is ours. Does not wait. Raises OSError."""
+    """Lock an open file or directory (flock); returns whether that succeeded. Does not wait. Raises OSError."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -32,18 +32,18 @@ def try_lock(descriptor: int) -> bool:
 
 
 def open_no_follow(path: str, flags: int) -> int:
-    """Open a file, as ``opener`` of ``open``: follows no link, does not wait for a FIFO. Raises OSError."""
+    """Open a file, as ``opener`` of ``open``: follows no link, and does not wait for a FIFO. Raises OSError."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def replace(path: str, temporary: str, text: str, *, durable: bool = False) -> None:
     """Replace a file's content atomically by way of a temporary file on the same filesystem. Raises OSError.
 
-    On a full disk the file is overwritten in place, if it has room for the whole text.
+    On a full disk the file is overwritten in place, if there is room for the whole text.
     """
     try:
         with open(temporary, "w", encoding="utf-8", errors="backslashreplace", opener=_open_private) as file:
-            _fill(file, text, durable)
+            _write(file, text, durable)
         os.rename(temporary, path)
         if durable:
             sync_directory(os.path.dirname(path))
@@ -53,14 +53,14 @@ def replace(path: str, temporary: str, text: str, *, durable: bool = False) -> N
         try:
             with open(path, "r+", encoding="utf-8", errors="backslashreplace") as file:
                 _reserve(file, len(text.encode("utf-8", "backslashreplace")))
-                _fill(file, text, durable)
+                _write(file, text, durable)
             os.utime(path)
         except OSError:
             raise error from None
 
 
 def _reserve(file: TextIO, length: int) -> None:
-    """Reserve room before any byte changes: half a text is worse than the old one. Raises OSError."""
+    """Reserve the room before any byte changes: half a text is worse than the old one. Raises OSError."""
     before = os.fstat(file.fileno()).st_size
     try:
         os.posix_fallocate(file.fileno(), 0, length)
@@ -70,7 +70,7 @@ def _reserve(file: TextIO, length: int) -> None:
             raise
 
 
-def _fill(file: TextIO, text: str, durable: bool) -> None:
+def _write(file: TextIO, text: str, durable: bool) -> None:
     file.write(text)
     file.truncate()
     file.flush()

@@ -1,4 +1,4 @@
-"""What is said in syslog: one line for each change of state, always of the same form.
+"""Writes to syslog: one line for each change of an item's state, always of the same form.
 
 pbxnotify: STATE id=... event=missed|voicemail|alert from=... to=... reason="..."
 """
@@ -15,12 +15,12 @@ from pbxnotify.text import clean
 
 
 def open_syslog(*, to_stderr: bool = False) -> None:
-    """Name ourselves in syslog; a command run by hand shows its lines on stderr as well; one of systemd's does not."""
+    """Open syslog as ``pbxnotify``; on request lines go to stderr as well, unless that is the journal."""
     syslog.openlog("pbxnotify", syslog.LOG_PERROR if to_stderr and not _stderr_is_the_journal() else 0, syslog.LOG_MAIL)
 
 
 def _stderr_is_the_journal() -> bool:
-    """Return whether stderr ends where syslog does; systemd names what it has connected it to."""
+    """Return whether stderr ends where syslog does; systemd names the journal's file."""
     try:
         stderr = os.fstat(2)
     except OSError:
@@ -34,10 +34,7 @@ PRIORITIES = {"deferred": syslog.LOG_WARNING, "failed": syslog.LOG_ERR}
 
 
 def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
-    """Say a change of state in syslog, one line; returns the line.
-
-    ``$PBXNOTIFY_LOG`` names a file that gets the line too, for boxes without a syslog (containers).
-    """
+    """Log a change of state as one line; returns the line."""
     caller, called = event.parties()
     line = f"{name} id={identifier} event={event.kind} from={_word(caller)} to={_word(called)}"
     if reason:
@@ -47,7 +44,10 @@ def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
 
 
 def write(priority: int, line: str) -> None:
-    """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names. Never raises: no log may stop a mail."""
+    """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names, for hosts without syslog (containers).
+
+    Never raises: no log may stop a mail.
+    """
     syslog.syslog(priority, line.replace("\0", " "))
     path = os.environ.get("PBXNOTIFY_LOG")
     if path:

@@ -1,4 +1,4 @@
-"""Text from outside made safe to show, and suggestions for mistyped words."""
+"""Text from outside made safe to show: printable, escaped as HTML; and suggestions for mistyped words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-LONGEST_TEXT = 256
-"""Characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer."""
+LONGEST_TEXT = 256  # characters; Asterisk cuts caller ID names at 79 bytes, a number may be longer
 NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""Surrogates that stand for no byte (PEP 383); JSON may hold them."""
+"""Surrogates that do not stand for a byte (PEP 383); JSON may hold them."""
 
 
 def clean(text: str, longest: int | None = LONGEST_TEXT) -> str:
@@ -26,7 +25,7 @@ def clean(text: str, longest: int | None = LONGEST_TEXT) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a suggestion to put after a mistyped word, "" when nothing resembles it."""
+    """Return a suggestion to append to a mistyped word, "" if no known word resembles it."""
     from difflib import get_close_matches
 
     spellings = {candidate.lower(): candidate for candidate in known}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import calls
 import extent
 import pytest
+import side_by_side
 from golden import Golden
 from relay import Catcher, Certificates
 
@@ -19,28 +20,41 @@ extent.load_profile()
 
 if TYPE_CHECKING:
     from login_office import LoginOffice
-
-FIGURES: list[tuple[str, str]] = []
+    from xdist.remote import Producer
 
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Take a measured figure, shown at the end of the run: tests assert no times."""
     what = request.node.name.replace("test_", "", 1).replace("_", " ").replace("[", ", ").rstrip("]")
-    return lambda figure: FIGURES.append((what, figure))
+    return lambda figure: request.node.user_properties.append((what, figure))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the figures."""
-    if FIGURES:
+    """Show the figures, which come with the reports of the tests from whatever process has run them."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    figures = dict.fromkeys(tuple(figure) for one in reports for figure in getattr(one, "user_properties", ()))
+    if figures:
         terminalreporter.section("measured")
-        for what, figure in FIGURES:
+        for what, figure in figures:
             terminalreporter.write_line(f"{what}\n    {figure}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let golden texts be written anew."""
     parser.addoption("--update-golden", action="store_true", help="write what is said now into tests/golden/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, where tests run side by side."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: side_by_side.rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> side_by_side.ByFile:
+    """Keep together what shares fixtures."""
+    return side_by_side.ByFile(config, log)
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def main() -> int:
             calls_recorded(Path(name), catcher.port)
         mails = catcher.wait(2, timeout=30)
         for script in (MISSED, VOICEMAIL):
-            wait_for_released(script)  # they still note in the directory that the relay has the mail
+            wait_for_released(script, mark="")  # they still note in the directory that the relay has the mail
     for caught in mails:
         show(caught, "voicemail" if list(caught.message.iter_attachments()) else "missed-call")
     return 0

@@ -1,1 +1,1 @@
-"""Asterisk: the channel, the mailbox, the configuration and the console."""
+"""Hears of a call: the channel, the mailbox, and Asterisk's configuration and command line."""

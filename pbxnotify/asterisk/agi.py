@@ -1,8 +1,8 @@
-"""The AGI protocol made safe (pyst2): the channel as a read-only Mapping.
+"""The AGI protocol (pyst2), hardened against hostile callers: the channel as a read-only Mapping.
 
 A SIP caller can put newlines into the caller ID, and Asterisk passes them on: one call can plant lines in the AGI
-environment, end it early so that every later answer is shifted by one, or forge an answer. So each value is asked for
-between two markers that nobody can guess, and what comes before the first marker is thrown away.
+environment, end it early so that every later answer is shifted by one, or forge an answer. So each value is requested
+between two markers that nobody can guess, and what comes before the first marker is discarded.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ if TYPE_CHECKING:
 
 # A script ends before there is much to collect: 4 % of the CPU time of a mail (Python 3.11).
 gc.disable()
-# pyst2 needs pprint only for the diary it writes to stderr, which is silent here; importing it would be a third of the
-# time until the call is let go (before Python 3.14).
+# pyst2 needs pprint only for its debug output, which is discarded here; importing it would be a third of the time until
+# the call is let go (before Python 3.14).
 _pprint = types.ModuleType("pprint")
 _pprint.pformat = repr  # type: ignore[attr-defined]
 sys.modules.setdefault("pprint", _pprint)
-from asterisk.agi import AGI, AGIException  # noqa: E402  the stand-in must be there first
+from asterisk.agi import AGI, AGIException  # noqa: E402  after the stand-in
 
 if sys.modules["pprint"] is _pprint:
     del sys.modules["pprint"]
 
-LONGEST_LINE = 65536
-"""Characters of one line from Asterisk; its own limit for a variable is far below."""
-PATIENCE = 5.0
-"""Seconds for the whole conversation with Asterisk, which answers within milliseconds or never."""
+LONGEST_LINE = 65536  # characters of one line from Asterisk, whose own limit for a variable is far lower
+PATIENCE = 5.0  # seconds for one exchange with Asterisk, which answers within milliseconds or never
 ENVIRONMENT = {
     "UNIQUEID": "agi_uniqueid",
     "CALLERID(num)": "agi_callerid",
@@ -47,27 +45,20 @@ ENVIRONMENT = {
     "EXTEN": "agi_extension",
     "CHANNEL(name)": "agi_channel",
 }
-"""What the AGI environment can still say once the channel has stopped answering."""
+"""The values that the AGI environment still has once the channel has stopped answering."""
 TOGETHER = (
     *("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "VM_MESSAGEFILE", "UNIQUEID"),
     *("PBXNOTIFY_TO", "PBXNOTIFY_SINCE", "PBXNOTIFY_CAUSE", "CHANNEL(name)", "CHANNEL(linkedid)"),
     *("CALLERID(num)", "CALLERID(name)", "CALLERID(num-pres)"),
 )
-"""Asked for in one question, as a call waits 0.1 ms for each, and longer where Asterisk is busy.
+"""Read in one exchange, as a call waits 0.1 ms for each, and longer where Asterisk is busy.
 
-No function of a module that may be missing is among them: Asterisk would log an error for each call.
+None is a function of a module that may be missing: Asterisk would log an error for each call.
 """
 
 
-class Silence:
-    """Where pyst2's diary goes: Asterisk's stderr may be a pipe that nobody reads."""
-
-    def write(self, text: str) -> None:
-        """Drop it."""
-
-
 class Connection(AGI):  # type: ignore[misc]
-    """pyst2's AGI, its edges made safe: whatever Asterisk sends, it neither raises ValueError nor loops."""
+    """pyst2's AGI, which here neither raises ValueError nor loops, whatever Asterisk sends."""
 
     def _get_agi_env(self) -> None:
         try:
@@ -77,7 +68,7 @@ class Connection(AGI):  # type: ignore[misc]
                 key, _, value = line.partition(": ")
                 self.env.setdefault(key, value)  # the first one counts: a planted line comes after the true one
         except ChannelGone:
-            return  # the question that follows will find out too, and what was read is kept
+            return  # the next exchange fails as well, and what was read is kept
 
     def _lines(self) -> Iterator[str]:
         while True:
@@ -87,21 +78,21 @@ class Connection(AGI):  # type: ignore[misc]
             yield line[:-1]
 
     def test_hangup(self) -> None:
-        """Go on: a channel that was hung up still answers."""
+        """Do nothing: a channel that was hung up still answers."""
 
     def _quote(self, text: object) -> str:
         escaped = clean(str(text), LONGEST_LINE).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
 
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
-        """Return the next answer; 510, 511 and 520 are answers without a value. HANGUP and blank lines are none."""
+        """Return the next answer, skipping HANGUP and blank lines; 510, 511 and 520 are answers without a value."""
         for line in self._lines():
             if _is_answer(line):
                 return {"result": (line[:3], line)}
         raise ChannelGone("it ended the conversation")
 
     def synchronise(self, marker: str) -> None:
-        """Throw away whatever waits to be read and answers no question of ours."""
+        """Discard whatever waits to be read and does not answer a command of this script."""
         self.send_command("GET FULL VARIABLE", f'"{marker}"')
         for line in self._lines():
             if line == f"200 result=1 ({marker})":
@@ -126,16 +117,15 @@ class Connection(AGI):  # type: ignore[misc]
 class Channel(Mapping[str, str]):
     """The variables and functions of the calling channel, as ``channel["DIALSTATUS"]`` or ``channel["CALLERID(num)"]``.
 
-    A value is empty if unset; KeyError means that Asterisk could not be asked. Values are as Asterisk holds them,
-    caller text included: ``events`` cleans them.
+    A value is empty if unset; KeyError means that Asterisk could not be asked. Values are raw, the caller's text
+    included; they are cleaned when an event is made of them.
     """
 
     def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:
         first = arguments[0] if arguments else ""
         self.argument = "" if first == "hold" else first
         self.held = "hold" in arguments
-        self.trouble = ""
-        """Why Asterisk could not be asked any more; empty while it answers."""
+        self.trouble = ""  # why Asterisk can no longer be asked; empty while it answers
         self._values: dict[str, str] = {}
         self._environment: dict[str, str] = {}
         self._marker = os.urandom(12).hex()
@@ -146,17 +136,18 @@ class Channel(Mapping[str, str]):
         # Under a real locale stdin would be strict UTF-8, and a bare \r would end a line. Both live as long as we do.
         reading = open(stdin, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
         writing = open(stdout, "w", encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False)  # noqa: SIM115
-        self._connection = Connection(reading, writing, Silence())
+        # Without pyst2's debug output: Asterisk's stderr may be a pipe that nobody reads.
+        self._connection = Connection(reading, writing, types.SimpleNamespace(write=lambda text: None))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # pyst2 has just put its own handler there
         self._environment = self._connection.env
         self._connection.synchronise(self._marker)
 
     def _converse(self, step: Callable[[], Answer]) -> Answer | None:
-        """Return what one step of the conversation returns; after the first trouble there are no more steps."""
+        """Return the result of one exchange, None if it fails; after the first failure there are no more exchanges."""
         if self.trouble:
             return None
         try:
-            # Again each second: an alarm in the moment before a read begins would let it wait for ever.
+            # Repeated each second: an alarm just before a read begins would let it wait for ever.
             signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)
             return step()
         except (ChannelGone, AGIException, OSError, ValueError) as error:
@@ -181,7 +172,7 @@ class Channel(Mapping[str, str]):
         return len(self._values)
 
     def say(self, status: str, line: str) -> None:
-        """Set PBXNOTIFYSTATUS and show a line on the Asterisk console, if there still is somebody to tell."""
+        """Set PBXNOTIFYSTATUS and show a line on the Asterisk console, if Asterisk still answers."""
         self._converse(lambda: self._connection.set_variable("PBXNOTIFYSTATUS", status))
         self._converse(lambda: self._connection.verbose(line))
 

@@ -1,23 +1,18 @@
-"""The formats of recordings: what Asterisk writes, what others call it, and how tools are told of it."""
+"""The audio formats of recordings: what Asterisk writes, and what converters and other machines call it."""
 
 from __future__ import annotations
 
-from pbxnotify.events import UNKNOWN_LENGTH
 from pbxnotify.namedtuple import NamedTuple
 
 
 class Format(NamedTuple):
-    """What is to be known of one format; most have no header that would say it."""
+    """What there is to know of a format; most have no header that would say it."""
 
-    header: int
-    """Bytes before the sound."""
-    rate: int
-    """Bytes of a second; 0 if that varies."""
+    header: int  # bytes before the sound
+    rate: int | None  # bytes per second; None if that varies
     mime_type: str
-    extension: str
-    """The file extension that other machines know."""
-    sox: str
-    """What sox must be told of its input; empty if it cannot read it."""
+    extension: str  # the file extension that other machines know
+    sox: str  # sox's options for its input; empty if sox cannot read the format
     ffmpeg: str
 
 
@@ -25,8 +20,8 @@ WAVE = ("audio/wav", "wav", "-t wav", "-f wav")
 FORMATS = {
     "wav16": Format(44, 32000, *WAVE),
     "wav": Format(44, 16000, *WAVE),
-    "mp3": Format(0, 0, "audio/mpeg", "mp3", "", "-f mp3"),
-    "ogg": Format(0, 0, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
+    "mp3": Format(0, None, "audio/mpeg", "mp3", "", "-f mp3"),
+    "ogg": Format(0, None, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
     "WAV": Format(60, 1625, *WAVE),
     "ulaw": Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000"),
     "alaw": Format(0, 8000, "application/octet-stream", "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
@@ -42,7 +37,7 @@ FORMATS = {
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
 }
-"""By Asterisk's file extension, the best for a person first.
+"""By Asterisk's file extension, the best for listening first.
 
 ``WAV`` is wav49, GSM in a WAV file; audio/basic is ulaw without a header, RFC 2046 section 4.3.
 """
@@ -50,22 +45,21 @@ PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
 
 
 def is_wave(head: bytes) -> bool:
-    """Return whether a file that begins so is a WAV file of whatever sound."""
+    """Return whether a file that begins with these bytes is a WAV file, whatever its encoding."""
     return head[:4] == b"RIFF" and head[8:16] == b"WAVEfmt "
 
 
-def length_of_wave(head: bytes, size: int) -> int:
-    """Return the whole seconds of a WAV file of any rate, whose header says the bytes of a second at offset 28."""
-    rate = int.from_bytes(head[28:32], "little")
-    return max(size - FORMATS["wav"].header, 0) // rate if rate else UNKNOWN_LENGTH
-
-
 def is_silent(name: str, size: int) -> bool:
-    """Return whether a recording of so many bytes is nothing but a header."""
+    """Return whether a recording of this size in bytes is nothing but a header."""
     return size <= FORMATS[name].header
 
 
-def length_of(name: str, size: int) -> int:
-    """Return the whole seconds of a recording by its size in bytes, ``UNKNOWN_LENGTH`` where that does not say it."""
+def length_of(name: str, size: int, head: bytes = b"") -> int | None:
+    """Return the length of a recording in whole seconds from its size in bytes, None if that does not say it.
+
+    The first 32 bytes of a WAV file (``head``) say the bytes per second of whatever it holds, at offset 28.
+    """
     header, rate = FORMATS[name].header, FORMATS[name].rate
-    return max(size - header, 0) // rate if rate else UNKNOWN_LENGTH
+    if is_wave(head):
+        header, rate = FORMATS["wav"].header, int.from_bytes(head[28:32], "little")
+    return max(size - header, 0) // rate if rate else None

@@ -1,4 +1,4 @@
-"""Who called and who was rung, as a channel's variables say."""
+"""A call as its channel's variables describe it: who called, who was rung, since when."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pbxnotify.text import clean
 if TYPE_CHECKING:
     from typing import Any
 
+LONGEST_CALL = 86400  # seconds; what began earlier belongs to another call
+
 
 def extensions_in(argument: str) -> tuple[str, ...]:
     """Return the extensions in ``101&102`` or ``101,102``, each once; ``PJSIP/101``, ``Local/101@phones`` mean 101."""
@@ -20,7 +22,7 @@ def extensions_in(argument: str) -> tuple[str, ...]:
 
 
 def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a call that say who calls, cleaned."""
+    """Return the fields of an event that identify the caller and the call, cleaned."""
     return {
         "caller_number": clean(channel.get("CALLERID(num)", "")),
         "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
@@ -28,3 +30,15 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),
     }
+
+
+def ringing_since(channel: Mapping[str, str], now: float) -> float:
+    """Return when ringing began, in seconds since the epoch; ``now`` if the channel does not say.
+
+    ``watch`` notes it; else it is the channel's creation (UNIQUEID is ``epoch.n`` or ``systemname-epoch.n``).
+    """
+    for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
+        epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
+        if epoch and now - LONGEST_CALL < int(epoch[1]) <= now:
+            return float(epoch[1])
+    return now

@@ -1,21 +1,15 @@
-"""What is installed here: Asterisk's directories and its command line, and the files that come with pbxnotify."""
+"""Asterisk's configuration on disk: its directories, and single settings of its files."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from pbxnotify.namedtuple import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-AGI_DIRECTORIES = ("/usr/share/asterisk/agi-bin", "/var/lib/asterisk/agi-bin")
-"""Debian's, and Asterisk's own."""
+AGI_DIRECTORIES = ("/usr/share/asterisk/agi-bin", "/var/lib/asterisk/agi-bin")  # Debian's, and Asterisk's own
 
 
 def configuration_directory() -> str:
-    """Return where asterisk.conf is: $AST_CONFIG_DIR, which Asterisk gives its scripts, else /etc/asterisk."""
+    """Return the directory of asterisk.conf: $AST_CONFIG_DIR, which Asterisk gives its scripts, else /etc/asterisk."""
     return os.environ.get("AST_CONFIG_DIR") or "/etc/asterisk"
 
 
@@ -25,30 +19,30 @@ def spool_directory() -> str:
 
 
 def log_directory() -> str:
-    """Return Asterisk's logs: what asterisk.conf says, else /var/log/asterisk."""
+    """Return Asterisk's log directory: what asterisk.conf says, else /var/log/asterisk."""
     return config_setting("directories", "astlogdir") or "/var/log/asterisk"
 
 
 def agi_directory() -> str:
-    """Return where Asterisk's AGI scripts are: $AST_AGI_DIR, else what asterisk.conf says, else the usual places."""
-    told = os.environ.get("AST_AGI_DIR") or config_setting("directories", "astagidir")
-    return told or next(filter(os.path.isdir, AGI_DIRECTORIES), AGI_DIRECTORIES[-1])
+    """Return the directory of AGI scripts: $AST_AGI_DIR, else what asterisk.conf says, else the first usual one."""
+    configured = os.environ.get("AST_AGI_DIR") or config_setting("directories", "astagidir")
+    return configured or next(filter(os.path.isdir, AGI_DIRECTORIES), AGI_DIRECTORIES[-1])
 
 
 def config_setting(section: str, name: str, file: str = "asterisk.conf") -> str:
     """Return a setting in one of Asterisk's files; empty if it is not set. A section marked (!) is a template."""
-    here = ""
-    for text in config_lines(file):
-        if text.startswith("["):
-            here = text
-        found = re.match(rf"{name}\s*=>?\s*(\S.*)", text)
-        if found and here == f"[{section}]":
+    current = ""
+    for line in config_lines(file):
+        if line.startswith("["):
+            current = line
+        found = re.match(rf"{name}\s*=>?\s*(\S.*)", line)
+        if found and current == f"[{section}]":
             return found[1]
     return ""
 
 
 def config_lines(file: str) -> list[str]:
-    """Return the lines of one of Asterisk's files, without comments and blanks around; none if it cannot be read."""
+    """Return the lines of one of Asterisk's files, stripped and without comments; none if it cannot be read."""
     try:
         with open(os.path.join(configuration_directory(), file), encoding="utf-8", errors="replace") as opened:
             return [line.partition(";")[0].strip() for line in opened]

@@ -1,4 +1,4 @@
-"""The running Asterisk: since when it runs, and which of its trunks are up (``asterisk -rx``)."""
+"""The running Asterisk, asked through its command line (``asterisk -rx``): its uptime, and the state of its trunks."""
 
 from __future__ import annotations
 
@@ -6,53 +6,48 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
+from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
-COMMAND_TIMEOUT = 10
-"""Seconds for one command."""
+COMMAND_TIMEOUT = 10  # seconds for one command
 SBIN = "/usr/sbin:/usr/local/sbin"
-
 
 REGISTRATION = re.compile(r"\s*(\S+)/(sips?:\S+)\s+\S+\s+(Registered|Unregistered|Rejected|Stopped)\b")
 """A line of ``pjsip show registrations``, Asterisk's res_pjsip_outbound_registration.c."""
 AOR = re.compile(r"\s*Aor:\s+(\S+)\s+(\d+)\s*$")
 CONTACT = re.compile(r"\s*Contact:\s+(\S+?)/(\S+)\s+\S+\s+(Avail|Unavail|NonQual|Unknown|Created|Removed)\b")
-"""A line below it of ``pjsip show aors``, Asterisk's pjsip_configuration.c. It has the whole name, the other not."""
+"""The line below it in ``pjsip show aors``, Asterisk's pjsip_configuration.c; only this one has the whole name."""
 UP = {"Avail": True, "Unavail": False}
-"""What is not asked whether it is there is neither; nor is what has not answered yet, after a start."""
+"""Nothing is known of a contact that is not qualified, or has not answered yet after a start."""
 
 
-@dataclass(frozen=True)
-class Trunk:
-    """A registration of ours elsewhere, or a fixed contact that is asked whether it is there."""
+class Trunk(NamedTuple):
+    """An outbound registration, or a fixed contact."""
 
-    kind: str
-    """``registration`` or ``contact``: both may have one name."""
+    kind: str  # ``registration`` or ``contact``: one name may stand for both
     name: str
     address: str
-    is_up: bool | None
-    """None if it is not known."""
-    said: str
-    """Asterisk's own word for it."""
+    is_up: bool | None  # None if it is not known
+    said: str  # Asterisk's own word for it
+
+
+class Start(NamedTuple):
+    """When Asterisk was started: between two moments, in seconds since the epoch, as it may take long to answer."""
+
+    earliest: float
+    latest: float
 
 
 def console_answer(line: str) -> str:
-    """Return what Asterisk's command line answers (``asterisk -rx``). Raises AsteriskUnavailable, AsteriskMissing.
+    """Return the answer of Asterisk's command line. Raises AsteriskUnavailable, AsteriskMissing.
 
     ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
     """
-    import shlex
-    import shutil
     import subprocess
 
-    try:
-        command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
-    except ValueError:
-        raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is no command line") from None
-    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
+    command = _asterisk_command()
     try:
         done = subprocess.run(
             [*command, "-rx", line],
@@ -66,28 +61,38 @@ def console_answer(line: str) -> str:
         raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
     except OSError as error:
         raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
-    said = done.stdout.decode(errors="replace")
+    answer = done.stdout.decode(errors="replace")
     if done.returncode:
-        raise AsteriskUnavailable(f"asterisk -rx ended with {done.returncode}: {' '.join(said.split())}")
-    return said
+        said = f": {' '.join(answer.split())}" if answer.strip() else ""
+        raise AsteriskUnavailable(f"asterisk -rx exited with status {done.returncode}{said}")
+    return answer
 
 
-def started_between() -> tuple[float, float]:
-    """Return between which moments Asterisk was started, in seconds since the epoch; it may take long to answer.
+def _asterisk_command() -> list[str]:
+    import shlex
+    import shutil
 
-    Raises AsteriskUnavailable, AsteriskMissing.
-    """
+    try:
+        command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
+    except ValueError:
+        raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is not a valid command line") from None
+    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
+    return command
+
+
+def started_between() -> Start:
+    """Return when Asterisk was started. Raises AsteriskUnavailable, AsteriskMissing."""
     asked = time.time()
     uptime = re.search(r"System uptime: (\d+)", console_answer("core show uptime seconds"))
     if not uptime:
         raise AsteriskUnavailable("Asterisk does not say how long it has been running")
-    return asked - int(uptime[1]), time.time() - int(uptime[1])
+    return Start(asked - int(uptime[1]), time.time() - int(uptime[1]))
 
 
 def trunks() -> Iterator[Trunk]:
     """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable.
 
-    A phone registers here and comes and goes as people do; what has a fixed contact and takes no registration
+    A phone registers here and comes and goes; an AOR with a fixed contact that takes no registrations
     (``max_contacts`` 0) is a trunk.
     """
     for line in console_answer("pjsip show registrations").splitlines():

@@ -1,9 +1,9 @@
-"""A message leaves its mailbox, safely beside a running Asterisk, and the message waiting lamp follows.
+"""Removes a message from its mailbox, safely beside a running Asterisk, and updates the message waiting lamp.
 
 Asterisk's own command does it where there is one (``voicemail remove``: Asterisk 22 has it, 16 has not). Else the files
 are removed under the lock that app_voicemail takes (main/app.c, ast_lock_path), and no other message is renumbered:
-somebody may be listening to the mailbox, and app_voicemail remembers what to delete by number. It closes the gap itself
-when the mailbox is opened next (open_mailbox, resequence_mailbox), and then it looks at the lamp as well.
+somebody may be listening to the mailbox, and app_voicemail remembers by number what to delete. It closes the gap itself
+when the mailbox is next opened (open_mailbox, resequence_mailbox), and then updates the lamp as well.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from pbxnotify.errors import AsteriskUnavailable, ExpungeError
 from pbxnotify.events import Voicemail
 from pbxnotify.text import clean
 
-LOCK_TIMEOUT = 5.0
-"""Seconds for which app_voicemail tries to get a lock; so do we."""
+LOCK_TIMEOUT = 5.0  # seconds to wait for the lock, as app_voicemail does
 LAMP = "lamp@pbxnotify"
 """The extension in extensions_pbxnotify.conf that holds the line while VoiceMailMain opens and closes a mailbox."""
 
 
 def expunge_message(message: Voicemail) -> str:
-    """Remove a message that everybody has from its mailbox; returns what became of it, as part of a sentence."""
+    """Remove a message that has been mailed to all from its mailbox; returns the outcome as part of a sentence."""
     try:
         return _remove(message)
     except (ExpungeError, AsteriskUnavailable, OSError) as error:
@@ -38,20 +37,20 @@ def expunge_message(message: Voicemail) -> str:
 
 
 def expunge_method() -> str:
-    """Return how messages are removed on this host. Raises Unsure, AsteriskUnavailable."""
+    """Return how messages are removed on this host. Raises ExpungeError, AsteriskUnavailable."""
     if _has_own_command():
         return "by Asterisk's own command (voicemail remove)"
     _require_lock_and_lamp()
-    return "under the mailbox's lock (this Asterisk has no command for it)"
+    return "under the mailbox's lock (this Asterisk has no command to remove a message)"
 
 
 def _remove(message: Voicemail) -> str:
     safe = r"[\w.+*#-]{1,80}"
     if not all(re.fullmatch(safe, word, re.ASCII) for word in (message.mailbox, message.context, message.message_id)):
-        raise ExpungeError("nothing names it for certain (no msg_id)")
+        raise ExpungeError("it cannot be identified for certain (no msg_id)")
     folder = os.path.dirname(_find(message))
     if not folder:
-        return "it had left the mailbox already"
+        return "already gone from the mailbox"
     if _has_own_command():
         _remove_by_command(message, folder)
         return "removed from the mailbox"
@@ -63,10 +62,10 @@ def _remove(message: Voicemail) -> str:
 
 
 def _find(message: Voicemail) -> str:
-    """Return the path without extension where a message is by now; empty if it is nowhere. Raises Unsure."""
+    """Return the path without extension of a message wherever it is now; empty if it is gone. Raises ExpungeError."""
     mailbox = os.path.dirname(message.folder)
     if os.path.exists(mailbox) and not os.access(mailbox, os.R_OK | os.X_OK):
-        raise ExpungeError(f"{mailbox} may not be read")
+        raise ExpungeError(f"no permission to read {mailbox}")
     for folder in dict.fromkeys((os.path.basename(message.folder), *FOLDERS)):
         for file in sorted(Path(mailbox, folder).glob("msg*.txt")):
             if read_message(str(file.with_suffix(""))).message_id == message.message_id:
@@ -86,24 +85,22 @@ def _remove_by_command(message: Voicemail, folder: str) -> None:
 
 
 def _require_lock_and_lamp() -> None:
-    """Raise Unsure unless the lock is the usual one, and the dialplan has what refreshes the lamp."""
+    """Raise ExpungeError unless the lock is the usual one and the dialplan can update the lamp."""
     if config_setting("options", "lockmode") == "flock":
-        raise ExpungeError(
-            "asterisk.conf says lockmode = flock, and this Asterisk has no command that removes a message"
-        )
+        raise ExpungeError("asterisk.conf has lockmode = flock, and this Asterisk has no command to remove a message")
     if "'lamp'" not in console_answer(f"dialplan show {LAMP}"):
         raise ExpungeError(
-            "this Asterisk has no command that removes a message, and its dialplan does not"
-            ' #include "extensions_pbxnotify.conf", which would put the message waiting lamp right'
+            "this Asterisk has no command to remove a message, and its dialplan does not"
+            ' #include "extensions_pbxnotify.conf", which updates the message waiting lamp'
         )
 
 
 def _remove_under_lock(message: Voicemail, folder: str) -> None:
-    """Remove the files of a message, the information file first: a message without it is none for app_voicemail."""
+    """Remove the files of a message, the information file first: app_voicemail ignores a message without it."""
     with _locked(folder):
         path = _find(message)
         if os.path.dirname(path) != folder:
-            raise ExpungeError("it was being moved at that moment")
+            raise ExpungeError("it was just being moved")
         os.unlink(f"{path}.txt")
         for file in Path(folder).glob(f"{os.path.basename(path)}.*"):
             file.unlink()
@@ -111,12 +108,12 @@ def _remove_under_lock(message: Voicemail, folder: str) -> None:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Hold app_voicemail's lock of a folder: a hard link named .lock. Raises Unsure."""
+    """Hold app_voicemail's lock of a folder: a hard link named .lock. Raises ExpungeError."""
     own = os.path.join(folder, f".lock-{os.urandom(4).hex()}")
     lock = os.path.join(folder, ".lock")
     os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
     deadline = time.monotonic() + LOCK_TIMEOUT
-    # A lock that is left behind would cost Asterisk every later message of this mailbox.
+    # A stale lock would cost Asterisk every later message of this mailbox.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     try:
         _link_in_time(own, lock, deadline)

@@ -11,64 +11,73 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from pbxnotify.asterisk.audio import FORMATS, is_silent
 from pbxnotify.asterisk.config import spool_directory
 from pbxnotify.errors import MailboxError
-from pbxnotify.events import UNKNOWN_LENGTH
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
-LONGEST_INFORMATION = 65536
-"""Bytes of a message information file; Asterisk writes a few hundred."""
+LONGEST_INFORMATION = 65536  # bytes of a message information file; Asterisk writes a few hundred
 FOLDERS = ("INBOX", "Urgent", "Old")
 """Where a message may be a moment after it was left: as it came, marked urgent, or listened to."""
-JUST_NOW = 900.0
-"""Seconds for which a message that has moved is looked for."""
+JUST_NOW = 900.0  # seconds for which a message that has moved is looked for
 
 
 class Message(NamedTuple):
     """One message of a mailbox."""
 
-    path: str
-    """Without extension, as VM_MESSAGEFILE: .../CONTEXT/MAILBOX/FOLDER/msgNNNN."""
-    information: Mapping[str, str]
-    """What the message information file says; nothing if it is missing or odd."""
+    path: str = ""
+    """Without extension, as VM_MESSAGEFILE: .../CONTEXT/MAILBOX/FOLDER/msgNNNN; empty if there are no files."""
+    information: Mapping[str, str] = {}  # what the message information file says; nothing if it is missing or damaged
     trouble: str = ""
 
-    def is_of(self, channel_name: str) -> bool:
-        """Return whether this channel may have left it: one that does not say so may be anybody's."""
+    def may_be_of(self, channel_name: str) -> bool:
+        """Return whether this channel may have left it: a message without a channel may be anybody's."""
         return channel_name in self.information.get("callerchan", channel_name).split("\n")
 
     @property
-    def duration(self) -> int:
-        """Return the whole seconds that app_voicemail counted, else ``UNKNOWN_LENGTH``."""
+    def duration(self) -> int | None:
+        """Return the length in whole seconds as app_voicemail counted it."""
         text = self.information.get("duration", "")
-        return int(text) if re.fullmatch("[0-9]{1,6}", text) else UNKNOWN_LENGTH
+        return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
     @property
-    def began(self) -> float:
-        """Return when it began in seconds since the epoch, 0 if unknown."""
+    def began(self) -> float | None:
+        """Return when it began, in seconds since the epoch."""
         text = self.information.get("origtime", "")
-        return float(text) if re.fullmatch("[0-9]{9,11}", text) else 0.0
+        return float(text) if re.fullmatch("[0-9]{9,11}", text) else None
 
     @property
     def message_id(self) -> str:
-        """Return ``msg_id`` if it is one, else nothing."""
+        """Return ``msg_id`` if it is a valid one, else an empty text."""
         text = self.information.get("msg_id", "")
         return text if re.fullmatch("[A-Za-z0-9.-]{1,64}", text) else ""
 
     @property
-    def mailbox(self) -> tuple[str, str]:
-        """Return mailbox and context."""
-        parts = self.path.split("/")[-4:-2]
-        return (clean(parts[1]), clean(parts[0])) if len(parts) == 2 else ("", "")
+    def mailbox(self) -> str:
+        """Return the number of its mailbox."""
+        return clean(self.path.split("/")[-3]) if self.path.count("/") >= 3 else ""
 
     @property
-    def number(self) -> int:
-        """Return its number in the folder, counted from 1 as Asterisk does; 0 if unknown."""
-        match = re.search(r"/msg([0-9]{4,6})$", self.path)
-        return int(match[1]) + 1 if match else 0
+    def context(self) -> str:
+        """Return the context of its mailbox."""
+        return clean(self.path.split("/")[-4]) if self.path.count("/") >= 3 else ""
+
+    @property
+    def number(self) -> int | None:
+        """Return its number in the folder, counted from 1 as Asterisk does."""
+        found = re.search(r"/msg([0-9]{4,6})$", self.path)
+        return int(found[1]) + 1 if found else None
+
+
+class Recording(NamedTuple):
+    """The recording of a message, as far as it can be read."""
+
+    descriptor: int = -1  # open for reading; -1 if there is none
+    format: str = ""
+    trouble: str = ""
 
 
 def voicemail_spool() -> str:
@@ -87,52 +96,39 @@ def newest_message(channel_name: str, mailbox: str) -> Message | None:
     One that names several channels is not taken: a caller may have planted one of them.
     """
     found = [message for message in _recent(mailbox) if message.information.get("callerchan") == channel_name]
-    return max(found, key=lambda message: message.began, default=None) if channel_name else None
+    return max(found, key=lambda message: message.began or 0, default=None) if channel_name else None
 
 
 def _recent(mailbox: str) -> Iterator[Message]:
-    """Yield the messages of the last minutes."""
-    for directory in [mailbox] if mailbox else _mailboxes():
-        for folder in FOLDERS:
-            for name in _names(os.path.join(directory, folder)):
-                path = os.path.join(directory, folder, name)
-                if name.endswith(".txt") and _age(path) < JUST_NOW:
-                    yield read_message(path[: -len(".txt")])
+    """Yield the messages of the last minutes, in one mailbox or in any."""
+    from glob import escape, glob
 
-
-def _mailboxes() -> Iterator[str]:
-    for context in _names(voicemail_spool()):
-        for mailbox in _names(os.path.join(voicemail_spool(), context)):
-            yield os.path.join(voicemail_spool(), context, mailbox)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except (OSError, ValueError):
-        return []
+    directory = escape(mailbox) if mailbox else os.path.join(escape(voicemail_spool()), "*", "*")
+    with suppress(ValueError):  # a path that no file can have
+        paths = [path for folder in FOLDERS for path in sorted(glob(os.path.join(directory, folder, "*.txt")))]
+        yield from (read_message(path[: -len(".txt")]) for path in paths if _age(path) < JUST_NOW)
 
 
 def _age(path: str) -> float:
     try:
         return time.time() - os.lstat(path).st_mtime
-    except (OSError, ValueError):
+    except OSError:  # renumbered meanwhile
         return JUST_NOW
 
 
 def read_message(path: str, *, only_in_spool: bool = True) -> Message:
-    """Return the message at a path without extension; what is odd about its information file is its ``trouble``."""
+    """Return the message at a path without extension; what is wrong with its information file is its ``trouble``."""
     try:
         descriptor = open_safely(f"{path}.txt", only_in_spool=only_in_spool)
     except MailboxError as error:
-        return Message(path, {}, f"message information file: {error}")
+        return Message(path, trouble=f"message information file: {error}")
     with open(descriptor, "rb") as file:
         content = file.read(LONGEST_INFORMATION + 1)
     information = _information(content.decode("utf-8", "surrogateescape"))
     message = Message(path, information if len(content) <= LONGEST_INFORMATION else {})
-    if message.began and message.duration != UNKNOWN_LENGTH:
+    if message.began is not None and message.duration is not None:
         return message
-    return message._replace(trouble=f"{clean(path)}.txt is no whole message information file")
+    return message._replace(trouble=f"{clean(path)}.txt is not a complete message information file")
 
 
 def _information(text: str) -> dict[str, str]:
@@ -146,8 +142,8 @@ def _information(text: str) -> dict[str, str]:
     return {**dict(lines), "callerchan": channels} if channels else dict(lines)
 
 
-def open_recording(path: str) -> tuple[int, str, str]:
-    """Return the best recording of a message: its descriptor (-1 if there is none), its format, and what is wrong."""
+def open_recording(path: str) -> Recording:
+    """Return the best recording of the message at a path without extension, and what is wrong with better ones."""
     troubles = []
     for format_ in FORMATS:
         if os.path.lexists(f"{path}.{format_}"):
@@ -157,10 +153,10 @@ def open_recording(path: str) -> tuple[int, str, str]:
                 troubles.append(f"recording: {error}")
                 continue
             if not is_silent(format_, os.fstat(descriptor).st_size):
-                return descriptor, format_, "; ".join(troubles)
+                return Recording(descriptor, format_, "; ".join(troubles))
             os.close(descriptor)
             troubles.append(f"recording: {clean(path)}.{format_} is empty")
-    return -1, "", "; ".join(troubles) or f"recording: there is none at {clean(path)}"
+    return Recording(trouble="; ".join(troubles) or f"recording: none found at {clean(path)}")
 
 
 def is_in_spool(path: str) -> bool:
@@ -169,12 +165,12 @@ def is_in_spool(path: str) -> bool:
 
 
 def open_safely(path: str, *, only_in_spool: bool = True) -> int:
-    """Return the descriptor of a regular file, as a rule below Asterisk's voicemail spool. Raises Unreadable."""
+    """Return the descriptor of a regular file, usually below Asterisk's voicemail spool. Raises MailboxError."""
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):  # to open a device may do something
-            raise MailboxError(f"{clean(path)} is no regular file")
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # opening a device may have effects
+            raise MailboxError(f"{clean(path)} is not a regular file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        # Asked of what is open now: the path itself may lead elsewhere in the next moment.
+        # The file that is open now counts: the path may lead elsewhere a moment later.
         allowed = not only_in_spool or is_in_spool(os.readlink(f"/proc/self/fd/{descriptor}"))
     except (OSError, ValueError) as error:
         raise MailboxError(f"{clean(path)}: {getattr(error, 'strerror', None) or error}") from None

@@ -1,4 +1,4 @@
-"""What a channel tells of a missed call: whether it was one, for whom, and how long it rang."""
+"""A missed call, from the variables of its channel: whether it was one, for whom, and how long it rang."""
 
 from __future__ import annotations
 
@@ -6,35 +6,32 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-from pbxnotify.asterisk.call import caller_of, extensions_in
+from pbxnotify.asterisk.call import caller_of, extensions_in, ringing_since
 from pbxnotify.events import MissedCall
 from pbxnotify.phone_number import SHORTEST_MOBILE
 from pbxnotify.text import clean
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
-
 CALL_REJECTED = "Call Rejected"  # cause 21, as HANGUPCAUSE(channel,ast) words it
-MOST_CHANNELS = 20
-"""Channels that are asked about while a call waits."""
+MOST_CHANNELS = 20  # dialled channels that are looked at while a call waits
 
 
 def missed_call_on(channel: Mapping[str, str], argument: str = "", now: float | None = None) -> MissedCall | None:
-    """Return the missed call that a channel tells of, None if there is nothing to tell.
+    """Return the call on a channel as a missed call, None if it does not count as missed.
 
-    ``argument`` names the extensions that were rung, else PBXNOTIFY_TO, else the dialled number. A variable that is
-    unset is empty in the channel; one that could not be read is missing, and a call that says too little is told.
+    ``argument`` names the extensions that were rung, else PBXNOTIFY_TO, else it is the dialled number. A variable that
+    is unset is empty in the channel, one that could not be read is missing: a call in doubt counts as missed.
     """
     dial_status = _missed_because(channel)
     if dial_status is None:
         return None
     ended = time.time() if now is None else now
-    began = _began(channel, ended)
-    stopped = _stopped_ringing(channel, began, ended)
+    began = ringing_since(channel, ended)
     rung = argument or channel.get("PBXNOTIFY_TO") or channel.get("CALLERID(dnid)") or channel.get("EXTEN", "")
     extensions = extensions_in(rung)
     return MissedCall(
         time=began,
-        duration=int(stopped) - int(began),
+        duration=int(_stopped_ringing(channel, began, ended)) - int(began),
         extensions=extensions,
         dial_status=clean(dial_status),
         phone=_phone(channel, extensions) if dial_status == "CHANUNAVAIL" else "",
@@ -44,7 +41,7 @@ def missed_call_on(channel: Mapping[str, str], argument: str = "", now: float | 
 
 
 def _missed_because(channel: Mapping[str, str]) -> str | None:
-    """Return why the call counts as missed, None if it does not, an empty text if the channel could not say."""
+    """Return why the call counts as missed, None if it does not, an empty text if the channel could not be asked."""
     dial_status, queue_status = channel.get("DIALSTATUS", ""), channel.get("QUEUESTATUS", "")
     if dial_status == "ANSWER" or queue_status == "CONTINUE" or channel.get("HANGUPCAUSE") == ANSWERED_ELSEWHERE:
         return None
@@ -61,16 +58,16 @@ def _missed_because(channel: Mapping[str, str]) -> str | None:
 
 
 def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
-    """Return what is known of a phone that was not available, from the hangup causes of the channels it was dialled on.
+    """Return why a phone was not available, from the hangup causes of the channels it was dialled on.
 
-    All that were dialled in this call are there, in any order: only what holds for all of them is known. Without a
-    contact there was no such channel. The caller's own HANGUPCAUSE does not help: in a hangup handler it is 34 whatever
-    the phone said (measured on Asterisk 16 and 22).
+    Asterisk lists all channels that were dialled in this call, in any order, so only what holds for all of them is
+    certain. Without a contact no channel was made. The caller's own HANGUPCAUSE does not help: in a hangup handler it
+    is 34 whatever the phone answered (measured on Asterisk 16 and 22).
     """
     dialled = channel.get("HANGUPCAUSE_KEYS()")
     if dialled is None or len(extensions) != 1:
         return ""
-    if not dialled:  # of a number outside a trunk may be the reason
+    if not dialled:  # for an outside number the trunk may be the reason
         return "not registered" if len(extensions[0]) < SHORTEST_MOBILE else ""
     channels = dialled.split(",")
     if not all(re.fullmatch(r"[\w/@.:;-]+", name) for name in channels):
@@ -79,17 +76,8 @@ def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
     return "declined" if causes == {CALL_REJECTED} else ""
 
 
-def _began(channel: Mapping[str, str], ended: float) -> float:
-    """Return when ringing began: noted by ``watch``, else the channel's creation (``epoch.n``, ``name-epoch.n``)."""
-    for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
-        epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
-        if epoch and ended - 86400 < int(epoch[1]) <= ended:
-            return float(epoch[1])
-    return ended
-
-
 def _stopped_ringing(channel: Mapping[str, str], began: float, ended: float) -> float:
-    """Return when VoiceMail took the call, else when the script sees it over.
+    """Return when VoiceMail took the call, else when the script runs.
 
     An unanswered Dial begins a new call detail record at its end, before VoiceMail (measured on Asterisk 16 and 22).
     """

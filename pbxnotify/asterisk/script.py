@@ -1,4 +1,4 @@
-"""The guard of an AGI script: the call goes on whatever happens, and is let go before the mail is sent."""
+"""Runs an AGI script so that the call goes on whatever happens, and is let go before the mail is sent."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from pbxnotify.asterisk.agi import Channel
 from pbxnotify.events import Submission
 from pbxnotify.text import clean
 
-NICE = 10
-"""How far a delivery steps back behind calls and the scripts they wait for: 50 at once are let go in two thirds."""
-HOLD = 10.0
-"""Seconds that a held call waits for the outcome of its mail."""
+NICE = 10  # niceness of a delivery, behind calls and the scripts they wait for: 50 at once are let go a third sooner
+HOLD = 10.0  # seconds that a held call waits for the outcome of its mail
 
-BY_HAND = """\
-{script} is started by Asterisk, from the dialplan:  AGI({script},101)
-By hand, use:  pbxnotify {command} --from NUMBER --to EXTENSION [--dry-run]
+USAGE = """\
+{script} is run by Asterisk, from the dialplan:  AGI({script},101)
+From a shell:  pbxnotify {command} --from NUMBER --to EXTENSION [--dry-run]
 """
 
 
 def let_go(channel: Channel, submission: Submission) -> None:
-    """Let the call go, and deliver in a process of its own, free of Asterisk.
+    """Let the call go, and deliver in a process of its own, detached from Asterisk.
 
-    Asterisk waits until the script exits, so the script forks. A held call learns the outcome as soon as it is
-    known, but waits no longer than ``HOLD`` seconds; then it learns what a call that is not held learns at once.
+    Asterisk waits until the script exits, so the script forks. A held call gets the outcome as soon as it is known, but
+    waits at most ``HOLD`` seconds; then it gets the status that a call that is not held gets at once.
     """
     status, line, deliver = submission
     if deliver is None or not channel.held:
@@ -41,7 +39,7 @@ def let_go(channel: Channel, submission: Submission) -> None:
     try:
         if os.fork() == 0:
             _deliver_alone(deliver, writing, nice=0 if channel.held else NICE)
-    except OSError:  # no process to be had: better a call that waits than a mail that does not leave
+    except OSError:  # no process available: better a call that waits than a mail that is not sent
         deliver(lambda outcome: _report(writing, outcome))
     os.close(writing)
     if channel.held:
@@ -50,13 +48,13 @@ def let_go(channel: Channel, submission: Submission) -> None:
 
 
 def _report(writing: int, outcome: str) -> None:
-    """Tell the held call how it went; a call that was not held, or no longer is, has closed the pipe."""
+    """Report the outcome to the held call; one that is not, or no longer, held has closed the pipe."""
     with suppress(BrokenPipeError):
         os.write(writing, outcome.encode())
 
 
 def _deliver_alone(deliver: Callable[[Callable[[str], None]], object], writing: int, nice: int) -> None:
-    """Deliver as a process of its own: no terminal, no pipe to Asterisk, no hang-up; then end."""
+    """Deliver as a process of its own, without a terminal and a pipe to Asterisk; then exit."""
     status = 1
     try:
         # No session of its own: Linux would give that as much of the CPU as all that Asterisk does (sched_autogroup).
@@ -67,14 +65,14 @@ def _deliver_alone(deliver: Callable[[Callable[[str], None]], object], writing: 
             os.dup2(null, standard)
         deliver(lambda outcome: _report(writing, outcome))
         status = 0
-    except BaseException as error:  # nobody is above this to hear of it
-        _say_why(error)
+    except BaseException as error:  # there is no caller that could report it
+        _log_bug(error)
     finally:
         os._exit(status)
 
 
-def _say_why(error: BaseException) -> None:
-    """Log an error that is nobody's but ours, with the line it came from."""
+def _log_bug(error: BaseException) -> None:
+    """Log an error that nothing handles, with the line it came from."""
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
@@ -82,26 +80,26 @@ def _say_why(error: BaseException) -> None:
     log.write(syslog.LOG_ERR, f"error {type(error).__name__} at {place}: {clean(str(error), 1000)}")
 
 
-def run_script(tell: Callable[[Mapping[str, str], str], Submission]) -> None:
-    """Guard an AGI script: whatever happens, the call goes on, the reason is said, and the exit status is 0.
+def run_script(submit: Callable[[Mapping[str, str], str], Submission]) -> None:
+    """Run an AGI script: whatever happens, the call goes on, the reason is logged, and the exit status is 0.
 
-    ``tell`` gets the channel and the first argument.
-    On a terminal it says what it is and exits with 64 (EX_USAGE).
+    ``submit`` gets the channel and the first argument.
+    On a terminal the script prints its usage and exits with 64 (EX_USAGE).
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if os.isatty(0):
         script = os.path.basename(sys.argv[0])
         command = "voicemail --recording FILE" if "voicemail" in script else "missed"
-        sys.stderr.write(BY_HAND.format(script=script, command=command))
+        sys.stderr.write(USAGE.format(script=script, command=command))
         sys.exit(os.EX_USAGE)
     while os.open(os.devnull, os.O_RDWR) <= 2:
-        pass  # a standard stream that came closed must not become the number of an item's lock
+        pass  # where a standard stream came closed, its number must not become that of an item's lock
     channel = Channel(sys.argv[1:])
     try:
-        let_go(channel, tell(channel, channel.argument))
+        let_go(channel, submit(channel, channel.argument))
     except BaseException as error:
-        _say_why(error)
+        _log_bug(error)
         channel.say("FAILED", f"pbxnotify: FAILED: {error}")
     if channel.trouble:
-        log.write(syslog.LOG_NOTICE, f"Asterisk could not be asked further: {channel.trouble}")
+        log.write(syslog.LOG_NOTICE, f"Asterisk no longer answers: {channel.trouble}")
     os._exit(0)

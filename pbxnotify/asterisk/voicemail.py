@@ -1,4 +1,4 @@
-"""What a channel tells of a message that its caller left, or an admin of a recording: whose, for whom, how long."""
+"""A voicemail, from the channel of its caller and the mailbox, or from a recording that the administrator names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Mapping
 
-from pbxnotify.asterisk.audio import FORMATS, is_silent, is_wave, length_of, length_of_wave
+from pbxnotify.asterisk.audio import FORMATS, is_silent, is_wave, length_of
 from pbxnotify.asterisk.call import caller_of, extensions_in
 from pbxnotify.asterisk.mailbox import (
     Message,
+    Recording,
     is_in_spool,
     newest_message,
     open_recording,
@@ -18,73 +19,83 @@ from pbxnotify.asterisk.mailbox import (
     recording_exists,
 )
 from pbxnotify.errors import MailboxError
-from pbxnotify.events import UNKNOWN_LENGTH, Voicemail
+from pbxnotify.events import Voicemail
+from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
 TRIES = 5
-PAUSE = 0.01
-"""Seconds until the next try, when the mailbox was being renumbered at this moment."""
-
-Left = tuple[Voicemail, int]
-"""A message, and the descriptor of its recording, open for reading; -1 if there is none."""
+PAUSE = 0.01  # seconds until the next try, when the mailbox was being renumbered at this moment
 
 
-def voicemail_on(channel: Mapping[str, str], argument: str = "") -> Left | None:
+class LeftMessage(NamedTuple):
+    """A voicemail and its recording."""
+
+    event: Voicemail
+    recording: int  # the descriptor, open for reading; -1 if there is none
+
+
+class Files(NamedTuple):
+    """What the mailbox holds of one message."""
+
+    message: Message
+    recording: Recording
+
+
+def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage | None:
     """Return the message that the caller on a channel has left, None if there is none.
 
     ``argument`` names the employees who missed the call, else PBXNOTIFY_TO, else it is the mailbox's owner.
     """
     named = channel.get("VM_MESSAGEFILE")
-    if named == "":
+    files = None if named == "" else _files_of(channel, named or "")
+    if files is None:
         return None
-    found = _message_and_recording(channel, named or "")
-    if found is None:
-        return None
-    message, descriptor, format_, trouble = found
-    size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
-    duration = message.duration if message.duration != UNKNOWN_LENGTH or not format_ else length_of(format_, size)
-    mailbox, context = message.mailbox if message.path else Message(named or "", {}).mailbox
+    message, recording = files
+    duration = message.duration
+    if duration is None and recording.format:
+        duration = length_of(recording.format, os.fstat(recording.descriptor).st_size)
+    place = message if message.path else Message(named or "")
     missed = extensions_in(argument or channel.get("PBXNOTIFY_TO", ""))
     event = Voicemail(
-        time=message.began or time.time() - max(duration, 0),
+        time=message.began or time.time() - (duration or 0),
         duration=duration,
-        extensions=missed or ((mailbox,) if mailbox else ()),
-        mailbox=mailbox,
-        context=context,
+        extensions=missed or tuple(filter(None, [place.mailbox])),
+        mailbox=place.mailbox,
+        context=place.context,
         number=message.number,
         folder=os.path.dirname(message.path),
         message_id=message.message_id,
         place=_place_of(channel, named or message.path),
-        recording=format_,
-        trouble=clean("; ".join(filter(None, (message.trouble, trouble))), 1000),
+        recording=recording.format,
+        trouble=clean("; ".join(filter(None, (message.trouble, recording.trouble))), 1000),
         **caller_of(channel),
     )
-    return event, descriptor
+    return LeftMessage(event, recording.descriptor)
 
 
-def _message_and_recording(channel: Mapping[str, str], named: str) -> tuple[Message, int, str, str] | None:
-    """Return a message, and its recording as ``recording_of`` does: both of the same message.
+def _files_of(channel: Mapping[str, str], named: str) -> Files | None:
+    """Return a message and its recording: both of the same message.
 
-    Between the reading of one and the opening of the other the mailbox may be renumbered: first the sound is moved,
-    then the information. So the information is read again once the recording is open.
+    Between reading the one and opening the other the mailbox may be renumbered: first the sound is moved, then the
+    information. So the information is read again once the recording is open.
     """
-    found = None
+    files = None
     for tries_left in reversed(range(TRIES)):
         message = _message_of(channel, named)
         if message is None:
             return None
         if not message.path:
-            return message, -1, "", ""
-        descriptor, format_, trouble = open_recording(message.path)
+            return Files(message, Recording())
+        recording = open_recording(message.path)
         is_same = read_message(message.path).information == message.information
         half_moved = bool(message.information) and not recording_exists(message.path)
         if is_same and not (half_moved and tries_left):
-            return message, descriptor, format_, trouble
-        if descriptor >= 0:
-            os.close(descriptor)
-        found = message, -1, "", "recording: the mailbox was being renumbered all the time"
+            return Files(message, recording)
+        if recording.descriptor >= 0:
+            os.close(recording.descriptor)
+        files = Files(message, Recording(trouble="recording: the mailbox was being renumbered all the time"))
         time.sleep(PAUSE)
-    return found
+    return files
 
 
 def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
@@ -93,59 +104,63 @@ def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
     Mailboxes are renumbered when a message is deleted, and the file of that name may be another caller's now.
     """
     if named and not named.startswith("/"):
-        return Message("", {}, f"the mailbox is no folder on this disk (VM_MESSAGEFILE is {clean(named)})")
+        return Message(trouble=f"the mailbox is not a folder on this disk (VM_MESSAGEFILE is {clean(named)})")
     own = channel.get("CHANNEL(name)", "")
-    message = read_message(named) if named else Message("", {})
-    if named and message.is_of(own) and (message.information or recording_exists(named)):
+    message = read_message(named) if named else Message()
+    if named and message.may_be_of(own) and (message.information or recording_exists(named)):
         return message
     moved = newest_message(own, os.path.dirname(os.path.dirname(named)) if named else "")
     if moved or not named:
         return moved
-    return Message("", {}, f"the message is not at {clean(named)} any more (delete=yes in voicemail.conf removes it)")
+    return Message(trouble=f"the message is no longer at {clean(named)} (delete=yes in voicemail.conf removes it)")
 
 
 def _place_of(channel: Mapping[str, str], path: str) -> str:
-    """Return what names a message by the call and by where it lay, since ``watch`` last began anew."""
+    """Return what identifies a message by its call, its first path, and the time of the last fresh ``watch``."""
     call = channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")
     where = "/".join(path.split("/")[-4:])
     return clean(f"{call}-{where}-{channel.get('PBXNOTIFY_SINCE', '')}") if call else ""
 
 
-def voicemail_from_file(path: str, told: Voicemail) -> Left:
-    """Return what was told of a recording, completed as if it had been left on a channel. Raises Unreadable.
+def voicemail_from_file(path: str, given: Voicemail) -> LeftMessage:
+    """Return a recording as if it had been left on a channel; ``given`` is what the command line says of it.
 
-    A message information file beside it says when it was left, and how long it is if that was not told.
-    The message stays in its mailbox: nothing names it for ``after_mailing = delete``.
+    A message information file beside it says when it was left, and its length if that is not given. The message stays
+    in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs. Raises MailboxError.
     """
-    name, format_, descriptor = _opened(path)
-    size, head = os.fstat(descriptor).st_size, os.pread(descriptor, 32, 0)
+    name, _, extension = path.rpartition(".")
+    format_ = _format_of(extension)
+    if not format_:
+        raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
+    descriptor = _open_file(path, format_)
+    size = os.fstat(descriptor).st_size
     message = read_message(name, only_in_spool=False)
-    measured = length_of_wave(head, size) if is_wave(head) else length_of(format_, size)
-    lengths = (told.duration, message.duration, measured)
-    duration = next((known for known in lengths if known != UNKNOWN_LENGTH), UNKNOWN_LENGTH)
+    lengths = (given.duration, message.duration, length_of(format_, size, os.pread(descriptor, 32, 0)))
+    duration = next((known for known in lengths if known is not None), None)
     silent = is_silent(format_, size)
-    place = message if is_in_spool(os.path.realpath(name)) else Message("", {})
-    event = told._replace(
-        time=message.began or os.fstat(descriptor).st_mtime - max(duration, 0),
+    place = message if is_in_spool(os.path.realpath(name)) else Message()
+    event = given._replace(
+        time=message.began or os.fstat(descriptor).st_mtime - (duration or 0),
         duration=duration,
-        mailbox=told.mailbox or place.mailbox[0] or told.extensions[0],
-        context=place.mailbox[1],
+        mailbox=given.mailbox or place.mailbox or given.extensions[0],
+        context=place.context,
         number=place.number,
         recording="" if silent else format_,
         trouble=f"recording: {path} is empty" if silent else "",
     )
-    return event, descriptor
+    return LeftMessage(event, descriptor)
 
 
-def _opened(path: str) -> tuple[str, str, int]:
-    """Return a recording's path without extension, its format, and its descriptor. Raises Unreadable."""
-    name, _, extension = path.rpartition(".")
+def _format_of(extension: str) -> str:
+    """Return Asterisk's name of the format with this extension, in any spelling; empty if it is not known."""
     spellings = {"wav49": "WAV", **{known.lower(): known for known in reversed(FORMATS) if known != "WAV"}}
-    format_ = extension if extension in FORMATS else spellings.get(extension.lower(), "")
-    if not format_:
-        raise MailboxError(f"{path} is no recording: its name must end in one of .{', .'.join(FORMATS)}")
+    return extension if extension in FORMATS else spellings.get(extension.lower(), "")
+
+
+def _open_file(path: str, format_: str) -> int:
+    """Return the descriptor of a recording of this format, wherever it is. Raises MailboxError."""
     descriptor = open_safely(os.path.realpath(path), only_in_spool=False)
     if FORMATS[format_].extension == "wav" and not is_wave(os.pread(descriptor, 16, 0)):
         os.close(descriptor)
-        raise MailboxError(f"{path} is no WAV file, whatever its name says")
-    return name, format_, descriptor
+        raise MailboxError(f"{path} is not a WAV file, whatever its name says")
+    return descriptor

@@ -1,4 +1,4 @@
-"""``pbxnotify monitor``: what is wrong on this machine is told once, reminded of, and told when it is over."""
+"""``pbxnotify monitor``: raise the problems of this machine, remind of them, and say when they are resolved."""
 
 from __future__ import annotations
 
@@ -7,108 +7,111 @@ import hashlib
 import os
 import syslog
 import time
+from typing import NamedTuple
 
 from pbxnotify import log
 from pbxnotify.delivery.submit import submit
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, new_alert
-from pbxnotify.health.problems import Change, Finding, MonitorState, Problem, ProblemTracker
+from pbxnotify.health.problems import Change, MonitorState, Observation, Problem, ProblemTracker, State
 from pbxnotify.health.watch import Watch
 from pbxnotify.languages.language import Language, load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings, load_settings_as_of
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool.store import Spool, open_spool
 
-STATES = ("well", "unsure", "ILL")
-MOST = 100
-"""Problems that are remembered; what else is found waits until some of them are over."""
+STATES = {State.OK: "ok", State.UNKNOWN: "unknown", State.PROBLEM: "PROBLEM"}
+MOST = 100  # problems that are kept at the same time; others wait until some of these are resolved
 HOURLY = 300
-"""Seconds at the beginning of an hour in which a problem is told where nothing can be remembered."""
-LONGEST_REASON = 300
-"""Characters of a problem's text in the log."""
-LEVELS = ("critical", "warning", "info")
-"""The worst first."""
+"""Seconds at the beginning of an hour in which to notify where nothing can be kept: the monitor runs every 5 min."""
+LONGEST_REASON = 300  # characters of a problem's text in the log
+LEVELS = ("critical", "warning", "info")  # the worst first
+
+
+class Plan(NamedTuple):
+    """What one run of the monitor is to do."""
+
+    until_notified: MonitorState  # what is kept until the notification is done
+    once_notified: MonitorState  # what is kept from then on
+    changes: list[Change]  # what to notify the administrator of
 
 
 def monitor(options: argparse.Namespace) -> int:
-    """Look once, and tell what has changed."""
+    """Observe everything once, print it, and notify the administrator of what has changed."""
     try:
         spool = open_spool()
     except SpoolError as error:
-        _tell_of_spool(load_settings(ini_path()), error)
+        _report_spool(load_settings(ini_path()), error)
         raise
     with spool.alone("done") as alone:
         if not alone:
-            print("pbxnotify: another  pbxnotify monitor  is at work")
+            print("pbxnotify: another  pbxnotify monitor  is running")
             return os.EX_TEMPFAIL
         path = ini_path()
         settings = load_settings_as_of(path, ini_fingerprint(path))
         if not settings.notifications.enabled:
-            print("notifications are switched off ([notifications] enabled = no): nothing is looked at")
-            MonitorState.read(spool.directory).write(spool.directory)  # the monitor itself is run, which check asks for
+            print("notifications are switched off ([notifications] enabled = no); nothing is monitored")
+            MonitorState.read(spool.directory).write(spool.directory)  # it was run, which is what check asks for
             return os.EX_OK
-        for finding in _look(settings, spool):
-            print(f"{STATES[finding.state]:8} {finding.key:32} {finding.subject if finding.state else ''}".rstrip())
+        for seen in _observe(settings, spool):
+            print(f"{STATES[seen.state]:8} {seen.key:32} {seen.subject if seen.state else ''}".rstrip())
     return os.EX_OK
 
 
-def _tell_of_spool(settings: Settings, error: SpoolError) -> None:
-    """Tell of a spool that cannot be used, as on a disk that has become read-only: hourly, as nothing is remembered."""
+def _report_spool(settings: Settings, error: SpoolError) -> None:
+    """Report a spool that cannot be used, as on a disk that has become read-only: hourly, as nothing can be kept."""
     log.write(syslog.LOG_ERR, f"monitor: {error}")
     if settings.notifications.enabled and _begins_an_hour():
         words = load_language(settings.notifications.language)
         _deliver(new_alert(words.no_spool, words.no_spool_text.format(reason=error), level="critical"))
 
 
-def _look(settings: Settings, spool: Spool) -> list[Finding]:
-    """Look at everything, tell what has changed, and remember it; returns what was found.
+def _observe(settings: Settings, spool: Spool) -> list[Observation]:
+    """Observe everything, notify of what has changed, and keep it for the next run; returns what was observed.
 
-    What is to be told is remembered as not yet told before it is told, and what is told again has the same key: who
-    dies in between neither loses nor doubles it. What cannot be remembered at all is told once an hour.
+    A change is kept as not yet notified before the notification, and a repeated one has the same key: if the process
+    dies in between, it is neither lost nor doubled. If nothing can be kept, the notification is repeated every hour.
     """
     words = load_language(settings.notifications.language)
     before = MonitorState.read(spool.directory, complains=True)
     watch = Watch(settings, spool, words, before.known, before.problems)
-    findings = watch.findings()
-    until_told, once_told, changes = _steps(findings, watch, before, ProblemTracker(settings, words))
-    remembers = until_told.write(spool.directory)
-    mailed = [change for change in changes if change.by_mail]
-    if not mailed or ((remembers or _begins_an_hour()) and _deliver(_alert(mailed, words))):
-        once_told.write(spool.directory)
-        for change in changes:
+    observations = watch.observations()
+    plan = _plan(observations, watch, before, ProblemTracker(settings, words))
+    is_kept = plan.until_notified.write(spool.directory)
+    mailed = [change for change in plan.changes if change.by_mail]
+    if not mailed or ((is_kept or _begins_an_hour()) and _deliver(_alert(mailed, words))):
+        plan.once_notified.write(spool.directory)
+        for change in plan.changes:
             _log(change)
-    return findings
+    return observations
 
 
 def _begins_an_hour() -> bool:
     return time.time() % 3600 < HOURLY
 
 
-def _steps(
-    findings: list[Finding], watch: Watch, before: MonitorState, course: ProblemTracker
-) -> tuple[MonitorState, MonitorState, list[Change]]:
-    """Return what is to be remembered until it is told, and once it is told, and what is to be told."""
-    until_told, once_told = dict[str, Problem](), dict[str, Problem]()
+def _plan(observations: list[Observation], watch: Watch, before: MonitorState, tracker: ProblemTracker) -> Plan:
+    until_notified, once_notified = dict[str, Problem](), dict[str, Problem]()
     changes = []
-    for finding in findings:
-        problem = before.problems.get(finding.key)
-        if problem is None and len(until_told) >= MOST:
+    for seen in observations:
+        problem = before.problems.get(seen.key)
+        if problem is None and len(until_notified) >= MOST:
             continue
-        step = course.step(finding, problem)
-        until_told.update({finding.key: step.before} if step.before else {})
-        once_told.update({finding.key: step.after} if step.after else {})
+        step = tracker.step(seen, problem)
+        until_notified.update({seen.key: step.before} if step.before else {})
+        once_notified.update({seen.key: step.after} if step.after else {})
         changes += [step.change] if step.change else []
-    found = {finding.key for finding in findings}
+    observed = {seen.key for seen in observations}
     for key, problem in before.problems.items():
-        if key not in found and not watch.has_looked_at(key):
-            until_told[key] = once_told[key] = problem
-        elif key not in found:
-            log.write(syslog.LOG_NOTICE, f"monitor: no longer watched: {problem.subject}")
-    return MonitorState(before.known, until_told), MonitorState(watch.known, once_told), changes
+        if key not in observed and not watch.has_observed_all(key):
+            until_notified[key] = once_notified[key] = problem
+        elif key not in observed:
+            log.write(syslog.LOG_NOTICE, f"monitor: no longer monitored: {problem.subject}")
+    return Plan(MonitorState(before.known, until_notified), MonitorState(watch.known, once_notified), changes)
 
 
 def _deliver(alert: Alert) -> bool:
-    """Tell; returns whether it is told, or kept to be told. A disk and a relay that both take nothing lose it."""
+    """Submit an alert; returns whether it was sent or is kept. If neither disk nor relay takes it, it is lost."""
     status, _, deliver = submit(alert)
     outcome = [status]
     if deliver:
@@ -117,7 +120,7 @@ def _deliver(alert: Alert) -> bool:
 
 
 def _log(change: Change) -> None:
-    """Say it in syslog, where it is all that can be had while no mail can leave."""
+    """Log a change; with its text if no mail says it."""
     reason = "" if change.by_mail else f": {' '.join(change.text.split())[:LONGEST_REASON]}"
     log.write(syslog.LOG_NOTICE if change.level == "info" else syslog.LOG_ERR, f"monitor: {change.subject}{reason}")
 

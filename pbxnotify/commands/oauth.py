@@ -1,44 +1,45 @@
-"""``pbxnotify oauth``: log in at the provider from a shell without a browser, see how long it lasts, log out."""
+"""``pbxnotify oauth``: log in at the provider from a shell without a browser, show how long that lasts, log out."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
-import socket
 import time
-from collections.abc import Iterable
 
 from pbxnotify.commands import terminal, testmail
-from pbxnotify.commands.redirect import PATIENCE, Redirect
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import GrantRefused, RelayMisconfigured, RelayUnavailable, SpoolError, UsageError
+from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, RelayMisconfigured, SpoolError, UsageError
 from pbxnotify.health.status import local_time
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.settings import validators
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.backoff import write_backoff
 from pbxnotify.spool.store import open_spool
-from pbxnotify.text import clean
 
 if TYPE_CHECKING:
-    from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer, Grant
+    from pbxnotify.smtp.oauth.answers import Grant
+    from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
 
 FLOWS = ("device", "code")
-SLOWER, SLOWEST = 5.0, 60.0
-"""Seconds by which we ask less often when told to (RFC 8628 section 3.5); at most, where nothing answers."""
-BY_HAND = "withdraw the permission in the account's settings"
+PORT = 8899  # where the browser is sent on the machine it runs on: nothing needs to listen there (RFC 8252 section 7.3)
+PATIENCE = 900.0  # seconds to sign in, find the telephone for the second factor, and allow it
+WITHDRAW = "withdraw the permission in the account's settings"
+BY_DEVICE = """\
+Open  {page}  in a browser on any device, sign in as {login}, and enter this code:
+
+    {code}
+
+waiting until {until}; Ctrl-C gives up"""
 BY_BROWSER = """\
-Open this address in a browser, sign in as {login}, and allow it:
+Open this address in a browser on any machine, sign in as {login}, and allow it:
 
 {address}
 
-The browser then goes to {back}. If it is on another machine, either let ssh bring it here, with this in a
-terminal on that machine:   {way}
-or, when it cannot open that page, copy the whole address of the page, and paste it here.
-Waiting until {until}; Ctrl-C gives up."""
+The browser is then sent to {back}, a page that it cannot open. Copy the whole address of that page,
+and paste it here. Waiting until {until}; Ctrl-C gives up."""
 
 
 def login(options: argparse.Namespace) -> int:
@@ -49,251 +50,190 @@ def login(options: argparse.Namespace) -> int:
     _require_tokens(relay)
     with terminal.hangup_interrupts():
         log_in(relay, options.flow or "", options.port)
-    options.interrupted = "the token is kept already"
-    write_backoff(spool.directory, None)  # what waits for this leaves with the next run of the queue
+    options.interrupted = "the token is stored already"
+    write_backoff(spool.directory, None)  # mail that waits for this leaves with the next queue run
     if not options.no_test:
         testmail.send(settings, settings.notifications.admin_email)
-        settings_watch.note(settings)  # else the run of the queue would send a test mail too
-        forget_others(relay)  # only now: a login that fails must not cost one that works
+        settings_watch.note(settings)  # else the queue run would send a test mail too
+        token_store.forget_others(relay)  # only now: a login that fails must not cost one that works
     waiting = len(spool.identifiers())
     if waiting:
-        print(f"{waiting} wait: they leave with the next run of the queue, or now with  pbxnotify queue run")
+        print(f"{waiting} waiting: they leave with the next queue run, or now with  pbxnotify queue run")
     return os.EX_OK
 
 
 def status(options: argparse.Namespace) -> int:
-    """Print what we have; returns 0 if we can log in with it, as far as we know."""
+    """Print what token there is; returns 0 if we can log in with it, as far as we know."""
     open_spool()
     relay = load_settings(ini_path()).smtp
     _require_tokens(relay)
     kept, trouble = token_store.read(relay), token_store.trouble(relay)
     until = local_time(kept.expires) if kept.expires else "the relay rejects it"
-    renewed = f"by itself{f', until {local_time(kept.ends)}' if kept.ends else ''}"
+    renewed = f"automatically{f', until {local_time(kept.ends)}' if kept.ends else ''}"
     if kept.refused or not kept.refresh:
-        renewed = "no more" if kept.refused else "not at all, there is no refresh token"
+        renewed = "no longer" if kept.refused else "not at all, there is no refresh token"
     for name, text in (
         ("provider", f"{relay.oauth2.provider}, application {relay.oauth2.client_id}"),
         ("login", relay.login),
-        ("state", trouble or "well"),
+        ("state", trouble or "ok"),
         ("renewed", renewed),
-        ("access token", f"valid until {until}" if kept.is_valid() else "ended" if kept.access else "none"),
-        ("kept in", token_store.path()),
+        ("access token", f"valid until {until}" if kept.is_valid() else "expired" if kept.access else "none"),
+        ("stored in", token_store.path()),
     ):
         print(f"{name:16} {text}")
     return os.EX_CONFIG if trouble else os.EX_OK
 
 
 def logout(options: argparse.Namespace) -> int:
-    """End the token at the provider, and forget it here with all others.
+    """Revoke the token at the provider, and remove it here with all others.
 
-    Raises SettingsError, and RelayUnavailable where the provider cannot be told now; then it is kept for another try.
+    Raises SettingsError, and LoginUnavailable where the provider cannot be reached; then it stays for another try.
     """
     open_spool()
     relay = load_settings(ini_path()).smtp
-    with token_store.alone():  # so that no other process renews what is ended here
+    with token_store.alone():  # so that no other process renews what is revoked here
         try:
-            told = _revoke(relay)
-        except RelayUnavailable as error:
-            what = f"{error}; the token is kept: try again, or remove {token_store.path()}, and {BY_HAND}"
-            raise RelayUnavailable(what, stage="AUTH") from None
-        others = _others(relay)
+            outcome = _revoke(relay)
+        except LoginUnavailable as error:
+            what = f"{error}; the token is still stored: try again, or remove {token_store.path()} and {WITHDRAW}"
+            raise LoginUnavailable(what) from None
         was_there = token_store.forget()
-    print(f"logged out; {told}" if was_there else "there was no token")
-    _say_forgotten(others)
+    print(f"logged out; {outcome}" if was_there else "there was no token")
     if was_there and relay.wants_token:
         print("mail waits from now on, until  pbxnotify oauth login  or another auth in the ini file")
     return os.EX_OK
 
 
-def log_in(relay: Smtp, flow: str = "", port: int = 0) -> None:
-    """Let somebody allow us to send mail, in a browser that may be on another machine, and keep the token.
+def log_in(relay: Smtp, flow: str = "", port: int | None = None) -> None:
+    """Let somebody allow us to send mail, in a browser that may be on another machine, and store the token.
 
-    Raises RelayMisconfigured, RelayUnavailable, UsageError; OSError where it cannot be kept.
+    Raises LoginUnavailable, LoginRefused, UsageError; SpoolError where the token cannot be stored.
     """
     from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
 
     if port and not flow and relay.oauth2.authorization_url:
         flow = "code"
     server = AuthorizationServer(relay)
-    grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port)
+    is_by_device = _flow(relay, flow) == "device"
+    grant = _by_device(server, relay) if is_by_device else _by_browser(server, relay, port or PORT)
     kept = token_store.Tokens().renewed(grant)
     _keep(relay, kept)
-    print(f"{terminal.coloured('allowed', 'green')}: the token for {relay.login} is kept in {token_store.path()}")
+    print(f"{terminal.coloured('allowed', 'green')}: the token for {relay.login} is stored in {token_store.path()}")
     if not kept.refresh:
         until = local_time(kept.expires) if kept.expires else "it is rejected"
-        terminal.note(f"the provider gave no refresh token: this one is good until {until}, then you must log in again")
+        terminal.note(f"the provider gave no refresh token: this one is good until {until}, then log in again")
     if kept.ends:
-        terminal.note(f"the provider lets this login end at {local_time(kept.ends)}{_of_google(relay)}")
+        publish = ": publish the application (Audience, Publish app); while it is Testing, a login lasts seven days"
+        google = publish if relay.oauth2.provider == "google" else ""
+        terminal.note(f"the provider ends this login at {local_time(kept.ends)}{google}")
     if grant.lacks(relay.oauth2.scope):
         terminal.note(f"the provider allows only {server.shown(grant.scope)}, not {relay.oauth2.scope}")
 
 
-def forget_others(relay: Smtp) -> None:
-    """Forget all tokens but those for these settings, and say whose that were. Raises OSError, RelayError."""
-    _say_forgotten(token_store.forget_others(relay))
-
-
 def withdraw(relay: Smtp) -> None:
-    """Give back what was given for settings that are not to be, and say so. Raises OSError, RelayError.
+    """Give back what was issued for settings that are not written, and say so. Raises OSError, LoginError.
 
-    The provider is not told while there are other logins: some end all that an account has allowed an application.
+    Nothing is revoked while there are other logins: some providers end all that an account has allowed an application.
     """
     open_spool()
     with token_store.alone():
         try:
-            told = BY_HAND if token_store.others(relay) else _revoke(relay)
-        except RelayUnavailable as error:
-            told = f"the provider was not told ({error}): {BY_HAND}"
+            outcome = WITHDRAW if token_store.others(relay) else _revoke(relay)
+        except LoginUnavailable as error:
+            outcome = f"the provider has not revoked it ({error}): {WITHDRAW}"
         token_store.write(relay, token_store.Tokens())
-    print(f"the token for {relay.login} is forgotten; {told}")
+    print(f"the token for {relay.login} is removed; {outcome}")
 
 
 def send_test(settings: Settings) -> None:
-    """Send a test mail; log in where there is no token, or the relay rejects the one there is. Raises as both do."""
+    """Send a test mail; log in where there is no token, or the relay rejects it. Raises as both do."""
     relay, admins = settings.smtp, settings.notifications.admin_email
     try:
-        if not relay.wants_token or _has_token(relay):
+        if relay.wants_token:
+            open_spool()
+        if not relay.wants_token or token_store.read(relay) != token_store.Tokens():
             testmail.send(settings, admins)
             return
-    except RelayMisconfigured as error:
-        if not relay.wants_token or not (isinstance(error, GrantRefused) or error.code == 535):
+    except (LoginRefused, RelayMisconfigured) as error:
+        if not relay.wants_token or (isinstance(error, RelayMisconfigured) and error.code != 535):
             raise
         terminal.complain(error)
     log_in(relay)
     testmail.send(settings, admins)
 
 
-def _keep(relay: Smtp, kept: token_store.Tokens) -> None:
-    """Keep what was given just now. Raises OSError, RelayUnavailable, which say that it is lost."""
-    lost = "so this login is lost: mend that, and log in again"
-    try:
-        with token_store.alone():
-            token_store.write(relay, kept)
-    except RelayUnavailable as error:
-        raise RelayUnavailable(f"{error}, {lost}", stage="AUTH") from None
-    except OSError as error:
-        raise SpoolError(f"{token_store.path()} cannot be written: {error.strerror}, {lost}") from None
-
-
-def _has_token(relay: Smtp) -> bool:
-    open_spool()
-    return token_store.read(relay) != token_store.Tokens()
-
-
 def _require_tokens(relay: Smtp) -> None:
     if relay.auth != "oauth2":
         raise UsageError("[smtp] auth = password: no token is used; for OAuth 2 run  pbxnotify setup")
     if relay.password_command:
-        raise UsageError("[smtp] password_command gives the token: there is none of ours")
+        raise UsageError("[smtp] password_command provides the token: pbxnotify has none of its own")
 
 
 def _flow(relay: Smtp, wanted: str) -> str:
-    """Return the flow to take: a code for another device where the provider has that, as it needs nothing else."""
+    """Return the flow to use: the device flow if the provider has one, as it needs nothing else."""
     addresses = {"device": relay.oauth2.device_url, "code": relay.oauth2.authorization_url}
     if wanted and not addresses[wanted]:
-        raise UsageError(f"--flow {wanted}: {relay.oauth2.provider} has no address for that; leave it out")
+        raise UsageError(f"--flow {wanted}: {relay.oauth2.provider} does not support it; leave it out")
     return wanted or next(flow for flow in FLOWS if addresses[flow])
 
 
 def _by_device(server: AuthorizationServer, relay: Smtp) -> Grant:
-    """Show a code to be entered anywhere, and ask until that is done (RFC 8628 section 3.5)."""
+    """Show a code to be entered anywhere, and wait for that."""
     code = server.ask_for_code()
-    print(f"Open  {code.page}  in a browser on any device, sign in as {relay.login}, and enter this code:\n")
-    print(f"    {terminal.coloured(code.shown, 'green')}\n")
-    print(f"waiting until {local_time(time.time() + code.lifetime)}; Ctrl-C gives up", flush=True)
-    until, interval = time.monotonic() + code.lifetime, code.interval
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(interval, left))
-        try:
-            return server.redeem(code)
-        except GrantRefused as error:
-            if error.error == "slow_down":
-                interval += SLOWER
-            elif error.error != "authorization_pending":
-                raise
-        except RelayUnavailable as error:
-            interval = max(interval, min(2 * interval, SLOWEST))
-            print(f"{error}; asking again in {interval:.0f} s", flush=True)
-    raise RelayUnavailable("nobody has entered the code in time: log in again", stage="AUTH")
+    shown, until = terminal.coloured(code.shown, "green"), local_time(time.time() + code.lifetime)
+    print(BY_DEVICE.format(page=code.page, login=relay.login, code=shown, until=until), flush=True)
+    return server.wait_for_entry(code, lambda what: print(what, flush=True))
 
 
 def _by_browser(server: AuthorizationServer, relay: Smtp, port: int) -> Grant:
-    """Let a browser come back to loopback, by way of ssh if need be, or its address be pasted."""
+    """Show an address to open in a browser anywhere, and take the one that it is sent back to (RFC 8252)."""
     server.require_reachable()
-    with Redirect(relay.oauth2.known.redirect_host, port) as redirect:
-        question, way = server.question(redirect.address), _forwarding(redirect.port)
-        words = BY_BROWSER.format(
-            login=relay.login,
-            address=question.address,
-            back=redirect.address,
-            way=way,
-            until=local_time(time.time() + PATIENCE),
-        )
-        print(words, flush=True)
-        while True:
-            address = redirect.next_address()
-            try:
-                return server.answer(question, address)
-            except UsageError as error:
-                terminal.complain(error)
+    question = server.question(f"http://{relay.oauth2.defaults.redirect_host}:{port}")
+    until, deadline = local_time(time.time() + PATIENCE), time.monotonic() + PATIENCE
+    place = {"address": question.address, "back": question.redirect}
+    print(BY_BROWSER.format(login=relay.login, until=until, **place), flush=True)
+    while True:
+        try:
+            return server.answer(question, terminal.pasted_address(deadline - time.monotonic()))
+        except UsageError as error:
+            terminal.complain(error)
 
 
-def _forwarding(port: int) -> str:
-    """Return the command that forwards a port of the admin's own machine to this one."""
-    words = os.environ.get("SSH_CONNECTION", "").split()
-    host, ssh_port = words[2:4] if len(words) == 4 else (socket.gethostname(), "22")
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or "root"
-    other = "" if ssh_port == "22" else f"-p {ssh_port} "
-    return clean(f"ssh {other}-L {port}:127.0.0.1:{port} {user}@{host}", None)
+def _keep(relay: Smtp, kept: token_store.Tokens) -> None:
+    """Store what was issued just now. Raises LoginUnavailable, SpoolError, which say that it is lost."""
+    lost = "so this login is lost; log in again"
+    try:
+        with token_store.alone():
+            token_store.write(relay, kept)
+    except LoginUnavailable as error:
+        raise LoginUnavailable(f"{error}, {lost}") from None
+    except OSError as error:
+        raise SpoolError(f"{token_store.path()} cannot be written: {error.strerror}, {lost}") from None
 
 
 def _revoke(relay: Smtp) -> str:
-    """End the token at the provider; returns how that went, for a sentence. Raises RelayUnavailable, SettingsError."""
+    """Revoke the token at the provider; returns the outcome, for a sentence. Raises LoginUnavailable, SettingsError."""
     try:
         kept = token_store.read(relay)
-    except GrantRefused:
-        return f"what there was cannot be used, and the provider was not told: {BY_HAND}"
+    except LoginRefused:
+        return f"what was stored cannot be used, and is not revoked: {WITHDRAW}"
     if kept == token_store.Tokens():
-        return f"it was not for these settings, and the provider was not told: {BY_HAND}"
+        return f"the token was not for these settings, and is not revoked: {WITHDRAW}"
     if not relay.oauth2.revocation_url:
-        return f"{relay.oauth2.provider} cannot be told: {BY_HAND}"
+        return f"{relay.oauth2.provider} has no way to revoke it: {WITHDRAW}"
     from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
 
     try:
         AuthorizationServer(relay).revoke(kept.refresh or kept.access)
     except GrantRefused as error:
-        return f"the provider does not end the token ({error}): {BY_HAND}"
-    return "the provider has ended the token"
-
-
-def _others(relay: Smtp) -> list[str]:
-    """Return whose tokens there are beside those for these settings; nothing of a file that cannot be read."""
-    try:
-        return token_store.others(relay)
-    except GrantRefused:
-        return []
-
-
-def _say_forgotten(whose: Iterable[str]) -> None:
-    for account in whose:
-        terminal.note(f"forgotten too: the login as {account}; {BY_HAND}")
-
-
-def _of_google(relay: Smtp) -> str:
-    if relay.oauth2.provider != "google":
-        return ""
-    return ": publish the application (Audience, Publish app), one that is being tested lasts seven days only"
+        return f"the provider does not revoke the token ({error}): {WITHDRAW}"
+    return "the provider has revoked the token"
 
 
 def add_login_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify oauth login``."""
-    text = "device: a code to enter anywhere; code: the browser comes back here (default: device where there is that)"
+    text = "device: a code to enter anywhere; code: an address to paste here (default: device if the provider has it)"
     parser.add_argument("--flow", choices=FLOWS, metavar="|".join(FLOWS), help=text)
-    parser.add_argument("--port", type=_port, default=0, help="where the browser comes back to (default: any)")
+    text = f"the port in the address that the browser is sent to (default: {PORT}); nothing listens there"
+    parser.add_argument("--port", type=validators.port, help=text)
     parser.add_argument("--no-test", action="store_true", help="send no test mail")
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
-    return int(text)

@@ -1,4 +1,4 @@
-"""``pbxnotify preview``: a mail as it would be, of sample or given values; nothing is sent."""
+"""``pbxnotify preview``: shows a mail of sample or given values; nothing is sent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 import wave
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from pbxnotify.asterisk.call import extensions_in
 from pbxnotify.delivery.recipients import recipients_of
@@ -28,23 +29,21 @@ from pbxnotify.text import clean
 
 CALL = ("caller", "name", "to", "private", "duration")
 TAKES = {"missed": (*CALL, "cause"), "voicemail": CALL, "alert": ("subject", "body"), "test": ()}
-"""The kinds of mails, and the options that say what is in each."""
+"""The kinds of mails, and the options whose values stand in each."""
 KINDS = tuple(TAKES)
+VALUES = sorted({name for names in TAKES.values() for name in names})
 CAUSES = {status.lower(): (status, "") for status in REASONS} | {phone: ("CHANUNAVAIL", phone) for phone in PHONE}
-"""Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known of the phone."""
+"""Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known about the phone."""
 NUMBER, EXTENSION = "+74951234567", "101"
 SOMEBODY = "somebody@example.com"
-RANG, LENGTH, AGO = 23, 65, 300
-"""Seconds that the sample rang, that its message lasts, and since it came."""
+RANG, LENGTH, AGO = 23, 65, 300  # seconds that the sample rang, that its message lasts, and since it began
 
 
 def preview(options: argparse.Namespace) -> int:
-    """Show a mail, or write its page or all of it to a file."""
-    for name in {name for names in TAKES.values() for name in names} - set(TAKES[options.kind]):
-        if getattr(options, name) is not None:
-            raise UsageError(
-                f"--{'from' if name == 'caller' else name} says nothing in a mail of the kind {options.kind}"
-            )
+    """Print a mail, or write its page or the whole of it to a file."""
+    for name in VALUES:
+        if getattr(options, name) is not None and name not in TAKES[options.kind]:
+            raise UsageError(f"preview {options.kind} does not take --{'from' if name == 'caller' else name}")
     settings = load_settings(ini_path())
     recipient = _recipient(_event(options, settings, DEFAULT_LANGUAGE), settings, options.language)
     event = _event(options, settings, recipient.language)
@@ -73,7 +72,7 @@ def readable(mail: EmailMessage) -> str:
 
 
 def _event(options: argparse.Namespace, settings: Settings, code: str) -> Event:
-    """Return what the mail is about: what was given, the rest as samples."""
+    """Return what the mail is about: the values given, samples for the others."""
     words = load_language(code)
     if options.kind == "test":
         return test_event(code)
@@ -82,40 +81,38 @@ def _event(options: argparse.Namespace, settings: Settings, code: str) -> Event:
             words.sample_alert if options.subject is None else options.subject,
             words.sample_alert_text if options.body is None else options.body,
         )
-    given = options.caller is not None or options.name is not None
-    caller, name = (options.caller or "", options.name or "") if given else (NUMBER, words.sample_caller)
+    if options.caller is None and options.name is None:
+        return _call(options, settings, NUMBER, words.sample_caller)
+    return _call(options, settings, options.caller or "", options.name or "")
+
+
+def _call(options: argparse.Namespace, settings: Settings, number: str, name: str) -> MissedCall | Voicemail:
+    """Return a missed call, or the message that its caller left."""
     first = settings.employees[0].extension if settings.employees else EXTENSION
     began = time.time() - AGO
+    common: dict[str, Any] = {
+        "time": began,
+        "extensions": extensions_in(options.to or first),
+        "caller_number": clean(number),
+        "caller_name": clean(name),
+        "private": bool(options.private),
+        "linked_id": f"{began:.0f}.1",
+        "unique_id": f"{began:.0f}.1",
+    }
+    if options.kind == "voicemail":
+        length = LENGTH if options.duration is None else options.duration
+        return Voicemail(**common, duration=length, mailbox=common["extensions"][0], number=1, recording="wav")
     dial_status, phone = CAUSES[options.cause or "noanswer"]
-    call = MissedCall(
-        time=began,
-        duration=RANG if options.duration is None else options.duration,
-        extensions=extensions_in(options.to or first),
-        caller_number=clean(caller),
-        caller_name=clean(name),
-        private=bool(options.private),
-        dial_status=dial_status,
-        phone=phone,
-        linked_id=f"{began:.0f}.1",
-        unique_id=f"{began:.0f}.1",
-    )
-    return call if options.kind == "missed" else _voicemail(call, options.duration)
-
-
-def _voicemail(call: MissedCall, duration: int | None) -> Voicemail:
-    """Return a message that the caller left."""
-    common = {name: value for name, value in call._asdict().items() if name in Voicemail._fields}
-    left = Voicemail(**common)
-    seconds = LENGTH if duration is None else duration
-    return left._replace(duration=seconds, mailbox=call.extensions[0], number=1, recording="wav")
+    rang = RANG if options.duration is None else options.duration
+    return MissedCall(**common, duration=rang, dial_status=dial_status, phone=phone)
 
 
 def _recipient(event: Event, settings: Settings, code: str | None) -> Recipient:
-    """Return the first who would be told; where nobody would be, that is said, and it is whose card it is."""
-    told = recipients_of(event, settings)
-    if told.recipients:
-        return told.recipients[0]._replace(language=code or told.recipients[0].language)
-    print(f"NOTE: nobody would be told: {told.reason}", file=sys.stderr)
+    """Return the first recipient; where there would be none, say so and take a sample."""
+    notified = recipients_of(event, settings)
+    for recipient in notified.recipients:
+        return recipient._replace(language=code or recipient.language)
+    print(f"NOTE: nobody would be notified: {notified.reason}", file=sys.stderr)
     extensions = () if isinstance(event, Alert) else event.extensions
     card = settings.employee(extensions[0]) if extensions else None
     usual = (card.language if card else "") or settings.notifications.language
@@ -147,30 +144,34 @@ def _write(path: str, content: bytes) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("kind", choices=KINDS, metavar="|".join(KINDS))
-    parser.add_argument("--language", choices=LANGUAGE_CODES, help="of the mail (default: the recipient's)")
+    parser.add_argument(
+        "--language", choices=LANGUAGE_CODES, help="the language of the mail (default: the recipient's)"
+    )
     files = parser.add_mutually_exclusive_group()
-    files.add_argument("--html", metavar="FILE", help="write the page to a file, - for standard output")
+    files.add_argument("--html", metavar="FILE", help="write the mail's page to a file, - for standard output")
     files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
-    parser.add_argument("--from", dest="caller", metavar="NUMBER")
+    parser.add_argument("--from", dest="caller", metavar="NUMBER", help="the caller's number")
     parser.add_argument("--name", help="the caller's name")
     parser.add_argument("--to", type=extensions, metavar="EXT[&EXT]", help="the extensions that were called")
     parser.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
-    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="how long it rang, or the message is")
+    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="how long it rang, or the message lasts")
     causes = ", ".join(CAUSES)
-    parser.add_argument("--cause", type=str.lower, choices=CAUSES, metavar="CAUSE", help=f"why: {causes}")
-    parser.add_argument("--subject", help="of an alert")
-    parser.add_argument("--body", help="of an alert")
+    parser.add_argument(
+        "--cause", type=str.lower, choices=CAUSES, metavar="CAUSE", help=f"why the call was missed: {causes}"
+    )
+    parser.add_argument("--subject", help="the subject of an alert")
+    parser.add_argument("--body", help="the text of an alert")
 
 
 def seconds(text: str) -> int:
-    """Take a number of seconds of the command line."""
+    """Return a number of seconds from the command line."""
     if not re.fullmatch("[0-9]{1,5}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to 99999")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 99999")
     return int(text)
 
 
 def extensions(text: str) -> str:
-    """Take extensions of the command line."""
+    """Return extensions from the command line, checked."""
     if not extensions_in(text):
-        raise argparse.ArgumentTypeError("names no extension")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of extensions; expected 101 or 101&102")
     return text

@@ -1,4 +1,4 @@
-"""Telling of something by hand: ``pbxnotify missed``, ``pbxnotify voicemail`` and ``pbxnotify alert``."""
+"""Notifying from the command line: ``pbxnotify missed``, ``pbxnotify voicemail`` and ``pbxnotify alert``."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from pbxnotify.commands.preview import extensions, readable, seconds
 from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.delivery.submit import submit
 from pbxnotify.errors import MailboxError, UsageError
-from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Event, MissedCall, Voicemail, new_alert
+from pbxnotify.events import LEVELS, Event, MissedCall, Voicemail, new_alert
 from pbxnotify.mail.attachment import prepare_attachment
 from pbxnotify.mail.compose import compose
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.validators import DIAL_STATUSES
 from pbxnotify.text import clean
 
-LONGEST_BODY = 100_000
-"""Bytes of the end of what standard input says; some mail programs show no more."""
+LONGEST_BODY = 100_000  # bytes of standard input, of which the end is kept; some mail programs show no more
 EXIT_STATUS = {"SENT": os.EX_OK, "SKIPPED": os.EX_OK, "QUEUED": os.EX_TEMPFAIL, "FAILED": os.EX_UNAVAILABLE}
 
 
 def missed(options: argparse.Namespace) -> int:
-    """Tell of a missed call by hand, the same way as from the dialplan."""
+    """Notify of a missed call, as from the dialplan."""
     call = MissedCall(
         time=time.time() - options.duration,
         duration=options.duration,
@@ -37,12 +36,12 @@ def missed(options: argparse.Namespace) -> int:
         caller_name=clean(options.name),
         dial_status=options.cause,
     )
-    return _show_mails(call) if options.dry_run else _tell(call)
+    return _show_mails(call) if options.dry_run else _submit(call)
 
 
 def voicemail(options: argparse.Namespace) -> int:
-    """Tell of a recording by hand, the same way as from the dialplan."""
-    told = Voicemail(
+    """Notify of a recorded message, as from the dialplan."""
+    message = Voicemail(
         duration=options.duration,
         extensions=extensions_in(options.to),
         caller_number=clean(options.caller),
@@ -50,20 +49,20 @@ def voicemail(options: argparse.Namespace) -> int:
         mailbox=clean(options.mailbox),
     )
     try:
-        event, descriptor = voicemail_from_file(options.recording, told)
+        event, descriptor = voicemail_from_file(options.recording, message)
     except MailboxError as error:
         raise UsageError(str(error)) from None
-    return _show_mails(event, options.recording) if options.dry_run else _tell(event, descriptor)
+    return _show_mails(event, options.recording) if options.dry_run else _submit(event, descriptor)
 
 
 def alert(options: argparse.Namespace) -> int:
-    """Tell the administrator of anything, the same way as of a call."""
+    """Notify the administrator of anything, the same way as of a call."""
     body = _end_of_input() if options.body == "-" else options.body
-    return _tell(new_alert(options.subject, body, options.key, options.level))
+    return _submit(new_alert(options.subject, body, options.key, options.level))
 
 
 def _end_of_input() -> str:
-    """Return the end of what standard input says, where errors stand in a log; nothing if it is closed."""
+    """Return the end of standard input, where a log has its errors; "" if it is closed."""
     if sys.stdin is None:
         return ""
     text, is_cut = b"", False
@@ -74,7 +73,7 @@ def _end_of_input() -> str:
     return ("[...]\n" if is_cut else "") + text.decode(errors="replace")
 
 
-def _tell(event: Event, recording: int = -1) -> int:
+def _submit(event: Event, recording: int = -1) -> int:
     """Make an event durable and deliver it; returns the exit status."""
     status, _, deliver = submit(event, recording)
     outcome = [status]
@@ -86,17 +85,17 @@ def _tell(event: Event, recording: int = -1) -> int:
 
 
 def _show_mails(event: Event, recording: str = "") -> int:
-    """Print the mails of an event, decoded for reading."""
+    """Print the mails about an event, decoded for reading."""
     settings = load_settings(ini_path())
-    told = recipients_of(event, settings)
+    notified = recipients_of(event, settings)
     attachment = prepare_attachment(recording, event, settings.voicemail) if isinstance(event, Voicemail) else None
-    for recipient in told.recipients:
+    for recipient in notified.recipients:
         content = compose(event, "dry-run", recipient, settings, attachment)
         print(readable(message_from_bytes(content, policy=policy.default)))
     if attachment and attachment.remark:
         print(f"NOTE: {attachment.remark}")
-    if not told.recipients:
-        print(f"nobody would be told: {told.reason}")
+    if not notified.recipients:
+        print(f"nobody would be notified: {notified.reason}")
     return os.EX_OK
 
 
@@ -111,15 +110,15 @@ def add_voicemail_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify voicemail``."""
     _add_call_options(parser)
     parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    parser.add_argument("--mailbox", default="", help="the mailbox it lies in (default: the first extension)")
-    text = "its length (default: measured)"
-    parser.add_argument("--duration", type=seconds, default=UNKNOWN_LENGTH, metavar="SECONDS", help=text)
+    parser.add_argument("--mailbox", default="", help="the mailbox of the message (default: the first extension)")
+    text = "the length of the message (default: measured)"
+    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help=text)
 
 
 def _add_call_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", dest="caller", required=True, metavar="NUMBER")
+    parser.add_argument("--from", dest="caller", required=True, metavar="NUMBER", help="the caller's number")
     parser.add_argument("--name", default="", help="the caller's name")
-    text = "the extensions that missed it"
+    text = "the extensions that missed the call"
     parser.add_argument("--to", type=extensions, required=True, metavar="EXT[&EXT]", help=text)
     parser.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
 
@@ -127,12 +126,12 @@ def _add_call_options(parser: argparse.ArgumentParser) -> None:
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify alert``."""
     parser.add_argument("subject", type=_subject, metavar="SUBJECT")
-    parser.add_argument("--body", default="", metavar="TEXT", help="more of it, - for standard input")
-    parser.add_argument("--key", default="", help="what it is about: the same is told once a day")
+    parser.add_argument("--body", default="", metavar="TEXT", help="the text, - for standard input")
+    parser.add_argument("--key", default="", help="what the alert is about: one alert a day with the same key")
     parser.add_argument("--level", choices=LEVELS, default="warning")
 
 
 def _subject(text: str) -> str:
     if not clean(text):
-        raise argparse.ArgumentTypeError("is blank")
+        raise argparse.ArgumentTypeError("the subject is blank")
     return text

@@ -6,86 +6,69 @@ import argparse
 import os
 import pwd
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pbxnotify.commands import oauth, prompts, terminal, testmail
 from pbxnotify.commands.check import say_notes
-from pbxnotify.commands.prompts import (
-    ADMIN,
-    AUTH,
-    CA_FILE,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    ENABLED,
-    LANGUAGE,
-    LOGIN,
-    PASSWORD,
-    PASSWORD_COMMAND,
-    RELAY,
-    SENDER,
-    TENANT,
-    TOKEN_PROVIDER,
-    Answers,
-)
+from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import RelayError, SettingsError, SpoolError, UsageError
+from pbxnotify.errors import LoginError, SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
 from pbxnotify.settings.rewrite import shipped_file
 from pbxnotify.settings.sections import Settings
-from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.owner import become_spool_owner, spool_path
 
 FLAGS = {
-    **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in RELAY},
-    "--ca-file": CA_FILE,
-    "--login": LOGIN,
+    **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in prompts.RELAY},
+    "--ca-file": prompts.CA_FILE,
+    "--login": prompts.LOGIN,
     "--auth": AUTH,
     "--password-command": PASSWORD_COMMAND,
     "--client-id": CLIENT_ID,
-    "--tenant": TENANT,
-    "--sender": SENDER,
-    "--admin-email": ADMIN,
-    "--enabled": ENABLED,
-    "--language": LANGUAGE,
+    "--tenant": prompts.TENANT,
+    "--sender": prompts.SENDER,
+    "--admin-email": prompts.ADMIN,
+    "--enabled": prompts.ENABLED,
+    "--language": prompts.LANGUAGE,
     "--pbx-name": ("notifications", "pbx_name"),
     "--timezone": ("notifications", "timezone"),
     "--missed-calls-email": ("missed_calls", "email"),
     "--voicemail-email": ("voicemail", "email"),
 }
-"""The options of the command, and where their values go in the ini file."""
-OTHERS = (PASSWORD, CLIENT_SECRET, TOKEN_PROVIDER)
-"""What is asked for as well, and has no such option: secrets, and what follows from the provider."""
+"""The options of the command, and the options of the ini file that they set."""
+PLACES = (*FLAGS.values(), PASSWORD, CLIENT_SECRET, prompts.TOKEN_PROVIDER)
+"""All that is written: secrets are no option of the command, and the token provider follows from the provider."""
 
 
 def setup(chosen: argparse.Namespace) -> int:
-    """Ask, try, write; with options nothing is asked."""
+    """Ask, test, write; asks nothing if there are options."""
     path = Path(ini_path())
     rewrite.refuse_unwritable(path)
-    given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, _attribute(flag))) is not None}
-    with rewrite.alone(path), terminal.hangup_interrupts(), _Trials() as trials:
+    given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, flag)) is not None}
+    with rewrite.exclusively(path), terminal.hangup_interrupts(), ExitStack() as granted:
         if given or chosen.provider or chosen.password_stdin or chosen.client_secret_stdin:
-            return _without_questions(path, chosen, given, trials)
+            return _by_options(path, chosen, given, granted)
         if not terminal.is_answered():
-            raise UsageError("nobody can be asked here; give options, as in  pbxnotify setup --help")
-        return _with_questions(path, chosen, trials)
+            raise UsageError("not a terminal: nobody can answer questions; give options, see  pbxnotify setup --help")
+        return _by_questions(path, chosen, granted)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     known = ", ".join(one.key for one in PROVIDERS)
-    text = f"fills in host, port and encryption, with --auth oauth2 also who gives tokens: {known}"
+    text = f"fill in host, port and encryption, with --auth oauth2 also the token provider: {known}"
     parser.add_argument("--provider", type=_provider, help=text, metavar="NAME")
     for flag, place in FLAGS.items():
         option = prompts.declared(place)
-        parser.add_argument(flag, metavar="VALUE", help=option.write.replace("%", "%%"))
+        parser.add_argument(flag, dest=flag, metavar="VALUE", help=option.expected.replace("%", "%%"))
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    text = "read the secret of the application for OAuth 2 from standard input"
+    text = "read the secret of the OAuth 2 application from standard input"
     parser.add_argument("--client-secret-stdin", action="store_true", help=text)
-    parser.add_argument("--no-test", action="store_true", help="write the settings without trying them")
+    parser.add_argument("--no-test", action="store_true", help="write the settings without testing them")
 
 
 def _provider(text: str) -> Provider:
@@ -95,43 +78,39 @@ def _provider(text: str) -> Provider:
         raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
-def _attribute(flag: str) -> str:
-    return flag.lstrip("-").replace("-", "_")
-
-
-def _without_questions(path: Path, chosen: argparse.Namespace, given: Answers, trials: _Trials) -> int:
-    """Take what the options say and leave all else as it is; returns why nothing is written, 0 if it is."""
+def _by_options(path: Path, chosen: argparse.Namespace, given: Answers, granted: ExitStack) -> int:
+    """Apply the options and leave everything else unchanged; returns the exit status of the test if it fails."""
     try:
-        current = _written(path)
-    except SettingsError:  # what is given may mend it, and else it is told then
+        current = _values_in(path)
+    except SettingsError:  # the options may correct the mistake; otherwise it is reported below
         current = {}
-    if given.get(CLIENT_ID):  # which is for nothing else
+    if given.get(CLIENT_ID):  # of use for nothing else
         given = {AUTH: "oauth2", **given}
     answers = {**_of_provider(chosen.provider, given, current), **given, **_of_stdin(chosen, given)}
     _, settings = _revised(path, answers)
-    status = os.EX_OK if chosen.no_test else trials.run(settings)
+    status = os.EX_OK if chosen.no_test else _test(settings, granted)
     if status:
         print("nothing is changed")
         return status
-    return _write(path, answers, chosen, trials, tested=True)
+    return _write(path, answers, chosen, granted, tested=True)
 
 
 def _of_provider(provider: Provider | None, given: Answers, current: Answers) -> Answers:
-    """Return what a provider wants of the relay and, where we log in with a token, of [oauth2]."""
+    """Return the settings for a provider's relay and, to log in with a token, for [oauth2]."""
     if provider is None:
         return {}
     if given.get(AUTH) != "oauth2":
         return {**prompts.relay_of(provider), AUTH: "password"}
     if not provider.oauth2:
-        raise UsageError(f"{provider.name} is not known for tokens: leave --auth out, or write [oauth2] by hand")
+        raise UsageError(f"{provider.name} has no known token provider; omit --auth, or edit [oauth2] yourself")
     return {**prompts.relay_of(provider), **prompts.by_token(provider, current)}
 
 
 def _of_stdin(chosen: argparse.Namespace, given: Answers) -> Answers:
-    """Return the secret that standard input holds, if any, and what it replaces."""
+    """Return the secret from standard input, if any, and what it replaces."""
     if chosen.password_stdin and (given.get(PASSWORD_COMMAND) or chosen.client_secret_stdin):
         other = "--client-secret-stdin" if chosen.client_secret_stdin else "--password-command"
-        raise UsageError(f"--password-stdin or {other}: take one of them")
+        raise UsageError(f"--password-stdin and {other} exclude each other; use one of them")
     if chosen.password_stdin:
         return {PASSWORD: _secret_from_stdin("password"), PASSWORD_COMMAND: ""}
     if chosen.client_secret_stdin:
@@ -141,89 +120,74 @@ def _of_stdin(chosen: argparse.Namespace, given: Answers) -> Answers:
 
 def _secret_from_stdin(what: str) -> str:
     if sys.stdin is None:
-        raise UsageError(f"there is no standard input to read the {what} from")
+        raise UsageError(f"standard input is closed: cannot read the {what}")
     line = terminal.ask_secretly(what.capitalize()) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not line:
-        raise UsageError(f"no {what} came from standard input: nothing is changed")
+        raise UsageError(f"no {what} on standard input: nothing is changed")
     return line
 
 
 def _revised(path: Path, answers: Answers) -> tuple[str, Settings]:
-    """Return the new text of the file as it is now, and what it means. Raises SettingsError."""
-    text = rewrite.read(path if path.exists() else shipped_file("pbxnotify.ini"))
-    written = rewrite.changed(text, {place: prompts.value(place, answer) for place, answer in answers.items()})
+    """Return the new text of the file, from the one that is there now, and its settings. Raises SettingsError."""
+    text = rewrite.with_values(_text(path), {place: prompts.value(place, answer) for place, answer in answers.items()})
     try:
-        return written, load_settings(path, written.encode())
+        return text, load_settings(path, text.encode())
     except UnicodeEncodeError:
-        raise SettingsError("what was given is no text in UTF-8") from None
+        raise SettingsError("an option is not valid UTF-8") from None
 
 
-class _Trials:
-    """Trials of settings; what a provider has given for them meanwhile is given back, unless they are written."""
+def _test(settings: Settings, granted: ExitStack) -> int:
+    """Send a test mail to the administrator, or only log in if there is none; returns the exit status.
 
-    def __init__(self) -> None:
-        self._given: list[Smtp] = []
-
-    def __enter__(self) -> _Trials:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for relay in self._given:
-            testmail.apart(lambda relay=relay: oauth.withdraw(relay))  # type: ignore[misc]  # none can be inferred
-
-    def run(self, settings: Settings) -> int:
-        """Send a test mail to the administrator, or else only log in; returns why that failed, 0 if it did not."""
-        relay = settings.smtp
-        wants = relay.wants_token and not token_store.is_kept(relay)
-        try:
-            return testmail.apart(lambda: oauth.send_test(settings))
-        finally:
-            if wants and token_store.is_kept(relay):
-                self._given.append(relay)
-
-    def are_written(self) -> None:
-        """Keep what was given."""
-        self._given = []
+    A token granted for it is revoked when ``granted`` ends, unless the settings are written.
+    """
+    relay = settings.smtp
+    wants = relay.wants_token and not token_store.is_kept(relay)
+    try:
+        return testmail.apart(lambda: oauth.send_test(settings))
+    finally:
+        if wants and token_store.is_kept(relay):
+            granted.callback(testmail.apart, lambda: oauth.withdraw(relay))
 
 
-def _write(path: Path, answers: Answers, chosen: argparse.Namespace, trials: _Trials, *, tested: bool) -> int:
-    """Put the file in place, and look whether the owner of the spool can read it."""
+def _write(path: Path, answers: Answers, chosen: argparse.Namespace, granted: ExitStack, *, tested: bool) -> int:
+    """Replace the file, and check that the owner of the spool can read it."""
     with settings_watch.unnoticed():
         text, settings = _revised(path, answers)
-        rewrite.put_in_place(path, text, _group_of_asterisk())
-        trials.are_written()
-        chosen.interrupted = f"{path} is written already"
+        rewrite.replace(path, text, _group_of_asterisk())
+        granted.pop_all()  # keep the tokens
+        chosen.interrupted = f"{path} is already written"
         print(terminal.coloured(f"{path}: written", "green"))
         say_notes(settings)
-        if tested:  # else the run of the queue tries it again
+        if tested:  # otherwise  queue run  tests it again
             with suppress(SpoolError):
                 become_spool_owner()  # who must be able to read the settings and the tokens
             settings_watch.note(settings)
             _forget_others(settings)
         load_settings(path)  # as the owner of the spool by now
     if token_store.trouble(settings.smtp):
-        print("next: the login, with  pbxnotify oauth login: until then mail waits")
+        print("next: log in with  pbxnotify oauth login;  until then mail waits")
     if not settings.employees:
-        print("next: the employees and their addresses, with  pbxnotify edit  (below [employees])")
-    print("then:  pbxnotify check  says what else this machine needs")
+        print("next: add the employees and their addresses with  pbxnotify edit  (below [employees])")
+    print("then: run  pbxnotify check  to see what else this host needs")
     return os.EX_OK
 
 
 def _forget_others(settings: Settings) -> None:
-    """Forget the tokens of other accounts; what stands in the way is no reason to call what is written a failure."""
+    """Delete the tokens of other accounts; a failure is only noted, since the settings are written."""
     try:
         if settings.smtp.wants_token:
-            oauth.forget_others(settings.smtp)
-    except (OSError, RelayError) as error:
-        terminal.note(f"the tokens of other accounts are not forgotten: {error}")
+            token_store.forget_others(settings.smtp)
+    except (OSError, LoginError) as error:
+        terminal.note(f"the tokens of other accounts are not removed: {error}")
 
 
-def _group_of_asterisk() -> int:
-    """Return the group that may read a new file, the one of Asterisk's user; -1 for our own."""
+def _group_of_asterisk() -> int | None:
+    """Return the group that may read a new file, that of Asterisk's user; None for our own."""
     spool = spool_path()
     places = [place for place in (spool, os.path.dirname(spool)) if os.path.isdir(place)]
     if not places or os.geteuid() != 0:
-        return -1
+        return None
     owner = os.stat(places[0])
     try:
         return pwd.getpwuid(owner.st_uid).pw_gid
@@ -231,42 +195,47 @@ def _group_of_asterisk() -> int:
         return owner.st_gid
 
 
-def _with_questions(path: Path, chosen: argparse.Namespace, trials: _Trials) -> int:
-    """Ask until the relay takes the test mail, or the admin wants to go on without."""
-    print(f"{path}. Enter keeps what stands in [brackets], - empties it, Ctrl-C leaves all as it was.\n")
-    current, answers, answer = _current(path), Answers(), "a"
+def _by_questions(path: Path, chosen: argparse.Namespace, granted: ExitStack) -> int:
+    """Ask until the relay accepts the test mail, or the administrator goes on without."""
+    print(f"{path}. Enter keeps the value in [brackets], - empties it, Ctrl-C leaves the file unchanged.\n")
+    questions, answer = prompts.Questions(_current(path)), "a"
     while True:
         if answer == "a":
-            prompts.ask(current, answers)
+            questions.ask()
         try:
-            if not trials.run(_revised(path, answers)[1]):
-                return _write(path, answers, chosen, trials, tested=True)
-            choices = "a to answer again, t to try again, q to leave the ini file as it was, w to write it all the same"
+            if not _test(_revised(path, questions.answers)[1], granted):
+                return _write(path, questions.answers, chosen, granted, tested=True)
+            choices = "a to answer again, t to try again, q to leave the ini file unchanged, w to write it anyway"
             answer = terminal.ask_letter(choices, "atqw")
         except SettingsError as error:
             terminal.complain(error)
-            answer = terminal.ask_letter("a to answer again, q to leave the ini file as it was", "aq")
+            answer = terminal.ask_letter("a to answer again, q to leave the ini file unchanged", "aq")
         if answer == "q":
-            raise UsageError("the ini file is as it was")
+            raise UsageError("the ini file is unchanged")
         if answer == "w":
-            return _write(path, answers, chosen, trials, tested=False)
+            return _write(path, questions.answers, chosen, granted, tested=False)
 
 
-def _written(path: Path) -> Answers:
-    """Return what stands in the file, else in the one that is shipped. Raises SettingsError."""
-    text = rewrite.read(path if path.exists() else shipped_file("pbxnotify.ini"))
+def _text(path: Path) -> str:
+    """Return the text of the ini file, else of the shipped one. Raises SettingsError."""
+    return rewrite.read(path if path.exists() else shipped_file("pbxnotify.ini"))
+
+
+def _values_in(path: Path) -> Answers:
+    """Return the values in the ini file, else in the shipped one. Raises SettingsError."""
+    text = _text(path)
     load_settings(path, text.encode())
-    return {place: value for place, value in rewrite.values_in(text, (*FLAGS.values(), *OTHERS)).items() if value}
+    return {place: value for place, value in rewrite.values_in(text, PLACES).items() if value}
 
 
 def _current(path: Path) -> Answers:
-    """Return what stands in the file; nothing of a file that cannot be used, whose mistakes are shown."""
+    """Return the values in the ini file; none of a file with mistakes, which are shown."""
     try:
-        current = _written(path)
+        current = _values_in(path)
     except SettingsError as error:
-        print(terminal.coloured(f"{error}\nThe file has these mistakes: its values are not offered.\n", "yellow"))
+        print(terminal.coloured(f"{error}\nBecause of these mistakes, its values are not offered.\n", "yellow"))
         return {}
     example = shipped_file("pbxnotify.ini")
     if (not path.exists() or path.read_bytes() == example.read_bytes()) and os.environ.get("LANG", "").startswith("ru"):
-        current[LANGUAGE] = "ru"  # an admin who reads Russian, and a file that nobody has touched so far
+        current[prompts.LANGUAGE] = "ru"  # an administrator who reads Russian, and a file that nobody has edited
     return current

@@ -1,9 +1,11 @@
-"""The admin at the other end: colours, questions and signs of life, each only where somebody can see them."""
+"""The administrator at a terminal: colours, questions and progress messages, each only where somebody can see them."""
 
 from __future__ import annotations
 
 import getpass
 import os
+import re
+import select
 import signal
 import sys
 import threading
@@ -11,48 +13,53 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from pbxnotify.errors import UsageError
+from pbxnotify.errors import LoginUnavailable, UsageError
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
-PATIENCE = 1.0
-"""Seconds of waiting after which something is said."""
+NO_ANSWER = "no answer: nothing is changed"
+PATIENCE = 1.0  # seconds of waiting after which a message says what for
+PAUSE = 0.3  # seconds between the lines of one paste, at most: a long address may have been copied as several
+LONGEST_PASTE = 65536  # bytes
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """Return text in a colour, if the stream (stdout) is a terminal that wants any: see https://no-color.org."""
+    """Return text in a colour, if the stream (stdout) is a terminal that wants it: see https://no-color.org."""
     if not _is_terminal(stream or sys.stdout) or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return text
     return f"\033[{COLOURS[colour]}m{text}\033[0m"
 
 
 def is_answered() -> bool:
-    """Return whether there is somebody who can be asked."""
+    """Return whether there is somebody to ask."""
     return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()  # None is one that was closed before we began
+    return stream is not None and stream.isatty()  # None if it was closed before we started
 
 
 def complain(error: Exception) -> None:
-    """Say what went wrong, each sentence on a line of stderr that begins with our name."""
+    """Print an error to stderr, each sentence on a line that begins with our name."""
     for sentence in str(error).splitlines():
         print(f"pbxnotify: {coloured(sentence, 'red', sys.stderr)}", file=sys.stderr)
 
 
 def note(text: str) -> None:
-    """Say what is no mistake, but worth a word."""
+    """Print something that is not a mistake, but worth knowing."""
     print(f"{coloured('NOTE', 'yellow')}  {text}")
 
 
 def ask(question: str, default: str = "", check: Callable[[str], object] = str) -> str:
-    """Return the answer to a question, the default where none is given; asks again while ``check`` raises ValueError.
+    """Return the answer to a question, or the default if it is empty; asks again while ``check`` raises ValueError.
 
-    A single ``-`` means: empty, whatever the default is. Raises UsageError when no more answers come.
+    A single ``-`` stands for an empty answer, whatever the default. Raises UsageError when input ends.
     """
     while True:
-        shown = f" [{default}]" if default else ""
-        answer = _line(f"{question}{shown}: ").strip()
+        try:
+            answer = input(f"{question} [{default}]: " if default else f"{question}: ").strip()
+        except EOFError:
+            print()
+            raise UsageError(NO_ANSWER) from None
         answer = "" if answer == "-" else answer or default
         try:
             check(answer)
@@ -63,17 +70,17 @@ def ask(question: str, default: str = "", check: Callable[[str], object] = str) 
 
 
 def ask_secretly(question: str) -> str:
-    """Return an answer that is not shown. Raises UsageError when none comes."""
+    """Return an answer that is not shown. Raises UsageError when input ends."""
     try:
         return getpass.getpass(f"{question}: ")
     except EOFError:
-        raise UsageError("no answer came: nothing is changed") from None
+        raise UsageError(NO_ANSWER) from None
     except UnicodeDecodeError:
-        raise UsageError("the answer is no text in UTF-8: nothing is changed") from None
+        raise UsageError("the answer is not valid UTF-8: nothing is changed") from None
 
 
 def ask_letter(question: str, letters: str) -> str:
-    """Return one of some letters; the first is the default. Raises UsageError when no answer comes."""
+    """Return one of some letters; the first is the default. Raises UsageError when input ends."""
 
     def check(answer: str) -> None:
         if answer not in tuple(letters):
@@ -82,32 +89,38 @@ def ask_letter(question: str, letters: str) -> str:
     return ask(question, letters[0], check)
 
 
-def choose(question: str, choices: Sequence[str], default: int = 0) -> int:
-    """Return the index of a choice, which is given by its number. Raises UsageError when no answer comes."""
+def choose(question: str, choices: Sequence[str], default: int | None = 0) -> int:
+    """Return the index of a choice, which is given by its number. Raises UsageError when input ends."""
+
+    def check(answer: str) -> None:
+        if not (answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(choices)):
+            raise ValueError(f"{answer!r} is not a number from 1 to {len(choices)}")
+
     for number, choice in enumerate(choices, 1):
         print(f"  {number}  {choice}")
-    return int(ask(question, str(default + 1) if default >= 0 else "", _number_up_to(len(choices)))) - 1
+    return int(ask(question, "" if default is None else str(default + 1), check)) - 1
 
 
-def _number_up_to(highest: int) -> Callable[[str], object]:
-    def check(answer: str) -> None:
-        if not (answer.isascii() and answer.isdigit() and 1 <= int(answer) <= highest):
-            raise ValueError(f"{answer!r} is no number from 1 to {highest}")
+def pasted_address(seconds: float) -> str:
+    """Return an address that is pasted, without line ends, quotes and a terminal's marks.
 
-    return check
-
-
-def _line(prompt: str) -> str:
-    try:
-        return input(prompt)
-    except EOFError:
-        print()
-        raise UsageError("no answer came: nothing is changed") from None
+    Raises LoginUnavailable when nothing comes.
+    """
+    pasted, stdin = b"", 0 if sys.stdin else -1  # None is one that was closed before we began
+    while stdin >= 0 and select.select([stdin], [], [], PAUSE if pasted else max(seconds, 0.0))[0]:
+        piece = os.read(stdin, LONGEST_PASTE)
+        pasted += piece
+        if not piece or len(pasted) > LONGEST_PASTE:
+            break
+    if not pasted:
+        raise LoginUnavailable("no address was pasted: nothing is changed")
+    text = re.sub(r"\x1b\[20[01]~|\s", "", pasted.decode(errors="replace"))
+    return text.strip("'\"<>").replace("&amp;", "&")
 
 
 @contextmanager
 def waiting(for_what: str) -> Iterator[None]:
-    """Say on a terminal what is waited for, should it take longer than a second."""
+    """Print on a terminal what we wait for, should it take longer than a second."""
     if not _is_terminal(sys.stderr):
         yield
         return
@@ -122,7 +135,7 @@ def waiting(for_what: str) -> Iterator[None]:
 
 @contextmanager
 def hangup_interrupts() -> Iterator[None]:
-    """Take a terminal that is closed, or SIGTERM, for Ctrl-C: what is half done is cleared away."""
+    """Treat a closed terminal (SIGHUP) and SIGTERM like Ctrl-C, so that what is half done is cleaned up."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt

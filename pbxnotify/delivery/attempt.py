@@ -37,12 +37,9 @@ class Attempt:
         self.accepted = 0
         self.refused: dict[str, MailRefused] = {}
         self.deferred: dict[str, MailDeferred] = {}
-        self.too_large = ""
-        """Why somebody was sent the mail without the recording."""
-        self.prepared: Attachment | None = None
-        """The recording as all recipients get it, once it is prepared."""
-        self._addresses: set[str] = set()
-        """The addresses of all recipients, those who have the mail included."""
+        self.too_large = ""  # why somebody was sent the mail without the recording
+        self.prepared: Attachment | None = None  # the recording as all recipients get it, once it is prepared
+        self._addresses: set[str] = set()  # the addresses of all recipients, those who have the mail included
 
     def missing(self, recipients: Recipients) -> list[Recipient]:
         """Return those who do not have the mail yet; for those to whom a dead process was sending, that is unknown."""

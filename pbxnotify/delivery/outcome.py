@@ -6,7 +6,14 @@ import time
 from collections.abc import Iterator
 
 from pbxnotify.delivery.attempt import Attempt
-from pbxnotify.errors import PbxnotifyError, RelayError, RelayMisconfigured, RelayUnavailable, SpoolError
+from pbxnotify.errors import (
+    LoginUnavailable,
+    PbxnotifyError,
+    RelayError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SpoolError,
+)
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
 from pbxnotify.namedtuple import TYPE_CHECKING
@@ -23,8 +30,7 @@ if TYPE_CHECKING:
     from pbxnotify.settings.sections import Settings
     from pbxnotify.spool.item import ItemState
 
-GIVEN_UP = 5 * 86400.0
-"""Seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1."""
+GIVEN_UP = 5 * 86400.0  # seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1
 MAY_HAVE_IT = "twice the connection ended between the final dot and the relay's answer: the relay may have it"
 
 
@@ -34,10 +40,8 @@ class Outcome:
     def __init__(self, attempt: Attempt, spool: Spool | None, fingerprint: str) -> None:
         self.backoff = read_backoff(spool.directory) if spool else RelayBackoff()
         """The relay backoff when the attempt began."""
-        self.language = DEFAULT_LANGUAGE
-        """The administrator's, once the settings are known."""
-        self.alerts: list[UnkeptItem] = []
-        """Alerts for the administrator that no disk would take."""
+        self.language = DEFAULT_LANGUAGE  # the administrator's, once the settings are known
+        self.alerts: list[UnkeptItem] = []  # alerts for the administrator that no disk would take
         self._attempt = attempt
         self._queue_file = attempt.queue_file
         self._spool = spool
@@ -77,7 +81,8 @@ class Outcome:
     def relay_failed(self, error: PbxnotifyError) -> ItemState:
         """Handle an item that could not leave because no mail can: all items wait for the relay backoff."""
         if self._spool:
-            self._extend_backoff(self._spool, error, is_temporary=isinstance(error, RelayUnavailable))
+            is_temporary = isinstance(error, (RelayUnavailable, LoginUnavailable))
+            self._extend_backoff(self._spool, error, is_temporary=is_temporary)
         for address, refused in self._attempt.refused.items():
             if not refused.is_policy:
                 self._attempt.mark(address, RecipientState.REFUSED)

@@ -7,7 +7,15 @@ import time
 from collections.abc import Callable
 
 from pbxnotify import log
-from pbxnotify.errors import NewerItem, PbxnotifyError, RelayMisconfigured, RelayUnavailable, SettingsError, SpoolError
+from pbxnotify.errors import (
+    LoginError,
+    NewerItem,
+    PbxnotifyError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SettingsError,
+    SpoolError,
+)
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.backoff import read_backoff, write_backoff
 from pbxnotify.spool.item import identifier_of
@@ -20,8 +28,7 @@ if TYPE_CHECKING:
     from pbxnotify.delivery.outcome import Outcome
     from pbxnotify.spool.item import ItemState
 
-TAKEN_ALONG = 3
-"""Due items that a successful delivery takes along."""
+TAKEN_ALONG = 3  # due items that a successful delivery takes along
 LOOKED_AT = 30
 """The number of oldest items that are looked at for that; what is due behind them leaves with the next ``queue run``.
 
@@ -127,7 +134,7 @@ def _try(attempt: Attempt, outcome: Outcome, path: str, fingerprint: str) -> Ite
                 attempt.send(relay, missing, settings)
                 return outcome.settle(settings)  # before QUIT, whose answer may take two seconds
         return outcome.settle(settings)
-    except (RelayUnavailable, RelayMisconfigured, SettingsError) as error:
+    except (RelayUnavailable, RelayMisconfigured, LoginError, SettingsError) as error:
         return outcome.relay_failed(error)
     except PbxnotifyError:
         raise

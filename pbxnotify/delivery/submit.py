@@ -16,7 +16,7 @@ from pbxnotify.spool.store import Spool, open_spool
 from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
-    from pbxnotify.asterisk.voicemail import Left
+    from pbxnotify.asterisk.voicemail import LeftMessage
 
 
 def submit_missed_call(call: MissedCall | None) -> Submission:
@@ -26,7 +26,7 @@ def submit_missed_call(call: MissedCall | None) -> Submission:
     return submit(call)
 
 
-def submit_voicemail(left: Left | None) -> Submission:
+def submit_voicemail(left: LeftMessage | None) -> Submission:
     """Submit a voicemail with its recording, if one was left."""
     if left is None:
         return Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")

@@ -10,7 +10,7 @@ from pbxnotify.settings.sections import Least
 
 
 class Disk(NamedTuple):
-    """A filesystem, by one path on it. Bytes and inodes that are free for others than root."""
+    """The filesystem that one path is on; free bytes and inodes are those that are free for ordinary users."""
 
     path: str
     device: int
@@ -20,24 +20,24 @@ class Disk(NamedTuple):
     free_inodes: int
 
     def is_full(self, least: Least, factor: float = 1.0) -> bool:
-        """Return whether less is free than must be, times a factor; an empty disk never is for the factor's sake."""
-        room, inodes = max(least.bytes, least.share * self.size), least.share_of_inodes * self.inodes
-        return self.free < _more(room, factor, self.size) or self.free_inodes < _more(inodes, factor, self.inodes)
+        """Return whether less than the limit times a factor is free; a factor alone never makes an empty disk full."""
+        space, inodes = max(least.bytes, least.share * self.size), least.share_of_inodes * self.inodes
+        return self.free < _more(space, factor, self.size) or self.free_inodes < _more(inodes, factor, self.inodes)
 
     @property
     def share_free(self) -> float:
-        """Return the share of room or of inodes that is free, whichever is smaller."""
+        """Return the share of bytes or of inodes that is free, whichever is smaller."""
         shares = [free / whole for free, whole in ((self.free, self.size), (self.free_inodes, self.inodes)) if whole]
         return min(shares, default=1.0)
 
 
 def _more(limit: float, factor: float, whole: float) -> float:
-    """Return a limit times a factor, but no more than halfway between the limit and the whole."""
+    """Return a limit times a factor, at most halfway between the limit and the whole."""
     return min(limit * factor, (limit + max(whole, limit)) / 2) if factor > 1 else limit
 
 
 def look(path: str) -> Disk:
-    """Return the filesystem on which a path is. Raises OSError."""
+    """Return the filesystem that a path is on. Raises OSError."""
     found = os.statvfs(path)
     return Disk(
         path=path,
@@ -50,7 +50,7 @@ def look(path: str) -> Disk:
 
 
 def readable(count: int, units: Sequence[str]) -> str:
-    """Return a number of bytes in the unit that fits, of bytes and their multiples: ``1.2 GB``."""
+    """Return a number of bytes in the unit that fits, such as ``1.2 GB``; ``units`` are bytes and their multiples."""
     size, fitting = float(count), 0
     while size >= 1000 and fitting < len(units) - 1:
         size, fitting = size / 1024, fitting + 1

@@ -1,4 +1,4 @@
-"""What ``pbxnotify check`` notes of this machine: what it lacks, or does otherwise, for mails to be sent."""
+"""Notes of ``pbxnotify check`` on this machine: Asterisk and its dialplan, the scripts, the queue, voicemail."""
 
 from __future__ import annotations
 
@@ -27,64 +27,58 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.store import Spool
 
-DEFAULT_FORMAT = "wav49|gsm|wav"
-"""What Asterisk records voicemail in unless voicemail.conf says otherwise."""
+DEFAULT_FORMAT = "wav49|gsm|wav"  # the formats in which Asterisk records voicemail unless voicemail.conf says otherwise
 SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
 MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s*[^\s,@]+@[^\s,@]+")
-"""A line of voicemail.conf with an e-mail: ``101 => 1234,Ivan,ivan@example.com``."""
+"""A line of voicemail.conf with an e-mail address: ``101 => 1234,Ivan,ivan@example.com``."""
 CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
-SOON = 14 * 86400.0
-"""Seconds before the end of a login from which on it is worth a word."""
-MOST_NAMED = 5
-"""Mailboxes or lines named in one note."""
+SOON = 14 * 86400.0  # seconds before the end of a login from which on it is noted
+MOST_NAMED = 5  # mailboxes or lines named in one note
 
 
 def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
-    """Yield the notes, the most important ones first. As the owner of the spool, who is Asterisk's user."""
-    yield from _of_token(settings.smtp)
+    """Yield the notes, the most important ones first. To be called as the spool's owner, who is Asterisk's user."""
+    yield from _token_notes(settings.smtp)
     running = ""
     try:
         running = console_answer("core show settings")
-        yield from _of_directories(running)
-        yield from _of_dialplan()
+        yield from _directory_notes(running)
+        yield from _dialplan_notes()
     except AsteriskUnavailable as error:
-        yield f"the running Asterisk was not asked{' everything' if running else ''}: {error}"
-    yield from _of_scripts(_directory("AGI Scripts", running) or agi_directory())
-    yield from _of_queue(spool)
+        yield f"the running Asterisk cannot be asked{' any further' if running else ''}: {error}"
+    yield from _script_notes(_directory("AGI Scripts", running) or agi_directory())
+    yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":
-        yield "mails show times in UTC, as this machine does: write [notifications] timezone = Europe/Moscow, or = UTC"
+        yield "mails show times in UTC, like this machine: write [notifications] timezone = Europe/Moscow, or = UTC"
     yield from ini_file_notes(settings)
     if settings.notifications.phone_book:
-        yield from _of_phone_book(settings.notifications.phone_book)
+        yield from _phone_book_notes(settings.notifications.phone_book)
     if settings.voicemail.enabled:
-        yield from _of_recordings(settings.voicemail)
-        yield from _of_voicemail_conf()
+        yield from _recording_notes(settings.voicemail)
+        yield from _voicemail_conf_notes()
     if settings.voicemail.after_mailing == "delete":
-        yield _of_mailbox(settings.voicemail)
+        yield _removal_note(settings.voicemail)
 
 
-def _of_dialplan() -> Iterator[str]:
-    """Note whether calls come to us. Raises AsteriskUnavailable."""
+def _dialplan_notes() -> Iterator[str]:
+    """Note a dialplan that does not lead calls to us. Raises AsteriskUnavailable."""
     if "'watch'" not in console_answer("dialplan show pbxnotify"):
         yield 'the dialplan does not include ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
-    elif not CALLS_US.search(_calls(console_answer("dialplan show"))):
-        yield "no extension of the dialplan calls us: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
+        return
+    own_context = r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)"
+    if not CALLS_US.search(re.sub(own_context, "", console_answer("dialplan show"))):
+        yield "no extension of the dialplan calls pbxnotify: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
 
 
-def _calls(dialplan: str) -> str:
-    """Return a dialplan without our own context."""
-    return re.sub(r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)", "", dialplan)
-
-
-def _of_directories(running: str) -> Iterator[str]:
+def _directory_notes(running: str) -> Iterator[str]:
     for name, ours, variable in (
         ("Configuration", configuration_directory(), "AST_CONFIG_DIR"),
         ("Spool", spool_directory(), "AST_SPOOL_DIR"),
     ):
         theirs = _directory(name, running)
         if theirs and os.path.realpath(theirs) != os.path.realpath(ours):
-            where = f"{name.lower()} directory in {theirs}, not {ours}"
-            yield f"the running Asterisk has its {where}: set {variable}={theirs}"
+            where = f"{name.lower()} directory is {theirs}, not {ours}"
+            yield f"the running Asterisk's {where}: set {variable}={theirs}"
 
 
 def _directory(name: str, running: str) -> str:
@@ -93,18 +87,18 @@ def _directory(name: str, running: str) -> str:
     return found[1] if found else ""
 
 
-def _of_scripts(directory: str) -> Iterator[str]:
+def _script_notes(directory: str) -> Iterator[str]:
     for name in SCRIPTS:
         path = os.path.join(directory, name)
         if not os.path.exists(path):
-            yield f"{path} is not there, or not for Asterisk's user: run  make install"
+            yield f"{path} does not exist, or not for Asterisk's user: run  make install"
         elif not os.access(path, os.R_OK | os.X_OK):
             yield f"Asterisk's user may not execute {path}: chmod 755 {os.path.realpath(path)}"
         else:
-            yield from _of_interpreter(path)
+            yield from _interpreter_notes(path)
 
 
-def _of_interpreter(script: str) -> Iterator[str]:
+def _interpreter_notes(script: str) -> Iterator[str]:
     with open(script, "rb") as file:
         words = os.fsdecode(file.readline()).split()
     if not words or not words[0].startswith("#!/"):
@@ -113,23 +107,23 @@ def _of_interpreter(script: str) -> Iterator[str]:
         yield f"Asterisk's user may not execute {words[0][2:]}, which {script} needs: install with another PYTHON"
 
 
-def _of_queue(spool: Spool) -> Iterator[str]:
-    found = mail_status(spool)
-    if found.lacks_runner():
-        when = f"for {rough_duration(time.time() - found.queue_run)}" if found.queue_run else "so far"
-        yield f"nothing has run the queue {when}: systemctl enable --now pbxnotify.timer, or cron each minute"
-    if found.lacks_monitor():
-        yield "nothing looks at this machine: systemctl enable --now pbxnotify-monitor.timer, or cron"
-    if found.waiting:
-        yield f"mail waits: {found.waiting}, the oldest since {local_time(found.oldest)}: see  pbxnotify queue list"
-    if found.failed or found.damaged:
-        yield f"mail has failed: {found.failed + found.damaged}: see  pbxnotify queue list"
-    if found.relay_reason:
-        yield f"the relay is left alone until {local_time(found.relay_rests_until)}: {found.relay_reason}"
+def _queue_notes(spool: Spool) -> Iterator[str]:
+    status = mail_status(spool)
+    if status.lacks_runner():
+        when = f"for {rough_duration(time.time() - status.queue_run)}" if status.queue_run else "so far"
+        yield f"nothing has run the queue {when}: systemctl enable --now pbxnotify.timer, or cron every minute"
+    if status.lacks_monitor():
+        yield "nothing monitors this machine: systemctl enable --now pbxnotify-monitor.timer, or cron"
+    if status.waiting:
+        yield f"mail waits: {status.waiting}, the oldest since {local_time(status.oldest)}; see  pbxnotify queue list"
+    if status.failed or status.damaged:
+        yield f"mail has failed: {status.failed + status.damaged}; see  pbxnotify queue list"
+    if status.relay_reason:
+        yield f"relay backoff until {local_time(status.relay_rests_until)}: {status.relay_reason}"
 
 
 def ini_file_notes(settings: Settings) -> Iterator[str]:
-    """Yield what is to be noted of the ini file's mode."""
+    """Note an ini file that others than its group may read or write."""
     mode = os.stat(settings.path).st_mode
     secret = "password" if settings.smtp.password else "client_secret" if settings.smtp.oauth2.client_secret else ""
     if mode & 0o004 and secret:
@@ -138,33 +132,29 @@ def ini_file_notes(settings: Settings) -> Iterator[str]:
         yield f"everybody on this machine may write {settings.path}: chmod o-w {settings.path}"
 
 
-def _of_token(relay: Smtp) -> Iterator[str]:
-    """Note what is missing for a login with a token, or will be soon, and a token that nobody needs."""
+def _token_notes(relay: Smtp) -> Iterator[str]:
     if not relay.wants_token:
         if os.path.exists(token_store.path()):
-            yield f"a token lies in {token_store.path()}, and is not used: end it with  pbxnotify oauth logout"
+            yield f"the token in {token_store.path()} is not used: end it with  pbxnotify oauth logout"
         return
     trouble = token_store.trouble(relay)
     if trouble:
         yield f"no mail can leave, or none soon: {trouble}"
         return
-    for whose in token_store.others(relay):
-        unused = f"{token_store.path()} has a token that is not used, for {whose}"
-        yield f"{unused}: the next  pbxnotify oauth login  forgets it"
     kept = token_store.read(relay)
     if not kept.refresh:
         yield f"{relay.login}: the token cannot be renewed: {token_store.LOG_IN} when it has ended"
     elif kept.ends and kept.ends < time.time() + SOON:
-        yield f"the provider lets the login end at {local_time(kept.ends)}: {token_store.LOG_IN} before"
+        yield f"the provider ends the login at {local_time(kept.ends)}: {token_store.LOG_IN} before that"
 
 
-def _of_phone_book(path: str) -> Iterator[str]:
+def _phone_book_notes(path: str) -> Iterator[str]:
     entries, odd = 0, []
     try:
         for row in phone_book_rows(path):
             if row.is_entry:
                 entries += 1
-            elif entries or not row.number[:1].isalpha():  # else it is a heading
+            elif entries or not row.number[:1].isalpha():  # otherwise it is a heading
                 odd.append(str(row.line))
     except PhoneBookError as error:
         yield f"callers get no name: {error}"
@@ -172,16 +162,16 @@ def _of_phone_book(path: str) -> Iterator[str]:
     if not entries:
         yield f"the phone book {path} names nobody: write number,name in each line"
     elif odd:
-        yield f"the phone book {path} has no number or no name in line {_some_of(odd)}: write number,name there"
+        yield f"the phone book {path} lacks a number or a name in line {_first_of(odd)}: write number,name there"
 
 
-def _some_of(names: Sequence[str]) -> str:
+def _first_of(names: Sequence[str]) -> str:
     """Return the first few names, and how many more there are."""
     others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{', '.join(names[:MOST_NAMED])}{others}"
 
 
-def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
+def _recording_notes(voicemail: Voicemail) -> Iterator[str]:
     if not voicemail.attach or voicemail.audio == "as-is":
         return
     formats = re.findall(r"\w+", config_setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
@@ -189,23 +179,24 @@ def _of_recordings(voicemail: Voicemail) -> Iterator[str]:
         return
     tools = NEEDS[voicemail.audio]
     if not any(map(shutil.which, tools.split(" or "))):
-        yield f"recordings ({', '.join(formats)}) go as they are: audio = {voicemail.audio} needs {tools}"
+        yield f"recordings ({', '.join(formats)}) are sent unconverted: audio = {voicemail.audio} needs {tools}"
 
 
-def _of_voicemail_conf() -> Iterator[str]:
+def _voicemail_conf_notes() -> Iterator[str]:
+    """Note mailboxes whose mails Asterisk sends itself, or whose recordings it deletes."""
     lines = config_lines("voicemail.conf")
     boxes = [match[1] for match in map(MAILBOX.match, lines) if match]
     if boxes:
-        named = _some_of(boxes)
-        yield f"voicemail.conf has an e-mail for {named}: Asterisk sends a mail of its own too, unless you take it out"
+        named = _first_of(boxes)
+        yield f"voicemail.conf has an e-mail address for {named}: remove it, or Asterisk sends a mail of its own too"
     if any(re.search(r"\bdelete\s*=>?\s*(yes|true|on|1)\b", line, re.IGNORECASE) for line in lines):
-        yield "voicemail.conf says delete = yes: such recordings are gone before they can be attached"
+        yield "voicemail.conf says delete = yes: such recordings are deleted before they can be attached"
 
 
-def _of_mailbox(voicemail: Voicemail) -> str:
-    kept = "messages are kept in the mailbox, although after_mailing = delete"
+def _removal_note(voicemail: Voicemail) -> str:
+    kept = "messages stay in the mailbox although after_mailing = delete"
     if not voicemail.attach:
-        return f"{kept}: attach = no, and only what was mailed with its recording is removed"
+        return f"{kept}: attach = no, and only messages mailed with their recording are removed"
     try:
         return f"after_mailing = delete: messages leave the mailbox {expunge_method()}"
     except PbxnotifyError as error:

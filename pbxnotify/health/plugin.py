@@ -1,4 +1,4 @@
-"""One run of a check command, as monitoring plugins are: an exit status from 0 to 3, and a line that says why.
+"""Run a check command as monitoring plugins are run: an exit status from 0 to 3, and a line that says why.
 
 https://www.monitoring-plugins.org/doc/guidelines.html
 """
@@ -12,60 +12,66 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
 
 from pbxnotify.text import clean
 
-OK, WARNING, CRITICAL, UNKNOWN = range(4)
-LONGEST_OUTPUT = 65536
-"""Bytes that are kept of what a command prints."""
-PATIENCE = 1.0
-"""Seconds for the end of what was killed."""
-LONGEST_LINE = 500
-"""Characters of its message."""
+LONGEST_OUTPUT = 65536  # bytes that are kept of a command's output
+PATIENCE = 1.0  # seconds to wait for the end of a process that was killed
+LONGEST_LINE = 500  # characters of a message
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a check."""
+class PluginStatus(IntEnum):
+    """The exit statuses of monitoring plugins."""
 
-    status: int
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+class Result(NamedTuple):
+    """The outcome of a check."""
+
+    status: PluginStatus
     message: str
 
 
 def run(command: str, timeout: float) -> Result:
-    """Run a command line for so many seconds at most; never raises OSError. It is no shell that reads the line."""
+    """Run a command line, without a shell and for at most ``timeout`` seconds. Never raises OSError."""
     try:
         process = subprocess.Popen(
             shlex.split(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that what it has started ends with it
+            start_new_session=True,  # a process group of its own, which is killed as a whole
         )
     except OSError as error:
-        return Result(UNKNOWN, f"cannot be started: {error.strerror}")
+        return Result(PluginStatus.UNKNOWN, f"cannot be started: {error.strerror}")
     assert process.stdout
     try:
         with process.stdout:
             output, is_finished = _output(process, time.monotonic() + timeout)
-    finally:  # after Ctrl-C too; but what a command runs through sudo is not ours to kill
+    finally:  # after Ctrl-C too; what a command runs through sudo may not be killed by us
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    status = UNKNOWN
     with suppress(subprocess.TimeoutExpired):
-        status = process.wait(PATIENCE)
+        process.wait(PATIENCE)
     message = clean(output.decode(errors="replace").strip().partition("\n")[0].partition("|")[0], LONGEST_LINE)
+    if is_finished and process.returncode in tuple(PluginStatus):
+        return Result(PluginStatus(process.returncode), message or "no output")
+    ended = f"ended with exit status {process.returncode}"
     if not is_finished:
-        return Result(UNKNOWN, f"was not finished after {timeout:g} s and was killed{message and f': {message}'}")
-    if status not in range(4):
-        how = f"exit status {status}" if status > 0 else f"signal {-status}"
-        return Result(UNKNOWN, f"ended with {how}{message and f': {message}'}")
-    return Result(status, message or "said nothing")
+        ended = f"did not finish within {timeout:g} s and was killed"
+    elif process.returncode < 0:
+        ended = f"was killed by signal {-process.returncode}"
+    return Result(PluginStatus.UNKNOWN, f"{ended}: {message}" if message else ended)
 
 
 def _output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bool]:
-    """Return the beginning of what a process prints, and whether it came to its end in time."""
+    """Return the beginning of a process's output, and whether the process ended in time."""
     assert process.stdout
     output = b""
     with selectors.DefaultSelector() as selector:
@@ -73,14 +79,8 @@ def _output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, b
         while selector.select(max(deadline - time.monotonic(), 0)):
             piece = os.read(process.stdout.fileno(), LONGEST_OUTPUT)
             if not piece:
-                return output, _has_ended(process, deadline)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(deadline - time.monotonic(), 0))
+                return output, process.returncode is not None
             output = (output + piece)[:LONGEST_OUTPUT]
     return output, False
-
-
-def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    try:
-        process.wait(max(deadline - time.monotonic(), 0))
-    except subprocess.TimeoutExpired:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""What ``pbxnotify check`` notes of the ini file: no mistakes, but hardly what was meant."""
+"""Notes of ``pbxnotify check`` on the ini file: what is valid, but probably not meant."""
 
 from __future__ import annotations
 
@@ -17,58 +17,52 @@ from pbxnotify.settings.sections import Employee, MissedCalls, Settings, Voicema
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.text import did_you_mean
 
-EMPTY = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")
-"""Elements that have no end."""
+EVERYWHERE = ("PBX_NAME", "HISTORY_URL")  # variables of all templates
+LARGE = 100_000  # bytes of a template: Gmail shows 102 KB of a mail
+VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")  # elements without an end tag
 END_OPTIONAL = re.compile("body|colgroup|d[dt]|head|html|li|opt(?:group|ion)|p|r[pt]|tbody|td|tfoot|th|thead|tr")
-TAKEN_OUT = re.compile("embed|iframe|object|script")
-MOST = 5
-"""Notes on one template: what comes behind these is often their consequence."""
-
-
-EVERYWHERE = ("PBX_NAME", "HISTORY_URL")
-"""Parameters of all texts."""
-LARGE = 100_000
-"""Bytes of a template: Gmail shows 102 KB of a mail."""
+REMOVED = re.compile("embed|iframe|object|script")  # elements that mail programs remove
+MOST = 5  # notes on the HTML of one template: later ones often follow from these
 
 
 def settings_notes(settings: Settings) -> Iterator[str]:
     """Yield the notes, the most important ones first."""
     if not settings.notifications.enabled:
-        yield "notifications are switched off, those about this machine too: [notifications] enabled = no"
-    yield from _of_addresses(settings)
-    yield from _of_relay(settings.smtp)
-    yield from _of_texts("missed_calls", settings.missed_calls)
-    yield from _of_texts("voicemail", settings.voicemail)
-    yield from _of_employees(settings.employees)
-    yield from _of_languages(settings)
+        yield "notifications are switched off, alerts included: [notifications] enabled = no"
+    yield from _address_notes(settings)
+    yield from _relay_notes(settings.smtp)
+    yield from _template_notes("missed_calls", settings.missed_calls)
+    yield from _template_notes("voicemail", settings.voicemail)
+    yield from _employee_notes(settings.employees)
+    yield from _language_notes(settings)
 
 
-def _of_addresses(settings: Settings) -> Iterator[str]:
+def _address_notes(settings: Settings) -> Iterator[str]:
     missed, voicemail = settings.missed_calls, settings.voicemail
     if not missed.email and not voicemail.email and not any(one.emails for one in settings.employees):
-        yield "nobody will be told: write [missed_calls] email, [voicemail] email, or [employees] with an email"
+        yield "nobody is notified: write [missed_calls] email, [voicemail] email, or [employees] with an email"
     elif missed.enabled and not missed.email:
-        yield "[missed_calls] email is empty: nobody is told of a call that fits no employee with an e-mail"
+        yield "[missed_calls] email is empty: a call is mailed only if an employee with an e-mail address missed it"
     if voicemail.enabled and not voicemail.email and not missed.email and settings.employees:
-        yield "[voicemail] email is empty: nobody gets a message left for somebody without an e-mail"
+        yield "[voicemail] email is empty: a message left for somebody without an e-mail address is not mailed"
     if not settings.notifications.admin_email:
-        yield "[notifications] admin_email is empty: nobody is told when mail is held up, or of this machine"
+        yield "[notifications] admin_email is empty: nobody is notified of held-up mail or problems of this machine"
 
 
-def _of_relay(relay: Smtp) -> Iterator[str]:
-    if relay.security == "tls" and relay.port in (25, 587):
-        yield f"port {relay.port} mostly begins with STARTTLS: write tls:// if the test hangs or fails"
-    if relay.security != "tls" and relay.port == 465:
-        yield "port 465 mostly speaks TLS from the first byte: write ssl:// if the test hangs or fails"
-    if relay.security != "none" and not relay.verify_certificate:
-        yield "verify_certificate = no: anybody on the way could pose as the relay and read the password"
+def _relay_notes(relay: Smtp) -> Iterator[str]:
     provider = provider_at(relay.host)
+    if relay.security == "tls" and relay.port in (25, 587):
+        yield f"port {relay.port} usually begins with STARTTLS: write tls:// if the test hangs or fails"
+    if relay.security != "tls" and relay.port == 465:
+        yield "port 465 usually speaks TLS from the first byte: write ssl:// if the test hangs or fails"
+    if relay.security != "none" and not relay.verify_certificate:
+        yield "verify_certificate = no: anybody on the way could impersonate the relay and read the password"
     if provider and relay.sender and relay.sender.lower() != relay.login.lower():
         yield f"sender is {relay.sender}, login {relay.login or 'empty'}: {provider.name} {provider.sender}"
     if provider:
-        yield from _of_login(relay, provider)
+        yield from _login_notes(relay, provider)
     if relay.auth == "oauth2" and relay.password:
-        yield "password is not used, as auth = oauth2: empty it"
+        yield "password is not used, as auth = oauth2: remove it"
     if relay.oauth2.provider and not relay.wants_token:
         unused = "password_command gives the token" if relay.auth == "oauth2" else "auth = password"
         yield f"[oauth2] is not used, as {unused} in [smtp]"
@@ -76,88 +70,85 @@ def _of_relay(relay: Smtp) -> Iterator[str]:
         yield f"{provider.name} wants an encrypted connection: write host = {provider.host}"
 
 
-def _of_login(relay: Smtp, provider: Provider) -> Iterator[str]:
-    """Note a login that this provider does not take, or not for long."""
+def _login_notes(relay: Smtp, provider: Provider) -> Iterator[str]:
+    """Yield notes on a login that this provider does not accept, or will not accept for long."""
     if relay.auth == "password" and relay.login and (provider.prefers_tokens or not provider.takes_passwords):
         yield f"{provider.name}: {provider.password}; see  pbxnotify setup"
     if relay.wants_token and relay.oauth2.provider not in (provider.oauth2, "custom"):
-        yield f"the token is of {relay.oauth2.provider}, but {relay.host} is {provider.name}"
+        yield f"the token is for {relay.oauth2.provider}, but {relay.host} is {provider.name}"
 
 
-def _of_texts(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
+def _template_notes(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:
     known = VARIABLES[section]
     for name in ("subject", "body", "footer"):
         written = getattr(texts, name)
         template = unescaped(written) if section == "voicemail" else written
-        notes = list(_of_text(template, known))
+        notes = list(_text_notes(template, known))
         if name != "subject" and is_html(template):
-            notes += html_faults(template, (*known, *EVERYWHERE))
+            notes += html_notes(template, (*known, *EVERYWHERE))
         yield from (f"[{section}] {name}: {note}" for note in notes)
 
 
-def _of_text(template: str, known: tuple[str, ...]) -> Iterator[str]:
-    """Yield notes on one text, as ends of sentences."""
+def _text_notes(template: str, known: tuple[str, ...]) -> Iterator[str]:
     for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", template)):
         if word not in known:
-            yield f"{word} is no parameter here{did_you_mean(word, known)}, and is sent as it is written"
+            yield f"{word} is not a variable here{did_you_mean(word, known)}, and is sent as written"
     if template and not template.strip():
-        yield "holds nothing but blanks: the built-in text is used"
+        yield "is blank: the built-in text is used"
     if CONTROL.search(template):
-        yield "holds a control character, which is left out"
+        yield "contains a control character, which is removed"
     size = len(template.encode("utf-8", "replace"))
     if size > LARGE:
         yield f"is {size // 1000} KB long: many mail programs cut a mail at 100 KB"
 
 
-def _of_languages(settings: Settings) -> Iterator[str]:
+def _language_notes(settings: Settings) -> Iterator[str]:
     codes = (settings.notifications.language, *(one.language for one in settings.employees if one.language))
     for code in dict.fromkeys(codes):
         try:
             read_language(code)
         except LanguageError as error:
-            yield f"{error}; mails are in English until that is mended"
+            yield f"{error}; until that is corrected, mails are in English"
 
 
-def _of_employees(employees: tuple[Employee, ...]) -> Iterator[str]:
-    """Note who has two cards: perhaps one was copied, and its name forgotten."""
+def _employee_notes(employees: tuple[Employee, ...]) -> Iterator[str]:
+    """Yield a note on each employee with two cards: one may be a copy whose name was not changed."""
     first: dict[tuple[str, tuple[str, ...]], Employee] = {}
     for employee in employees:
         key = employee.name.casefold(), tuple(address.lower() for address in employee.emails)
         other = first.setdefault(key, employee)
         if other is not employee and all(key):
-            yield (
-                f"[[{other.extension}]] and [[{employee.extension}]] are the same employee, {employee.name}: right for"
-                " two telephones of one person, else remove one"
-            )
+            cards = f"[[{other.extension}]] and [[{employee.extension}]]"
+            yield f"{cards} are the same employee, {employee.name}: correct for two telephones, otherwise remove one"
 
 
-def html_faults(template: str, parameters: Iterable[str]) -> Iterator[str]:
-    """Yield the first notes on an HTML template with these parameters, as ends of sentences."""
-    return islice(_faults(template, Placeholders(dict.fromkeys(parameters, ""))), MOST)
+def html_notes(template: str, variables: Iterable[str]) -> Iterator[str]:
+    """Yield the first notes on an HTML template with these variables, as ends of sentences."""
+    return islice(_html_notes(template, Placeholders(dict.fromkeys(variables, ""))), MOST)
 
 
-def _faults(template: str, filling: Placeholders) -> Iterator[str]:
+def _html_notes(template: str, placeholders: Placeholders) -> Iterator[str]:
     opened: list[Token] = []
-    remote = False
+    has_remote_image = False
     for token in html_tokens(template):
         if token.kind == "stray":
             yield f"{_shown(token, template)} never ends, and is sent as text"
         elif token.kind == "end":
-            yield from _ended(token, opened, template)
+            yield from _end_notes(token, opened, template)
         elif token.kind == "code" and token.name == "style":
-            yield from (_maimed(name, "<style>") for name in filling.names_in(token.source))
+            yield from (_restricted(name, "<style>") for name in placeholders.names_in(token.source))
         elif token.kind == "tag":
-            yield from _in_tag(token, filling, template)
-            if _is_remote_image(token) and not remote:
-                remote = True
-                yield "mail programs show no image from the network unless asked"
-            if not EMPTY.fullmatch(token.name) and not token.source.endswith("/>"):
+            yield from _tag_notes(token, placeholders, template)
+            if _is_remote_image(token) and not has_remote_image:
+                has_remote_image = True
+                yield "mail programs do not show images from the network unless asked to"
+            if not VOID.fullmatch(token.name) and not token.source.endswith("/>"):
                 opened.append(token)
     yield from _not_closed(opened, template)
 
 
-def _ended(end: Token, opened: list[Token], template: str) -> Iterator[str]:
-    """Take what ends here from the open elements; note those inside of it that should have ended before."""
+def _end_notes(end: Token, opened: list[Token], template: str) -> Iterator[str]:
+    """Close an element, removing it from ``opened``; yield notes on those within it that should have been closed."""
     name = end.name[1:]
     depth = next((depth for depth, token in enumerate(reversed(opened), 1) if token.name == name), 0)
     if not depth:
@@ -173,21 +164,21 @@ def _not_closed(opened: list[Token], template: str) -> Iterator[str]:
             yield f"{_shown(token, template)} is not closed"
 
 
-def _in_tag(tag: Token, filling: Placeholders, template: str) -> Iterator[str]:
-    if TAKEN_OUT.fullmatch(tag.name):
-        yield f"{_shown(tag, template)} is taken out by mail programs"
+def _tag_notes(tag: Token, placeholders: Placeholders, template: str) -> Iterator[str]:
+    if REMOVED.fullmatch(tag.name):
+        yield f"{_shown(tag, template)} is removed by mail programs"
     if tag.quote or any(0 <= value.text.find(">") < value.text.rfind("<") for value in tag.values):
         yield f"{_shown(tag, template)} lacks a quote"
     for outside in (*(value.before for value in tag.values), tag.tail):
-        for name in filling.names_in(outside):
-            yield f"{name} in {_shown(tag, template)} is no attribute's value, and is sent as it is written"
+        for name in placeholders.names_in(outside):
+            yield f"{name} in {_shown(tag, template)} is not in an attribute's value, and is sent as written"
     for value in tag.values:
         if is_code(value.name):
-            yield from (_maimed(name, f"{value.name}=") for name in filling.names_in(value.text))
+            yield from (_restricted(name, f"{value.name}=") for name in placeholders.names_in(value.text))
 
 
-def _maimed(name: str, where: str) -> str:
-    return f"{name} in {where} keeps only letters, digits, blanks and + . -"
+def _restricted(name: str, where: str) -> str:
+    return f"{name} in {where} keeps only letters, digits, spaces and + . -"
 
 
 def _is_remote_image(tag: Token) -> bool:

@@ -1,12 +1,13 @@
-"""``pbxnotify status``: how the mail is doing, on one screen, in JSON, and as an exit status for monitoring."""
+"""How the mail is doing, for ``pbxnotify status``, ``check`` and ``monitor``."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pbxnotify.errors import NewerItem, SettingsError
 from pbxnotify.events import Alert
+from pbxnotify.health.plugin import PluginStatus
 from pbxnotify.health.problems import MonitorState
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.smtp.oauth import token_store
@@ -16,89 +17,100 @@ from pbxnotify.spool.item import SWITCHED_OFF, Item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
-OK, WARNING, CRITICAL, UNKNOWN = range(4)
-"""The exit statuses that monitoring plugins have."""
-LATE, VERY_LATE = 600.0, 3600.0
-"""Seconds that a mail may wait before it is worth a warning, and before it is serious."""
+LATE, VERY_LATE = 600.0, 3600.0  # seconds that a mail may wait before it is a warning, and before it is critical
 RUNNER, MONITOR = 300.0, 3600.0
-"""Seconds after which a queue that nobody has run is one that nobody runs, and a machine nobody has looked at."""
+"""Seconds without a queue run, or without a run of the monitor, after which nothing seems to run it any more."""
 
 
-@dataclass(frozen=True)
-class Status:
-    """How the mail is doing; times are seconds since the epoch, 0 for never or none."""
+class Trouble(NamedTuple):
+    """Something that is wrong, and how bad it is."""
 
-    last_sent: float
+    level: PluginStatus
+    text: str
+
+
+class SettingsStatus(NamedTuple):
+    """What the ini file says, as ``Status`` has it."""
+
+    relay: str
+    enabled: bool
+    settings: str  # its mistakes; that there are none if it has none
+    broken: bool  # the ini file has mistakes
+    token: str  # why no mail can leave, or none soon, where we log in with a token; empty if nothing is wrong
+
+
+class Status(NamedTuple):
+    """How the mail is doing. Times are seconds since the epoch, None for never.
+
+    The names of the fields are keys of ``pbxnotify status --json``: monitoring relies on them.
+    """
+
+    last_sent: float | None
     last_sent_event: str
     waiting: int
-    oldest: float
-    stuck_since: float
-    """When the oldest was queued that is no alert, and does not wait because it is switched off."""
-    next_retry: float
+    oldest: float | None
+    stuck_since: float | None
+    """When the oldest item was queued that is not an alert and does not wait because mail is switched off."""
+    next_retry: float | None
     failed: int
     damaged: int
     relay: str
-    relay_rests_until: float
+    relay_rests_until: float | None  # the end of the relay backoff
     relay_reason: str
-    needs_mending: bool
-    """The relay takes nothing until the admin changes something."""
-    queue_run: float
-    monitor_run: float
-    machine: tuple[tuple[int, str], ...]
-    """What the monitor has found wrong, and how bad it is."""
+    needs_mending: bool  # the relay accepts nothing until the administrator changes something
+    queue_run: float | None
+    monitor_run: float | None
+    machine: tuple[Trouble, ...]  # the problems that the monitor has raised
     enabled: bool
     settings: str
     broken: bool
-    """The ini file has mistakes."""
     token: str
-    """Why no mail can leave, where we log in with a token."""
 
     def lacks_monitor(self) -> bool:
-        """Return whether nothing looks at this machine."""
-        return time.time() - self.monitor_run > MONITOR
+        """Return whether nothing runs the monitor."""
+        return time.time() - (self.monitor_run or 0) > MONITOR
 
     def lacks_runner(self) -> bool:
-        """Return whether nothing runs the queue each minute."""
-        return time.time() - self.queue_run > RUNNER
+        """Return whether nothing runs the queue every minute."""
+        return time.time() - (self.queue_run or 0) > RUNNER
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as ``status --json`` prints it, where 0 stands for never."""
+        return {name: 0.0 if value is None else value for name, value in self._asdict().items()}
 
 
 def mail_status(spool: Spool) -> Status:
     """Return how the mail is doing. Raises SpoolError."""
-    path, names, noted = ini_path(), spool.identifiers(), read_backoff(spool.directory)
-    rests = noted.holds(ini_fingerprint(path)) and not noted.address
+    path, names, backoff = ini_path(), spool.identifiers(), read_backoff(spool.directory)
+    until = backoff.until if backoff.holds(ini_fingerprint(path)) and not backoff.address else None
     waiting = [item for name in names if (item := _read(spool, name))]
-    due = [max(item.due, noted.until if rests else 0.0) for item in waiting]
+    due = [max(item.due, until or 0.0) for item in waiting]
     sent = state.read(spool.directory, state.SENT)
-    relay, enabled, mistakes, token = _of_settings(path)
     return Status(
-        last_sent=sent.written or 0.0,
+        last_sent=sent.written,
         last_sent_event=sent.text,
         waiting=len(names),
-        oldest=min((item.queued for item in waiting), default=0.0),
-        stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=0.0),
-        next_retry=max(min(due), time.time()) if due else 0.0,
+        oldest=min((item.queued for item in waiting), default=None),
+        stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=None),
+        next_retry=max(min(due), time.time()) if due else None,
         failed=len(spool.identifiers("failed")),
         damaged=len(spool.damaged()),
-        relay=relay,
-        relay_rests_until=noted.until if rests else 0.0,
-        relay_reason=noted.reason if rests else "",
-        needs_mending=rests and noted.told,
-        queue_run=state.read(spool.directory, state.RUN).written or 0.0,
-        monitor_run=state.read(spool.directory, state.MONITOR).written or 0.0,
+        relay_rests_until=until,
+        relay_reason=backoff.reason if until else "",
+        needs_mending=backoff.told if until else False,
+        queue_run=state.read(spool.directory, state.RUN).written,
+        monitor_run=state.read(spool.directory, state.MONITOR).written,
         machine=tuple(
-            (CRITICAL if problem.is_critical else WARNING, problem.subject)
+            Trouble(PluginStatus.CRITICAL if problem.is_critical else PluginStatus.WARNING, problem.subject)
             for problem in MonitorState.read(spool.directory).problems.values()
-            if problem.told
+            if problem.notified
         ),
-        enabled=enabled,
-        settings=mistakes or f"{path}: no mistakes found",
-        broken=bool(mistakes),
-        token=token,
+        **_settings_status(path)._asdict(),
     )
 
 
 def _is_stuck(item: Item) -> bool:
-    """Return whether an item should have left: an alert about alerts would never end."""
+    """Return whether an item should have left: alerts about alerts would never end."""
     return not isinstance(item.event, Alert) and SWITCHED_OFF not in item.reason
 
 
@@ -109,43 +121,43 @@ def _read(spool: Spool, identifier: str) -> Item | None:
         return None
 
 
-def _of_settings(path: str) -> tuple[str, bool, str, str]:
-    """Return the relay, whether mail is switched on, what is wrong with the ini file, and with our token."""
+def _settings_status(path: str) -> SettingsStatus:
     try:
         settings = load_settings_as_of(path, ini_fingerprint(path))
     except SettingsError as error:
         others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        return "unknown", True, error.problems[0] + others, ""
-    relay = settings.smtp
-    return f"{relay.host}:{relay.port}", settings.notifications.enabled, "", token_store.trouble(relay)
+        return SettingsStatus("unknown", True, error.problems[0] + others, True, "")
+    relay, found = settings.smtp, f"{path}: no mistakes found"
+    enabled = settings.notifications.enabled
+    return SettingsStatus(f"{relay.host}:{relay.port}", enabled, found, False, token_store.trouble(relay))
 
 
-def problems_of(found: Status) -> list[tuple[int, str]]:
-    """Return what is wrong, and how bad each of it is."""
-    now = time.time()
-    age = now - found.oldest if found.oldest else 0.0
-    return [
-        (level, text)
+def troubles(status: Status) -> list[Trouble]:
+    """Return what is wrong, the worst first."""
+    warning, critical = PluginStatus.WARNING, PluginStatus.CRITICAL
+    age = time.time() - status.oldest if status.oldest else 0.0
+    held = critical if status.needs_mending else warning
+    found = [
+        Trouble(level, text)
         for level, text, holds in (
-            (CRITICAL, "the ini file has mistakes, all mail waits", found.broken),
-            (CRITICAL, f"no mail can leave, or none soon: {found.token}", found.token and not found.needs_mending),
-            (CRITICAL, f"mail has been waiting for {rough_duration(age)}", age > VERY_LATE),
-            (WARNING, f"mail has been waiting for {rough_duration(age)}", LATE < age <= VERY_LATE),
-            (CRITICAL, f"the relay takes no mail: {found.relay_reason}", found.needs_mending),
-            (WARNING, f"the relay takes no mail: {found.relay_reason}", found.relay_reason and not found.needs_mending),
-            (WARNING, f"failed: {found.failed}, see  pbxnotify queue list", found.failed > 0),
-            (WARNING, f"damaged items: {found.damaged}, see  pbxnotify queue list", found.damaged > 0),
-            *((level, subject, True) for level, subject in found.machine),
-            (WARNING, "nothing looks at this machine any more", found.monitor_run and found.lacks_monitor()),
-            (WARNING, "nothing runs the queue each minute", found.lacks_runner()),
-            (WARNING, "notifications are switched off, system notifications too", not found.enabled),
+            (critical, "the ini file has mistakes, so all mail waits", status.broken),
+            (critical, f"no mail can leave, or none soon: {status.token}", status.token and not status.needs_mending),
+            (critical if age > VERY_LATE else warning, f"mail has been waiting for {rough_duration(age)}", age > LATE),
+            (held, f"the relay accepts no mail: {status.relay_reason}", status.needs_mending or status.relay_reason),
+            (warning, f"failed: {status.failed}, see  pbxnotify queue list", status.failed),
+            (warning, f"damaged items: {status.damaged}, see  pbxnotify queue list", status.damaged),
+            *((level, text, True) for level, text in status.machine),
+            (warning, "nothing runs  pbxnotify monitor  any more", status.monitor_run and status.lacks_monitor()),
+            (warning, "nothing runs the queue every minute", status.lacks_runner()),
+            (warning, "notifications are switched off, alerts included", not status.enabled),
         )
         if holds
     ]
+    return sorted(found, key=lambda trouble: -trouble.level)
 
 
-def local_time(when: float) -> str:
-    """Return a time for the admin, in the time zone of the shell."""
+def local_time(when: float | None) -> str:
+    """Return a time for the administrator, in the time zone of the shell."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)) if when else "never"
 
 

@@ -1,4 +1,4 @@
-"""What ``pbxnotify monitor`` finds: for each thing it watches, whether it is well, in the administrator's words."""
+"""What one run of ``pbxnotify monitor`` observes: disks, Asterisk, trunks, our own mail, the relay's certificate."""
 
 from __future__ import annotations
 
@@ -11,42 +11,39 @@ from pbxnotify.asterisk.console import started_between, trunks
 from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
 from pbxnotify.health import disk, plugin
 from pbxnotify.health.disk import Disk
-from pbxnotify.health.problems import ILL, UNSURE, WELL, Finding, Known
+from pbxnotify.health.plugin import PluginStatus
+from pbxnotify.health.problems import Known, Observation, State
 from pbxnotify.health.relay_probe import certificate_end
 from pbxnotify.health.status import mail_status
 from pbxnotify.languages.language import Language
 from pbxnotify.settings.sections import Least, Settings
 from pbxnotify.spool.store import Spool
 
-MARGIN = 1.2
-"""A disk is well again only when so much more is free than must be: files come and go at the limit."""
-RESTART = 3.0
-"""Seconds by which the time of a start may differ between two looks: Asterisk tells it in whole seconds."""
-LONGEST_KEY = 200
-"""Characters."""
+MARGIN = 1.2  # a full disk is ok again once this many times the limit is free: at the limit, files come and go
+RESTART = 3.0  # seconds by which two runs may differ about when Asterisk was started: it says so in whole seconds
+LONGEST_KEY = 200  # characters
 HOUR, DAY = 3600.0, 86400.0
 
 
 class Watch:
-    """One look at this machine, by the settings."""
+    """One run of the monitor on this machine, by the settings."""
 
     def __init__(
         self, settings: Settings, spool: Spool, words: Language, known: Known, problems: Collection[str] = ()
     ) -> None:
-        """``problems`` are the keys of those that were there before."""
-        self.known = known
-        """What the next look should know."""
+        """``problems`` are the keys of the problems that there were before."""
+        self.known = known  # what the next run should know
         self._problems = problems
-        self._looked_at: set[str] = set()
+        self._complete: set[str] = set()  # kinds of things of which every one was observed
         self._settings = settings
         self._system = settings.system
         self._spool = spool
         self._words = words
         self._status = mail_status(spool)
 
-    def findings(self) -> list[Finding]:
-        """Return what is found, each thing once: what has two states is as ill as the worse one."""
-        found: dict[str, Finding] = {}
+    def observations(self) -> list[Observation]:
+        """Return what is observed, one observation for each key: the worst."""
+        worst: dict[str, Observation] = {}
         for name, source in (
             ("disk", self._disks),
             ("asterisk", self._asterisk),
@@ -54,51 +51,52 @@ class Watch:
             ("certificate", self._certificate),
             ("check", self._checks),
         ):
-            for finding in self._guarded(name, source):
-                other = found.get(finding.key)
-                if other is None or other.state < finding.state:
-                    found[finding.key] = finding
-        return list(found.values())
+            for seen in self._guarded(name, source):
+                other = worst.get(seen.key)
+                if other is None or other.state < seen.state:
+                    worst[seen.key] = seen
+        return list(worst.values())
 
-    def has_looked_at(self, key: str) -> bool:
-        """Return whether the kind of thing was looked at: what was not found then is not there any more."""
-        return key.partition(":")[0] in self._looked_at
+    def has_observed_all(self, key: str) -> bool:
+        """Return whether all things of this kind were observed: one that was not is no longer there."""
+        return key.partition(":")[0] in self._complete
 
-    def _guarded(self, name: str, source: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-        """Yield what a source finds; a fault of ours in one must not silence the others."""
+    def _guarded(self, name: str, source: Callable[[], Iterator[Observation]]) -> Iterator[Observation]:
+        """Yield the observations of a source; a bug in one source must not silence the others."""
+        key = f"fault:{name}"
         try:
             yield from source()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            yield Finding(f"fault:{name}", ILL, self._words.fault.format(name=name), reason)
+            yield Observation(key, State.PROBLEM, self._words.fault.format(name=name), reason)
         else:
-            if f"fault:{name}" in self._problems:
-                yield Finding(f"fault:{name}", WELL)
+            if key in self._problems:
+                yield Observation(key, State.OK)
 
-    def _disks(self) -> Iterator[Finding]:
+    def _disks(self) -> Iterator[Observation]:
         words, named = self._words, self._system.disks
         usual = (spool_directory(), log_directory(), self._spool.directory)
-        seen: dict[int, Disk] = {}
+        disks: dict[int, Disk] = {}
         limits: dict[int, list[Least]] = {}
         is_complete = True
         for path, least in named or ((path, None) for path in usual):
             try:
-                found = disk.look(path)
+                one = disk.look(path)
             except OSError as error:
                 is_complete = False
                 if named:
                     text = words.disk_gone_text.format(path=path, error=error.strerror)
-                    yield Finding(f"disk:{path}", ILL, words.disk_gone.format(path=path), text)
+                    yield Observation(f"disk:{path}", State.PROBLEM, words.disk_gone.format(path=path), text)
                 continue
-            seen.setdefault(found.device, found)
-            limits.setdefault(found.device, []).append(least or self._system.disk_free)
-        fullest = sorted(seen.values(), key=lambda one: one.share_free)
+            disks.setdefault(one.device, one)
+            limits.setdefault(one.device, []).append(least or self._system.disk_free)
+        fullest = sorted(disks.values(), key=lambda one: one.share_free)
         text = "\n".join([*map(self._line, fullest), words.disk_advice])
         for one in fullest:
             state = max(_fullness(one, least) for least in limits[one.device])
-            yield Finding(f"disk:{one.path}", state, words.disk_full.format(path=one.path), text, is_critical=True)
+            yield Observation(f"disk:{one.path}", state, words.disk_full.format(path=one.path), text, is_critical=True)
         if is_complete:
-            self._looked_at.add("disk")
+            self._complete.add("disk")
 
     def _line(self, one: Disk) -> str:
         """Return a disk with its figures."""
@@ -110,18 +108,19 @@ class Watch:
         inodes = f"{100 * one.free_inodes / one.inodes:.0f}" if one.inodes else "100"
         return words.disk_line.format(path=one.path, share=share, free=free, size=size, inodes=inodes)
 
-    def _checks(self) -> Iterator[Finding]:
+    def _checks(self) -> Iterator[Observation]:
         for check in self._system.checks:
             result = plugin.run(check.command, check.timeout)
-            subject = f"{check.name}: {result.message}"
-            state = WELL if result.status == plugin.OK else ILL
-            is_critical = result.status == plugin.CRITICAL
-            yield Finding(
-                f"check:{check.name}", state, subject, self._words.check_text.format(command=check.command), is_critical
+            yield Observation(
+                f"check:{check.name}",
+                _state(result.status == PluginStatus.OK),
+                f"{check.name}: {result.message}",
+                self._words.check_text.format(command=check.command),
+                result.status == PluginStatus.CRITICAL,
             )
-        self._looked_at.add("check")
+        self._complete.add("check")
 
-    def _asterisk(self) -> Iterator[Finding]:
+    def _asterisk(self) -> Iterator[Observation]:
         words, before = self._words, self.known.started
         if not self._system.asterisk and not self._system.trunks:
             return
@@ -131,71 +130,74 @@ class Watch:
             return
         except AsteriskUnavailable as error:
             if self._system.asterisk:
-                yield Finding("asterisk", ILL, words.asterisk_down, words.asterisk_down_text.format(reason=error), True)
+                text = words.asterisk_down_text.format(reason=error)
+                yield Observation("asterisk", State.PROBLEM, words.asterisk_down, text, is_critical=True)
             return
         self.known = replace(self.known, started=latest)
         if self._system.asterisk:
-            yield Finding("asterisk", WELL)
+            yield Observation("asterisk", State.OK)
             if before and earliest > before + RESTART and "asterisk" not in self._problems:
                 text = words.asterisk_restarted_text.format(now=self._moment(latest), before=self._moment(before))
-                yield Finding("restart", ILL, words.asterisk_restarted, text, passes=True)
+                yield Observation("restart", State.PROBLEM, words.asterisk_restarted, text, happened=True)
         if self._system.trunks:
             yield from self._trunks()
 
-    def _trunks(self) -> Iterator[Finding]:
+    def _trunks(self) -> Iterator[Observation]:
         words = self._words
         try:
             found = list(trunks())
         except AsteriskUnavailable:
             return
         for trunk in found:
+            state = State.UNKNOWN if trunk.is_up is None else _state(trunk.is_up)
             text = words.trunk_text.format(address=trunk.address, said=trunk.said)
-            state = UNSURE if trunk.is_up is None else WELL if trunk.is_up else ILL
             subject = words.trunk_down.format(name=trunk.name)
             key = f"trunk:{trunk.kind} {trunk.name} {trunk.address}"[:LONGEST_KEY]
-            yield Finding(key, state, subject, text, is_critical=True, patience=2)
-        self._looked_at.add("trunk")
+            yield Observation(key, state, subject, text, is_critical=True, patience=2)
+        self._complete.add("trunk")
 
-    def _mail(self) -> Iterator[Finding]:
-        words, found = self._words, self._status
-        yield Finding(
+    def _mail(self) -> Iterator[Observation]:
+        words, status = self._words, self._status
+        yield Observation(
             "mail:relay",
-            ILL if found.needs_mending else WELL,
+            _state(not status.needs_mending),
             words.held,
-            words.held_text.format(reason=found.relay_reason),
+            words.held_text.format(reason=status.relay_reason),
             is_critical=True,
-            by_mail=False,  # what has met it has queued an alert about it, which leaves when it is mended
+            by_mail=False,  # the delivery that met it has queued an alert, which leaves once it is repaired
         )
-        age = time.time() - found.stuck_since if found.stuck_since else 0.0
-        text = words.stuck_text.format(count=found.waiting, moment=self._moment(found.stuck_since))
-        state = ILL if age > 60 * self._system.stuck_minutes else WELL
-        yield Finding("mail:stuck", state, words.stuck, text, by_mail=not found.relay_rests_until)
+        since = status.stuck_since
+        is_ok = since is None or time.time() - since <= 60 * self._system.stuck_minutes
+        text = words.stuck_text.format(count=status.waiting, moment=self._moment(since or 0.0))
+        yield Observation("mail:stuck", _state(is_ok), words.stuck, text, by_mail=not status.relay_rests_until)
 
-    def _certificate(self) -> Iterator[Finding]:
-        """Look once a day when the relay's certificate ends, and each hour where that could not be found out."""
+    def _certificate(self) -> Iterator[Observation]:
+        """Observe when the relay's certificate expires; the relay is asked once a day, after a failure once an hour."""
         relay, now = self._settings.smtp, time.time()
         if relay.security == "none" or not relay.verify_certificate:
             return
         address = f"{relay.host}:{relay.port}"
         known = self.known if self.known.certificate_of == address else Known(certificate_of=address)
-        if not known.certificate_looked_at <= now < known.certificate_looked_at + DAY:
+        if not (known.certificate_looked_at or 0.0) <= now < (known.certificate_looked_at or 0.0) + DAY:
             if self._status.relay_rests_until:
                 return
             ends = certificate_end(self._settings)
             looked_at = now if ends else now - DAY + HOUR
             known = replace(known, certificate_looked_at=looked_at, certificate_ends=ends or known.certificate_ends)
         self.known = replace(known, started=self.known.started)
-        if not known.certificate_ends:
-            return
-        left = known.certificate_ends - now
-        text = self._words.certificate_text.format(host=relay.host, moment=self._moment(known.certificate_ends))
-        state = ILL if left < DAY * self._system.certificate_days else WELL
-        yield Finding("certificate", state, self._words.certificate, text)
+        if known.certificate_ends:
+            is_ok = known.certificate_ends - now >= DAY * self._system.certificate_days
+            text = self._words.certificate_text.format(host=relay.host, moment=self._moment(known.certificate_ends))
+            yield Observation("certificate", _state(is_ok), self._words.certificate, text)
 
     def _moment(self, when: float) -> str:
         return self._words.moment(self._settings.moment(when))
 
 
-def _fullness(one: Disk, least: Least) -> int:
+def _state(is_ok: bool) -> State:
+    return State.OK if is_ok else State.PROBLEM
+
+
+def _fullness(one: Disk, least: Least) -> State:
     """Return the state of a disk by one limit."""
-    return ILL if one.is_full(least) else UNSURE if one.is_full(least, MARGIN) else WELL
+    return State.PROBLEM if one.is_full(least) else State.UNKNOWN if one.is_full(least, MARGIN) else State.OK

@@ -1,1 +1,1 @@
-"""The words of the mails, in English and Russian."""
+"""Has the words of the mails, in English and Russian."""

@@ -1,4 +1,4 @@
-"""What mails say in one language, and how it writes dates and lengths of time."""
+"""The texts of mails in one language, and how it writes dates and lengths of time."""
 
 from __future__ import annotations
 
@@ -16,48 +16,35 @@ from pbxnotify.namedtuple import NamedTuple
 
 DIRECTORY = os.path.dirname(__file__)
 LANGUAGE_CODES = tuple(sorted(name[:-3] for name in os.listdir(DIRECTORY) if re.fullmatch(r"[a-z]{2,3}\.py", name)))
-"""The languages there are: one file each."""
+"""The languages, one file each."""
 DEFAULT_LANGUAGE = "en"
 
-Forms = tuple[str, ...]
-"""A noun as it stands behind a number, in the order in which ``plural`` counts."""
+Forms = tuple[str, ...]  # the forms of a noun after a number, in the order of ``plural``
 
 
 class Language(NamedTuple):
-    """One language. Whatever it lacks is an error when its file is read."""
+    """One language; a missing text is an error when its file is read."""
 
-    weekdays: tuple[str, ...]
-    """Monday first."""
-    months: tuple[str, ...]
-    """As they stand in a date."""
-    date: str
-    """A moment, from {weekday}, {day}, {month}, {year} and {time}, which is 15:04."""
-    plural: Callable[[int], int]
-    """Which form of a noun a number takes."""
+    weekdays: tuple[str, ...]  # Monday first
+    months: tuple[str, ...]  # in the form used in a date
+    date: str  # a moment, with {weekday}, {day}, {month}, {year} and {time} such as 15:04
+    plural: Callable[[int], int]  # returns which form of a noun a number takes
     hours: Forms
     minutes: Forms
     seconds: Forms
-    short_units: tuple[str, str, str]
-    """Hours, minutes and seconds where there is little room: ``1 min 5 s``."""
+    short_units: tuple[str, str, str]  # hours, minutes and seconds where space is short: ``1 min 5 s``
     decimal_mark: str
-    bytes: tuple[str, ...]
-    """The unit, and its multiples by 1024."""
+    bytes: tuple[str, ...]  # the unit, and its multiples of 1024
 
     missed_call: str
-    missed_call_subject: str
-    """With {caller}."""
-    why: Mapping[str, str]
-    """A sentence for each way in which a call is missed, some with {length}; see ``reason``."""
-    left_message: str
-    """That the caller of a missed call left a voicemail as well."""
+    missed_call_subject: str  # with {caller}
+    why: Mapping[str, str]  # a sentence for each way to miss a call, some with {length}
+    left_message: str  # for a missed call whose caller left a voicemail as well
     voicemail: str
-    voicemail_subject: str
-    """With {caller}."""
-    new_message: str
-    """With {length}."""
+    voicemail_subject: str  # with {caller}
+    new_message: str  # with {length}
 
-    whose: str
-    """The label of who called; labels stand before a colon."""
+    whose: str  # the label of the caller; labels stand before a colon
     whom: str
     when: str
     rang: str
@@ -65,78 +52,52 @@ class Language(NamedTuple):
     see_history: str
     listen_in_history: str
 
-    private: str
-    """What stands for a number that the caller withholds."""
-    unknown: str
-    """What stands for a number that nobody told."""
-    nobody: str
-    """What stands for the extension when it is not known who was called."""
+    private: str  # in place of a withheld number
+    unknown: str  # in place of a number that is not known
+    nobody: str  # in place of the extension if it is not known who was called
     no_length: str
     no_mailbox: str
 
     silent: str
-    too_large: str
-    """With {megabytes} and {mailbox}, which is `` (101)`` or nothing, like those below."""
+    too_large: str  # with {megabytes} and {mailbox}, which is `` (101)`` or empty, as in those below
     missing: str
     not_attached: str
 
-    held: str
-    """The subject of an alert; subjects stand behind the name of the PBX and a colon."""
-    held_text: str
-    """With {reason}, which is in English, as relays are."""
+    held: str  # the subject of an alert; subjects follow the name of the PBX and a colon
+    held_text: str  # with {reason}, which is in English, as the replies of relays are
     failed_missed_call: str
     failed_voicemail: str
-    failed_text: str
-    """With {reason} and {item}."""
+    failed_text: str  # with {reason} and {item}
     stuck: str
-    stuck_text: str
-    """With {count} and {moment}."""
+    stuck_text: str  # with {count} and {moment}
     certificate: str
-    certificate_text: str
-    """With {host} and {moment}."""
-    disk_full: str
-    """With {path}."""
-    disk_line: str
-    """With {path}, {share} and {inodes} (numbers of per cent), {free} and {size}."""
+    certificate_text: str  # with {host} and {moment}
+    disk_full: str  # with {path}
+    disk_line: str  # with {path}, {share} and {inodes} (percentages), {free} and {size}
     disk_advice: str
     disk_gone: str
-    disk_gone_text: str
-    """With {path} and {error}."""
-    check_text: str
-    """With {command}."""
-    fault: str
-    """The subject of an alert about ourselves, with {name} of what could not be looked at."""
+    disk_gone_text: str  # with {path} and {error}
+    check_text: str  # with {command}
+    fault: str  # the subject of an alert about a bug, with the {name} of what could not be checked
     no_spool: str
-    no_spool_text: str
-    """With {reason}."""
+    no_spool_text: str  # with {reason}
     asterisk_down: str
-    asterisk_down_text: str
-    """With {reason}."""
+    asterisk_down_text: str  # with {reason}
     asterisk_restarted: str
-    asterisk_restarted_text: str
-    """With {now} and {before}, moments."""
-    trunk_down: str
-    """With {name}."""
-    trunk_text: str
-    """With {address} and {said}, Asterisk's own word."""
+    asterisk_restarted_text: str  # with {now} and {before}, moments
+    trunk_down: str  # with {name}
+    trunk_text: str  # with {address} and {said}, Asterisk's own word
 
-    levels: Mapping[str, str]
-    """What an alert is: info, warning, critical."""
-    still: str
-    """The subject of a reminder, with {subject}."""
-    over: str
-    """The subject when a problem is over, with {subject}."""
-    since: str
-    """With {moment}."""
-    lasted: str
-    """With {length}."""
-    several: str
-    """The subject about several problems, with {subject} of the first and the {count} of the others."""
+    levels: Mapping[str, str]  # the kind of an alert: info, warning, critical
+    still: str  # the subject of a reminder, with {subject}
+    over: str  # the subject when a problem is resolved, with {subject}
+    since: str  # with {moment}
+    lasted: str  # with {length}
+    several: str  # the subject about several problems, with {subject} of the first and the {count} of the others
 
     test: str
     test_text: str
-    sample_caller: str
-    """What ``pbxnotify preview`` shows where nothing is given."""
+    sample_caller: str  # the samples of ``pbxnotify preview``
     sample_alert: str
     sample_alert_text: str
 
@@ -157,12 +118,12 @@ class Language(NamedTuple):
         return " ".join(f"{number} {units[which][self.plural(number)]}" for which, number in _parts(seconds))
 
     def short_duration(self, seconds: int) -> str:
-        """Return a length of time in few letters: ``1 min 5 s``."""
+        """Return a length of time in short form: ``1 min 5 s``."""
         return " ".join(f"{number} {self.short_units[which]}" for which, number in _parts(seconds))
 
 
 def _parts(seconds: int) -> list[tuple[int, int]]:
-    """Return hours (0), minutes (1) and seconds (2), without those that are nought; not even one if all are."""
+    """Return hours (0), minutes (1) and seconds (2) without those that are zero; 0 seconds if all are."""
     seconds = max(seconds, 0)
     parts = enumerate((seconds // 3600, seconds // 60 % 60, seconds % 60))
     return [(which, number) for which, number in parts if number] or [(2, 0)]
@@ -170,7 +131,7 @@ def _parts(seconds: int) -> list[tuple[int, int]]:
 
 @cache
 def load_language(code: str) -> Language:
-    """Return a language by its code; English in the place of one whose file is broken, with a line in the log."""
+    """Return a language by its code; if its file is broken, English, with a line in the log."""
     try:
         return read_language(code)
     except LanguageError as error:
@@ -184,6 +145,6 @@ def read_language(code: str) -> Language:
     """Return the language in a file. Raises LanguageError."""
     try:
         language: Language = import_module(f"pbxnotify.languages.{code}").LANGUAGE
-    except Exception as error:  # whatever is wrong with it
+    except Exception as error:  # it may be wrong in any way
         raise LanguageError(f"{DIRECTORY}/{code}.py: {type(error).__name__}: {error}") from error
     return language

@@ -1,1 +1,1 @@
-"""What one recipient reads."""
+"""What one recipient reads: the mail about an event."""

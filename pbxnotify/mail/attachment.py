@@ -1,7 +1,7 @@
-"""What is attached to a voicemail mail: the recording as people can play it, or the reason why there is none.
+"""The attachment of a voicemail mail: the recording in a format that people can play, or why there is none.
 
 The tools that convert are looked for when they are needed, and nothing depends on them: without one, or when it fails
-or takes too long, the recording goes as it is.
+or takes too long, the recording is attached unconverted.
 """
 
 from __future__ import annotations
@@ -18,27 +18,22 @@ if TYPE_CHECKING:
     from pbxnotify.settings.sections import Voicemail as VoicemailSettings
 
 MEGABYTE = 1024 * 1024
-CONVERSION_TIMEOUT = 60
-"""Seconds for one tool."""
-BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}
-"""What a second of sound becomes: plain WAV, and MP3 of 24 kbit/s."""
-NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}
-"""The tools that make a format."""
+CONVERSION_TIMEOUT = 60  # seconds for one tool
+BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}  # of plain WAV, and of MP3 at 24 kbit/s
+NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}  # the tools that make a format, in words
 
 
 class Attachment(NamedTuple):
-    """The recording as it is attached; without content it is not, because it is missing or ``too_large``."""
+    """The recording that is attached; without ``content`` none is, as it is missing or ``too_large``."""
 
     content: bytes = b""
     format: str = ""
-    too_large: int = 0
-    """The recording's bytes, if they are too many."""
-    remark: str = ""
-    """What the log should say of it."""
+    too_large: int = 0  # the size of a recording in bytes, if it is too large; else 0
+    remark: str = ""  # what goes to the log
 
     @property
     def megabytes(self) -> float:
-        """Return what ``too_large`` is in MB."""
+        """Return ``too_large`` in MB."""
         return self.too_large / MEGABYTE
 
 
@@ -47,7 +42,7 @@ def prepare_attachment(
 ) -> Attachment | None:
     """Return the recording at a path as the settings want it attached, None if not at all; never raises OSError.
 
-    ``scratch`` is the directory for what the tools make.
+    ``scratch`` is a directory for the files of the converters.
     """
     if not settings.attach:
         return None
@@ -56,7 +51,7 @@ def prepare_attachment(
     limit = settings.max_attachment * MEGABYTE
     try:
         size = os.stat(path).st_size
-        converted = _converted(path, voicemail.recording, size, Target(settings.audio, limit, scratch))
+        converted = _converted(path, voicemail.recording, size, settings, scratch)
         if converted.content:
             return converted
         if size > limit:
@@ -68,58 +63,49 @@ def prepare_attachment(
         return Attachment(remark=f"the recording cannot be read: {error.strerror}")
 
 
-class Target(NamedTuple):
-    """What a recording is to become."""
-
-    audio: str
-    limit: int
-    """Bytes."""
-    scratch: str | None
-
-
-def _converted(path: str, format_: str, size: int, target: Target) -> Attachment:
-    """Return the recording in the wanted format; without content if it has that already, or cannot be converted."""
-    audio = target.audio
+def _converted(path: str, format_: str, size: int, settings: VoicemailSettings, scratch: str | None) -> Attachment:
+    """Return the recording in the wanted format; without content if it has that already or cannot be converted."""
+    audio, limit = settings.audio, settings.max_attachment * MEGABYTE
     if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
         return Attachment()
     from shutil import which
 
-    seconds = max(length_of(format_, size), 0)
-    if seconds * BYTES_OF_A_SECOND[audio] > target.limit:
+    seconds = length_of(format_, size) or 0
+    if seconds * BYTES_OF_A_SECOND[audio] > limit:
         return Attachment()
-    troubles, tools = [], []
+    failures, tools = [], []
     for tool, command in _commands(path, format_, audio):
         tools.append(tool)
         if which(tool):
-            content, trouble = _output_of(command, target)
+            content, failure = _output_of(command, audio, limit, scratch)
             if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
-            troubles.append(f"{tool}: {trouble or f'it made {len(content)} bytes of {seconds} s of sound'}")
-    why = "; ".join(troubles) or f"{' or '.join(tools)} is not installed"
-    return Attachment(remark=f"the recording goes as it is, not as {audio}: {why}")
+            failures.append(f"{tool}: {failure or f'made {len(content)} bytes of {seconds} s of sound'}")
+    why = "; ".join(failures) or f"{' or '.join(tools)} is not installed"
+    return Attachment(remark=f"the recording is attached unconverted, not as {audio}: {why}")
 
 
 def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the tools that can convert a format and their command lines, which want the output's path added."""
+    """Yield the tools that can convert a format, with their command lines, which lack the output's path."""
     sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
     if audio == "wav" and sox:
         yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
     with open(path, "rb") as file:
         wave = is_wave(file.read(16))
-    if audio == "mp3" and wave:  # anything else lame takes for raw sound, and makes noise of it
+    if audio == "mp3" and wave:  # lame takes anything else for raw sound, and makes noise of it
         yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
     quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
     source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
     yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
 
 
-def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
-    """Return what a tool made, or what went wrong. It runs behind everything else: this host carries calls."""
+def _output_of(command: list[str], audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:
+    """Return what a tool made, or what went wrong. It runs with ``nice``: this host carries calls."""
     import subprocess
     import tempfile
 
     try:
-        with tempfile.NamedTemporaryFile(dir=target.scratch, suffix=f".{target.audio}") as output:
+        with tempfile.NamedTemporaryFile(dir=scratch, suffix=f".{audio}") as output:
             done = subprocess.run(
                 ["nice", *command, output.name],
                 stdin=subprocess.DEVNULL,
@@ -132,10 +118,10 @@ def _output_of(command: list[str], target: Target) -> tuple[bytes, str]:
             if done.returncode:
                 said = clean(done.stderr.decode(errors="replace"))
                 return b"", f"exit status {done.returncode} {said}".rstrip()
-            return (
-                (output.read(), "") if made <= target.limit else (b"", f"it made {made} bytes, more than may be sent")
-            )
+            if made > limit:
+                return b"", f"made {made} bytes, more than may be sent"
+            return output.read(), ""
     except subprocess.TimeoutExpired:
         return b"", f"not finished after {CONVERSION_TIMEOUT} s"
     except OSError as error:
-        return b"", f"it cannot be started: {error.strerror}"
+        return b"", f"cannot be started: {error.strerror}"

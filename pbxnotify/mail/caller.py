@@ -1,4 +1,4 @@
-"""Who called: a name and a number, as people read them and as a phone dials them."""
+"""Who called: name and number, as people read them and as a phone dials them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,21 @@ from pbxnotify.phone_number import grouped, national
 from pbxnotify.settings.sections import Settings
 
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
-UNKNOWN = ("unavailable", "unknown")
-"""What trunks say in the place of a number or a name, in any spelling."""
-LONGEST_NAME = 100
-"""Characters; the number behind it must be seen in a subject too."""
-SHORTEST_DIALABLE = 7
-"""Digits. To dial a colleague's 101, 112 or 911 from a mobile phone is to call the fire brigade."""
+UNKNOWN = ("unavailable", "unknown")  # what trunks send in place of a number or a name, in upper or lower case
+LONGEST_NAME = 100  # characters; the number after the name must still fit into a subject
+SHORTEST_DIALABLE = 7  # digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade.
 
 
 class Caller(NamedTuple):
-    """Who called; ``name`` is empty if it says no more than the number."""
+    """Who called; ``name`` is "" if it says no more than the number."""
 
     name: str
-    number: str
-    """As it came, or in words why there is none."""
-    is_shown: bool = True
-    """Whether the number is one: it was given, and not withheld."""
+    number: str  # as it came, or words that say why it is not shown
+    is_shown: bool = True  # whether ``number`` is a number: one was sent, and not withheld
 
     @property
     def readable(self) -> str:
-        """Return the number as people read it."""
+        """Return the number in groups of digits."""
         return grouped(self.number)
 
     @property
@@ -43,17 +38,17 @@ class Caller(NamedTuple):
 
     @property
     def telephone(self) -> str:
-        """Return what a phone dials to call back, empty where that would be somebody else (RFC 3966)."""
+        """Return what a phone dials to call back (RFC 3966), "" where it would reach somebody else."""
         digits = re.sub(r"[ ()./-]", "", self.readable) if self.is_shown else ""
         return digits if re.fullmatch(rf"\+?[0-9]{{{SHORTEST_DIALABLE},20}}", digits) else ""
 
 
 def caller_in(call: MissedCall | Voicemail, language: Language, settings: Settings) -> Caller:
-    """Return who called: the name is the caller's own, else from the employee's card, else from the phone book."""
-    said = call.caller_number.casefold()
-    if said in WITHHELD or (call.private and not settings.notifications.show_private_numbers):
+    """Return who called; the name is that of the caller ID, else of the employee's card, else of the phone book."""
+    sent = call.caller_number.casefold()
+    if sent in WITHHELD or (call.private and not settings.notifications.show_private_numbers):
         return Caller("", language.private, is_shown=False)
-    number = "" if said in UNKNOWN else call.caller_number
+    number = "" if sent in UNKNOWN else call.caller_number
     name = _own_name(call)
     if number and not name:
         name = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
@@ -67,11 +62,11 @@ def name_on_card(number: str, settings: Settings) -> str:
 
 
 def _own_name(call: MissedCall | Voicemail) -> str:
-    """Return the name that came with the call; many trunks send the number once more in its place."""
+    """Return the name in the caller ID; many trunks send the number once more in its place."""
     name, number = call.caller_name, call.caller_number
-    digits, said = national(number), name.casefold()
+    digits, sent = national(number), name.casefold()
     is_number = digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits
-    return "" if is_number or said in (*WITHHELD, *UNKNOWN, number.casefold()) else name
+    return "" if is_number or sent in (*WITHHELD, *UNKNOWN, number.casefold()) else name
 
 
 @lru_cache(maxsize=1)  # one call has several recipients

@@ -1,8 +1,8 @@
-"""What a mail says where the admin has written nothing: the same parts for its plain text and for its page."""
+"""What a mail says unless the administrator has written a text: the same parts for its plain text and for its page."""
 
 from __future__ import annotations
 
-from pbxnotify.events import LEVELS, UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import LEVELS, Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.context import Context, message_length
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 
@@ -16,121 +16,104 @@ REASONS = {
     "CANCEL": "hung up",
     "BUSY": "busy",
     "CHANUNAVAIL": "out of reach",
-    "CONGESTION": "congestion",
-    "DONTCALL": "congestion",
-    "TORTURE": "congestion",
-    "INVALIDARGS": "congestion",
+    **dict.fromkeys(("CONGESTION", "DONTCALL", "TORTURE", "INVALIDARGS"), "congestion"),
     "ABANDONED": "left the queue",
     "TIMEOUT": "queue timeout",
     "FULL": "queue full",
-    "JOINEMPTY": "queue empty",
-    "LEAVEEMPTY": "queue empty",
-    "JOINUNAVAIL": "queue empty",
-    "LEAVEUNAVAIL": "queue empty",
+    **dict.fromkeys(("JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"), "queue empty"),
 }
-"""DIALSTATUS (Asterisk's app_dial.c), ABANDONED and QUEUESTATUS (app_queue.c): the sentence of each."""
+"""DIALSTATUS (Asterisk's app_dial.c), ABANDONED and QUEUESTATUS (app_queue.c), each with the name of its sentence."""
 
-PHONE = ("declined", "not registered")
-"""What may be known of a phone that is out of reach."""
+PHONE = ("declined", "not registered")  # what may be known about a phone that is out of reach
 OF_ONE_PHONE = ("busy", "out of reach", "congestion")
-"""What the last phone said: where several were called one after the other, it says nothing of the others."""
+"""The outcome of the last phone alone, where several were called one after the other."""
 RANG = ("no answer", "busy", "declined", "queue timeout")
-"""Where the duration is that of ringing, or of waiting in a queue, and the sentence does not say it."""
+"""Sentences without the duration of ringing, or of waiting in a queue."""
 
 
 class Content(NamedTuple):
-    """The parts of a mail, in the order in which they are read."""
+    """What a mail says, in the order in which it is read."""
 
     subject: str
-    kind: str
-    """What it is about, in a word or two."""
-    accent: str
-    """The name of its colour."""
-    lead: str
-    """What happened, in a sentence; what phones show below the subject begins with it."""
-    title: str = ""
-    """Where nobody called."""
+    kind: str  # what the mail is about, in a word or two
+    accent: str  # the name of its colour
+    lead: str  # what happened, in a sentence; the preview on a phone begins with it
+    title: str = ""  # the heading where there is no caller
     caller: Caller | None = None
     paragraphs: tuple[str, ...] = ()
-    rows: tuple[tuple[str, str], ...] = ()
-    """Labels and values."""
+    rows: tuple[tuple[str, str], ...] = ()  # labels and values
     link: str = ""
-    link_words: str = ""
+    link_text: str = ""
 
 
-def content_of(event: Event, facts: Context, attachment: Attachment | None = None) -> Content:
-    """Return the letter about an event."""
+def content_of(event: Event, context: Context, attachment: Attachment | None = None) -> Content:
+    """Return what the mail about an event says."""
     if isinstance(event, Alert):
-        return _of_alert(event, facts)
+        return _of_alert(event, context)
     if isinstance(event, Voicemail):
-        return _of_voicemail(event, facts, attachment)
-    return _of_missed_call(event, facts)
+        return _of_voicemail(event, context, attachment)
+    return _of_missed_call(event, context)
 
 
-def _of_missed_call(call: MissedCall, facts: Context) -> Content:
-    words = facts.language
+def _of_missed_call(call: MissedCall, context: Context) -> Content:
+    words = context.language
     rang = ((words.rang, words.duration(call.duration)),) if has_rung(call) else ()
     return Content(
-        subject=words.missed_call_subject.format(caller=facts.caller.in_one_line),
+        subject=words.missed_call_subject.format(caller=context.caller.in_one_line),
         kind=words.missed_call,
         accent=call.kind,
         lead=reason_for(call, words),
-        caller=facts.caller,
+        caller=context.caller,
         paragraphs=(words.left_message,) if call.voicemail else (),
-        rows=(*_for_whom(facts), (words.when, words.moment(facts.when)), *rang),
-        link=facts.history_url,
-        link_words=words.see_history,
+        rows=_rows(context, *rang),
+        link=context.history_url,
+        link_text=words.see_history,
     )
 
 
-def _of_voicemail(voicemail: Voicemail, facts: Context, attachment: Attachment | None) -> Content:
-    words, seconds = facts.language, voicemail.duration
-    subject = words.voicemail_subject.format(caller=facts.caller.in_one_line)
-    lead = words.new_message.format(length=words.duration(seconds) if seconds != UNKNOWN_LENGTH else words.no_length)
+def _of_voicemail(voicemail: Voicemail, context: Context, attachment: Attachment | None) -> Content:
+    words, seconds = context.language, voicemail.duration
+    subject = words.voicemail_subject.format(caller=context.caller.in_one_line)
+    lead = words.new_message.format(length=words.no_length if seconds is None else words.duration(seconds))
     note = recording_note(voicemail, attachment, words)
     if note == words.silent:
         lead, note = note, ""
-    if not attachment and not facts.history_url:
+    if not attachment and not context.history_url:
         note = words.not_attached.format(mailbox=_in_brackets(voicemail.mailbox))
-    is_other = voicemail.mailbox and voicemail.mailbox != facts.extensions
+    is_other = voicemail.mailbox and voicemail.mailbox != context.extensions
+    mailbox = ((words.mailbox, voicemail.mailbox),) if is_other else ()
     return Content(
-        subject=f"{subject} ({message_length(seconds)})" if seconds > 0 else subject,
+        subject=f"{subject} ({message_length(seconds)})" if seconds else subject,
         kind=words.voicemail,
         accent=voicemail.kind,
         lead=lead,
-        caller=facts.caller,
+        caller=context.caller,
         paragraphs=(note,) if note else (),
-        rows=(
-            *_for_whom(facts),
-            (words.when, words.moment(facts.when)),
-            *(((words.mailbox, voicemail.mailbox),) if is_other else ()),
-        ),
-        link=facts.history_url,
-        link_words=words.listen_in_history,
+        rows=_rows(context, *mailbox),
+        link=context.history_url,
+        link_text=words.listen_in_history,
     )
 
 
-def _for_whom(facts: Context) -> tuple[tuple[str, str], ...]:
-    """Return the row of those who were called, if anything is known of them."""
-    return ((facts.language.whom, facts.whom),) if facts.called else ()
+def _rows(context: Context, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return for whom the call was, if that is known, when it came, and more."""
+    words = context.language
+    called = ((words.whom, context.whom),) if context.called else ()
+    return (*called, (words.when, words.moment(context.when)), *more)
 
 
-def _of_alert(alert: Alert, facts: Context) -> Content:
-    words, level = facts.language, alert.level if alert.level in LEVELS else "warning"
+def _of_alert(alert: Alert, context: Context) -> Content:
+    words, level = context.language, alert.level if alert.level in LEVELS else "warning"
     first, _, rest = alert.body.partition("\n\n")
     return Content(
-        subject=f"{facts.pbx_name}: {alert.subject}",
+        subject=f"{context.pbx_name}: {alert.subject}",
         kind=words.levels[level],
         accent=level,
         lead=first,
-        title=_capitalised(alert.subject),
+        title=alert.subject[:1].upper() + alert.subject[1:],
         paragraphs=tuple(paragraph for paragraph in rest.split("\n\n") if paragraph.strip()),
-        rows=((words.when, words.moment(facts.when)),),
+        rows=((words.when, words.moment(context.when)),),
     )
-
-
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _in_brackets(mailbox: str) -> str:
@@ -138,7 +121,7 @@ def _in_brackets(mailbox: str) -> str:
 
 
 def recording_note(voicemail: Voicemail, attachment: Attachment | None, words: Language) -> str:
-    """Return why a recording that should be attached is not, as a sentence; empty if it is, or should not be."""
+    """Return why a recording that should be attached is not, as a sentence; "" if it is, or should not be."""
     if not attachment or attachment.content:
         return ""
     mailbox = _in_brackets(voicemail.mailbox)
@@ -150,26 +133,26 @@ def recording_note(voicemail: Voicemail, attachment: Attachment | None, words: L
     return words.missing.format(mailbox=mailbox)
 
 
-def plain_text(letter: Content, words: Language) -> str:
-    """Return a letter as plain text."""
-    whose = [(words.whose, letter.caller.in_one_line)] if letter.caller else []
-    table = "\n".join(f"{label}: {value}" for label, value in (*whose, *letter.rows))
-    link = f"{letter.link_words}: {letter.link}" if letter.link else ""
-    return "\n\n".join(part for part in (letter.lead, *letter.paragraphs, table, link) if part)
+def plain_text(content: Content, words: Language) -> str:
+    """Return the content of a mail as plain text."""
+    caller = [(words.whose, content.caller.in_one_line)] if content.caller else []
+    table = "\n".join(f"{label}: {value}" for label, value in (*caller, *content.rows))
+    link = f"{content.link_text}: {content.link}" if content.link else ""
+    return "\n\n".join(part for part in (content.lead, *content.paragraphs, table, link) if part)
 
 
 def reason_for(call: MissedCall, language: Language) -> str:
-    """Return a sentence."""
+    """Return why a call was missed, as a sentence."""
     return language.why[_why(call)].format(length=language.short_duration(call.duration))
 
 
 def has_rung(call: MissedCall) -> bool:
-    """Return whether the call rang for its duration, and the sentence does not say so already."""
+    """Return whether the call rang for its duration, and ``reason_for`` does not already say how long."""
     return call.duration > 0 and _why(call) in RANG
 
 
 def _why(call: MissedCall) -> str:
-    """Return the name of the sentence."""
+    """Return the name of the sentence that says why."""
     why = REASONS.get(call.dial_status, "no answer")
     if why in OF_ONE_PHONE and len(call.extensions) > 1:
         return "no answer"

@@ -1,13 +1,14 @@
-"""What a mail can tell one recipient of an event: who called, for whom, when, and where to look it up."""
+"""What is known about an event, for one recipient: who called, for whom, when, and where to look it up."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from urllib.parse import quote
 
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, Voicemail
+from pbxnotify.events import Alert, Event, Voicemail
 from pbxnotify.languages.language import Language, load_language
 from pbxnotify.mail.caller import Caller, caller_in, name_on_card
+from pbxnotify.mail.templates.placeholders import Placeholders
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import grouped
 from pbxnotify.settings.sections import Settings
@@ -18,21 +19,19 @@ class Recipient(NamedTuple):
 
     address: str
     language: str
-    extensions: tuple[str, ...] = ()
-    """The extensions this recipient is told about."""
+    extensions: tuple[str, ...] = ()  # the extensions that this recipient is notified about
 
 
 class Context(NamedTuple):
-    """The facts of an event, in the language of a recipient."""
+    """What is known about an event, in the language of a recipient."""
 
     language: Language
     caller: Caller
     called: tuple[tuple[str, str], ...]
-    """Extension and name of those this recipient is told about; the name is empty where no card has one."""
+    """Extension and name of those this recipient is notified about; the name is "" where no card has one."""
     when: datetime
     pbx_name: str
-    history_url: str
-    """The address of this call in the call history; empty if there is none."""
+    history_url: str  # the address of this call in the call history, "" without one
 
     @property
     def extensions(self) -> str:
@@ -52,7 +51,7 @@ class Context(NamedTuple):
 
 
 def context_of(event: Event, recipient: Recipient, settings: Settings) -> Context:
-    """Return what a recipient is told of an event."""
+    """Return what is known about an event, for a recipient."""
     words = load_language(recipient.language)
     called = recipient.extensions
     if not called and isinstance(event, Voicemail) and event.mailbox:
@@ -67,18 +66,16 @@ def context_of(event: Event, recipient: Recipient, settings: Settings) -> Contex
     )
 
 
-def message_length(seconds: int) -> str:
+def message_length(seconds: int | None) -> str:
     """Return the length of a message as Asterisk writes it, ``1:05``; empty if it is not known."""
-    return "" if seconds == UNKNOWN_LENGTH else f"{seconds // 60}:{seconds % 60:02}"
+    return "" if seconds is None else f"{seconds // 60}:{seconds % 60:02}"
 
 
 def _history_url(event: Event, settings: Settings) -> str:
     url = settings.notifications.history_url
     if not url or isinstance(event, Alert):
         return ""
-    from pbxnotify.mail.templates.placeholders import Placeholders
-
     ids = {"LINKEDID": event.linked_id, "UNIQUEID": event.unique_id}
     if any(name in url and not value for name, value in ids.items()):
         return ""  # an address without the call's id leads nowhere
-    return Placeholders({name: quote(value, safe="") for name, value in ids.items()}).into(url)
+    return Placeholders({name: quote(value, safe="") for name, value in ids.items()}).fill(url)

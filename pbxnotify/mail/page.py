@@ -1,7 +1,7 @@
-"""How a mail looks: an HTML page that is right in light and dark mode, at any width, and without images.
+"""How a mail looks: an HTML page for light and dark mode, any width, and mail programs that show no images.
 
-Colours stand in the elements for light mode, because some mail programs drop the style sheet; those for dark mode can
-only stand there. Nothing is loaded from the network.
+Colours for light mode stand in the elements, because some mail programs drop the style sheet, the only place for those
+of dark mode. Nothing is loaded from the network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ import re
 from collections.abc import Iterator
 
 from pbxnotify.mail.content import Content
+from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.text import escape_html, html_of_text
+
+if TYPE_CHECKING:
+    from pbxnotify.mail.templates.placeholders import Filled
 
 FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 ACCENTS = {
@@ -20,7 +24,7 @@ ACCENTS = {
     "warning": ("#8a5300", "#ffcc80"),
     "critical": ("#b3261e", "#f2b8b5"),
 }
-"""The colour of a mail in light and in dark mode: a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
+"""The colour of a mail in light and in dark mode, with a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
 END = r"</(?:body|html)\s*>"
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
@@ -36,28 +40,29 @@ main{border-color:ACCENT!important}
 MAIN = "display:block;max-width:560px;padding:2px 0 2px 16px;overflow-wrap:anywhere"
 
 
-def page_of_content(letter: Content, language: str, footer: str) -> str:
-    """Return the page of a letter; the footer is HTML."""
-    accent, _ = ACCENTS[letter.accent]
-    preview = " ".join([letter.lead, *(f"{label}: {value}." for label, value in letter.rows)])
+def page_of_content(content: Content, language: str, footer: str) -> str:
+    """Return the page with the content of a mail; the footer is HTML."""
+    accent, _ = ACCENTS[content.accent]
+    preview = " ".join([content.lead, *(f"{label}: {value}." for label, value in content.rows)])
+    paragraphs = (content.lead, *content.paragraphs)
     parts = [
         f'<div style="{HIDDEN}">{escape_html(preview)}</div>',
         f'<p class="accent" style="margin:0;color:{accent};font-size:14px;font-weight:600">'
-        f"{escape_html(letter.kind)}</p>",
-        *_heading(letter, accent),
-        *(f'<p style="margin:12px 0 0">{html_of_text(text)}</p>' for text in (letter.lead, *letter.paragraphs) if text),
-        _table(letter.rows) if letter.rows else "",
-        f'<p style="margin:20px 0 0">{_link(letter.link, letter.link_words, accent)}</p>' if letter.link else "",
+        f"{escape_html(content.kind)}</p>",
+        *_heading(content, accent),
+        *(f'<p style="margin:12px 0 0">{html_of_text(text)}</p>' for text in paragraphs if text),
+        _table(content.rows) if content.rows else "",
+        f'<p style="margin:20px 0 0">{_link(content.link, content.link_text, accent)}</p>' if content.link else "",
     ]
-    return _whole("\n".join(filter(None, parts)), letter.subject, letter.accent, language, footer)
+    return _whole("\n".join(filter(None, parts)), content, language, footer)
 
 
-def _heading(letter: Content, accent: str) -> Iterator[str]:
-    """Yield the caller's name with the number below it; without a name the number, else what it is about."""
+def _heading(content: Content, accent: str) -> Iterator[str]:
+    """Yield the caller's name with the number below it, the number alone, or the title where there is no caller."""
     heading = '<h1 style="margin:4px 0 0;font-size:26px;line-height:1.25">{}</h1>'
-    caller = letter.caller
+    caller = content.caller
     if not caller:
-        yield heading.format(escape_html(letter.title))
+        yield heading.format(escape_html(content.title))
         return
     number = escape_html(caller.readable if caller.is_shown else caller.readable.capitalize())
     if caller.telephone:
@@ -69,24 +74,22 @@ def _heading(letter: Content, accent: str) -> Iterator[str]:
         yield heading.format(number)
 
 
-def page_of_own_text(
-    page: str, subject: str, colour: str, language: str, notes: str, footer: str, *, is_dark: bool
-) -> str:
-    """Return the page of the admin's own text, which is HTML here; a whole page of the admin's stays as it is.
+def page_of_own_text(body: Filled, content: Content, language: str, note: str, footer: str) -> str:
+    """Return the page with the administrator's own text; one that is a whole page is only added to.
 
-    It may be shown in dark colours if it has none of its own.
+    Only a plain text is shown in dark colours: HTML has colours of its own.
     """
-    note = f'<p style="margin:16px 0 0">{html_of_text(notes)}</p>\n' if notes else ""
-    if "<html" not in page.lower():
-        return _whole(f"<div>{page}</div>\n{note}", subject, colour, language, footer, is_dark=is_dark)
+    note = f'<p style="margin:16px 0 0">{html_of_text(note)}</p>\n' if note else ""
+    if "<html" not in body.html.lower():
+        return _whole(f"<div>{body.html}</div>\n{note}", content, language, footer, is_dark=not body.is_html)
     added = f"{note}<div>{footer}</div>\n" if footer else note
-    end = re.search(END, page, re.IGNORECASE)
-    place = end.start() if end else len(page)
-    return page[:place] + added + page[place:]
+    end = re.search(END, body.html, re.IGNORECASE)
+    place = end.start() if end else len(body.html)
+    return body.html[:place] + added + body.html[place:]
 
 
-def _whole(content: str, subject: str, colour: str, language: str, footer: str, *, is_dark: bool = True) -> str:
-    accent, dark_accent = ACCENTS[colour]
+def _whole(inside: str, content: Content, language: str, footer: str, *, is_dark: bool = True) -> str:
+    accent, dark_accent = ACCENTS[content.accent]
     schemes, dark = ("light dark", DARK.replace("ACCENT", dark_accent)) if is_dark else ("light", "")
     end = f'<p class="grey" style="margin:24px 0 0;{GREY};font-size:14px">{footer}</p>\n' if footer else ""
     return f"""\
@@ -96,7 +99,7 @@ def _whole(content: str, subject: str, colour: str, language: str, footer: str, 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="color-scheme" content="{schemes}">
-<title>{escape_html(subject)}</title>
+<title>{escape_html(content.subject)}</title>
 <style>
 :root{{color-scheme:{schemes}}}
 @media (max-width:300px){{th,td{{display:block}}a{{white-space:normal!important}}}}
@@ -104,7 +107,7 @@ def _whole(content: str, subject: str, colour: str, language: str, footer: str, 
 </head>
 <body style="margin:0;padding:20px 16px;background:#ffffff;color:#1f1f1f;{FONT}">
 <main style="{MAIN};border-left:4px solid {accent}">
-{content}
+{inside}
 {end}</main>
 </body>
 </html>
@@ -121,5 +124,5 @@ def _table(rows: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(['<table style="margin:16px 0 0;border-collapse:collapse">', *table_rows, "</table>"])
 
 
-def _link(url: str, words: str, accent: str) -> str:
-    return f'<a href="{escape_html(url)}" style="color:{accent}">{escape_html(words)}</a>'
+def _link(url: str, text: str, accent: str) -> str:
+    return f'<a href="{escape_html(url)}" style="color:{accent}">{escape_html(text)}</a>'

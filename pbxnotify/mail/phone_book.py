@@ -1,4 +1,4 @@
-"""The phone book: a CSV file of the admin's, ``number,name`` in each line, as Excel and other programs really write it.
+"""The phone book: a CSV file, ``number,name`` in each line, as Excel and other programs really write it.
 
 Each line is a row by itself: a quote that is not closed costs one name, and not those of all lines below it.
 """
@@ -18,32 +18,28 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import national
 from pbxnotify.text import clean
 
-LARGEST = 20 * 1024 * 1024
-"""Bytes; a larger file is not read, because a mail waits meanwhile."""
-LONGEST_ROW = 10_000
-"""Characters of a line that are looked at, so that no line can hold what csv takes no more (field_size_limit)."""
+LARGEST = 20 * 1024 * 1024  # bytes; a larger file is not read, because a mail waits meanwhile
+LONGEST_ROW = 10_000  # characters of a line that are read, fewer than ``csv`` allows in a field (field_size_limit)
 LETTER = re.compile(r"[^\W\d_]")
 DELIMITER = re.compile(r"[;\t]|,(?!\d+E\+\d)")
-"""The first one ends the number, which holds none itself, but for 7,49512E+10, to which a Russian Excel shortens it."""
+"""The first one ends the number. 7,49512E+10 is how a Russian Excel shortens a number."""
 
 
 class Row(NamedTuple):
     """One line that is neither blank nor a comment."""
 
-    line: int
-    """Counted from 1."""
+    line: int  # counted from 1
     number: str
-    name: str
-    """Both as they are written."""
+    name: str  # both as written
 
     @property
     def is_entry(self) -> bool:
-        """Return whether it names a number."""
+        """Return whether it has both a number and a name."""
         return bool(_digits(self.number) and clean(self.name))
 
 
 def name_in_phone_book(path: str, number: str) -> str:
-    """Return the name of the first entry with this number, "" if there is none or no phone book. Raises Unreadable.
+    """Return the name of the first entry with this number, "" without one or a phone book; raises PhoneBookError.
 
     Numbers are the same if their last ten digits are; shorter ones if all digits are.
     """
@@ -55,12 +51,12 @@ def name_in_phone_book(path: str, number: str) -> str:
 
 
 def phone_book_rows(path: str, digits: str = "") -> Iterator[Row]:
-    """Yield the rows, entries or not, in which these digits follow each other, "" for all. Raises Unreadable."""
+    """Yield the rows, entries or not, in which these digits follow each other, "" for all; raises PhoneBookError."""
     content = _content(path)
     text = io.TextIOWrapper(io.BytesIO(content), _encoding(path, content), errors="replace")
-    holds_digits = re.compile(r"\D*".join(digits))  # to take each of 100 000 lines apart would take half a second
+    has_digits = re.compile(r"\D*".join(digits))  # to take each of 100 000 lines apart would take half a second
     for number, line in enumerate(text, 1):
-        if holds_digits.search(line) and line.strip() and not line.lstrip().startswith("#"):
+        if has_digits.search(line) and line.strip() and not line.lstrip().startswith("#"):
             yield Row(number, *_columns(line[:LONGEST_ROW]))
 
 
@@ -73,16 +69,17 @@ def _columns(line: str) -> tuple[str, str]:
 
 
 def _digits(number: str) -> str:
-    """Return what tells a number apart; "" for a heading, 7.49512E+10, and a number with "ext. 12" behind it."""
+    """Return the digits to compare; "" for a heading, 7.49512E+10, and a number followed by "ext. 12"."""
     return "" if LETTER.search(number) else national(number)
 
 
 def _content(path: str) -> bytes:
-    """Return what the file holds. Raises Unreadable."""
+    """Return the bytes of the file; raises PhoneBookError."""
+    flags = os.O_NONBLOCK | os.O_NOCTTY  # a pipe that nobody writes to would be waited for
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=lambda path, usual: os.open(path, usual | flags)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise PhoneBookError(path, "is no regular file")
+                raise PhoneBookError(path, "is not a regular file")
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise PhoneBookError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -91,20 +88,15 @@ def _content(path: str) -> bytes:
     return content
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, also a pipe that nobody writes to: without O_NONBLOCK that would wait."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
-
-
 def _encoding(path: str, content: bytes) -> str:
-    """Return the encoding in which all of the file is text. Raises Unreadable."""
+    """Return the encoding in which all of the file is text; raises PhoneBookError."""
     has_mark = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
     for encoding in ["utf-16"] if has_mark else ["utf-8-sig", "cp1251"]:
         try:
-            # Not to its end: somebody may just be writing it, and have come to the middle of a letter.
+            # Not to the end: the file may just be written, up to the middle of a character.
             text = getincrementaldecoder(encoding)().decode(content)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
             return encoding
-    raise PhoneBookError(path, "is no text in UTF-8, windows-1251, or UTF-16 with its mark")
+    raise PhoneBookError(path, "is not text in UTF-8, windows-1251, or UTF-16 with a byte order mark")

@@ -1,4 +1,4 @@
-"""pbxnotify.ini -> frozen Settings; each option declared once."""
+"""From pbxnotify.ini to frozen Settings: where the file is, what is wrong with it, whether it has changed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from pbxnotify.settings.smtp import Smtp
 
 
 def ini_path(option: str | None = None) -> str:
-    """Return where the ini file is: ``--config``, $PBXNOTIFY_CONFIG, or in Asterisk's configuration directory."""
+    """Return the path of the ini file: ``--config``, $PBXNOTIFY_CONFIG, or in Asterisk's configuration directory."""
     return option or os.environ.get("PBXNOTIFY_CONFIG") or f"{configuration_directory()}/pbxnotify.ini"
 
 
 def ini_fingerprint(path: str | os.PathLike[str]) -> str:
-    """Return a text that differs whenever the file was changed, or its owner or rights."""
+    """Return a text that changes whenever the file, its owner or its permissions do."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -39,14 +39,14 @@ def ini_fingerprint(path: str | os.PathLike[str]) -> str:
 
 
 def load_settings(path: str | os.PathLike[str], content: bytes | None = None) -> Settings:
-    """Return the settings in a file, or in what it is to hold; raises SettingsError with everything that is wrong."""
+    """Return the settings in a file, or in its future content; raises SettingsError with all mistakes."""
     ini = IniFile(os.fspath(path), SECTIONS, content)
     oauth2 = ini.fill(OAuth2, "oauth2")
-    smtp = ini.fill(Smtp, "smtp")._replace(oauth2=oauth2.filled())
-    for names, what in smtp.contradictions():
-        ini.contradiction("smtp", names, what)
-    for names, what in oauth2.lacks() if smtp.wants_token else ():
-        ini.contradiction("oauth2", names, what)
+    smtp = ini.fill(Smtp, "smtp")._replace(oauth2=oauth2.with_defaults())
+    for conflict in smtp.conflicts():
+        ini.conflict("smtp", conflict)
+    for conflict in oauth2.conflicts() if smtp.wants_token else ():
+        ini.conflict("oauth2", conflict)
     notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
     voicemail = ini.fill(Voicemail, "voicemail")
     system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
@@ -55,33 +55,33 @@ def load_settings(path: str | os.PathLike[str], content: bytes | None = None) ->
     return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
 
 
-@lru_cache(maxsize=1)  # a queue of thousands is sent with one reading, and the monitor needs one
+@lru_cache(maxsize=1)  # sending a queue of thousands reads the file once, and so does the monitor
 def load_settings_as_of(path: str, fingerprint: str) -> Settings:
-    """Return the settings in a file with this fingerprint; raises SettingsError as ``load`` does."""
+    """Return the settings in a file with this fingerprint; raises SettingsError as ``load_settings`` does."""
     return load_settings(path)
 
 
 def _checks(ini: IniFile) -> Iterator[Check]:
-    """Yield the checks, and note one without a command."""
+    """Yield the checks; one without a command is a problem."""
     for name in ini.sections("system"):
         check = ini.fill(Check, "system", name, name=name)
         if not check.command:
-            ini.missing(("system", name), "command", "there is no command here; write command = ...")
+            ini.missing(("system", name), "command", "command is missing; write command = ...")
         yield check
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:
-    """Yield the employees, and note a mobile number that two of them have."""
+    """Yield the employees; a mobile number that belongs to two of them is a problem."""
     owners: dict[str, str] = {}
-    for extension in ini.subsections("employees"):
+    for extension in ini.sections("employees", only=True):
         employee = ini.fill(Employee, "employees", extension, extension=extension)
         try:
             validators.extension(extension)
         except ValueError as error:
-            ini.problem(("employees", extension, ""), f"this {error}; write the number that rings, such as [[101]]")
+            ini.problem(("employees", extension, ""), f"this {error}; write the dialled number, such as [[101]]")
         for mobile in employee.mobiles:
             owner = owners.setdefault(national(mobile), extension)
             if owner != extension:
-                what = f"{mobile!r} belongs to [[{owner}]] already; remove it from one of them"
+                what = f"{mobile!r} already belongs to [[{owner}]]; remove it from one of them"
                 ini.problem(("employees", extension, "mobile"), what)
         yield employee

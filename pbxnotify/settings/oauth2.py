@@ -1,4 +1,4 @@
-"""The section [oauth2] of the ini file: who gives us tokens, and where; each option declared once."""
+"""Section [oauth2] of the ini file: the provider of access tokens; each option is declared once."""
 
 from __future__ import annotations
 
@@ -6,34 +6,32 @@ from collections.abc import Iterator
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
-from pbxnotify.settings.validators import option
+from pbxnotify.settings.options import Conflict, option
 
 
 class TokenProvider(NamedTuple):
-    """What a provider of tokens is known for; ``{tenant}`` in an address is the admin's."""
+    """What we know of a token provider; ``{tenant}`` in an address stands for the configured one."""
 
     authorization_url: str
-    """"" where a redirection to loopback must be registered with its port: there the device flow is the way."""
+    """Empty where a loopback redirect must be registered with its port: there the device flow is used."""
     token_url: str
-    device_url: str
-    """"" where mail is not among what its device flow (RFC 8628) may be asked for."""
+    device_url: str  # empty where the device flow (RFC 8628) does not offer the scope for mail
     revocation_url: str
-    """"" where it has none as in RFC 7009: a permission is withdrawn in the account's settings only."""
+    """Empty where there is none as in RFC 7009: permission is revoked in the account's settings only."""
     scope: str
     redirect_host: str = "127.0.0.1"
-    """Loopback as it must be registered; providers take any port of it (RFC 8252 section 7.3)."""
-    wants: tuple[tuple[str, str], ...] = ()
-    """What must be said beside the standard so that it gives a refresh token."""
+    """Loopback as it must be registered; providers accept any port of it (RFC 8252 section 7.3)."""
+    extra_parameters: tuple[tuple[str, str], ...] = ()  # sent beside the standard ones to get a refresh token
 
 
-PROVIDERS = {
+TOKEN_PROVIDERS = {
     "google": TokenProvider(
         "https://accounts.google.com/o/oauth2/v2/auth",
         "https://oauth2.googleapis.com/token",
         "",
         "https://oauth2.googleapis.com/revoke",
         "https://mail.google.com/",
-        wants=(("access_type", "offline"), ("prompt", "consent")),
+        extra_parameters=(("access_type", "offline"), ("prompt", "consent")),
     ),
     "microsoft": TokenProvider(
         "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
@@ -53,88 +51,82 @@ PROVIDERS = {
     "custom": TokenProvider("", "", "", "", ""),
 }
 NO_LIBRARY = (
-    "OAuth 2 needs oauthlib, which is not there; install it with  make install EXTRAS=oauth2  (in a venv:"
+    "OAuth 2 needs oauthlib, which is not installed; install it with  make install EXTRAS=oauth2  (in a venv:"
     "  pip install oauthlib)"
 )
 SERVICES = {"gmail": "google", "microsoft365": "microsoft", "office365": "microsoft", "outlook": "microsoft"}
-"""What people write who think of the mail, and not of who lets them in."""
-WITH_SECRET = ("google",)
-"""Providers that give no token to an application, even one on somebody's own machine, which shows no secret."""
-EVERYBODY, CONSUMERS = "common", "consumers"
-"""Microsoft's tenants of all accounts, and of those of Outlook.com."""
+"""Names of mail services written for their token provider."""
+WITH_SECRET = ("google",)  # providers that require a secret even of an application on the user's own machine
+ANY_TENANT, CONSUMERS = "common", "consumers"  # Microsoft's tenants for all accounts, and for those of Outlook.com
 
 
 def token_provider(value: str) -> str:
-    """Take who gives us tokens."""
+    """Accept the name of a token provider."""
     service = SERVICES.get(value.lower())
     if service:
-        raise ValueError(f"is none of {', '.join(PROVIDERS)} (did you mean {service}?)")
-    return validators.one_of(PROVIDERS, value)
+        raise ValueError(f"is not one of {', '.join(TOKEN_PROVIDERS)} (did you mean {service}?)")
+    return validators.one_of(*TOKEN_PROVIDERS)(value)
 
 
 class OAuth2(NamedTuple):
-    """Who gives us tokens; ``filled`` puts what is known of the provider where nothing is written."""
+    """The token provider; ``with_defaults`` adds what we know of it where nothing is written."""
 
     provider: str = option(token_provider, "", "google, microsoft, yandex or custom")
-    client_id: str = option(validators.line, "", "the id of the application that you have registered with the provider")
+    client_id: str = option(validators.line, "", "the ID of the application registered with the provider")
     client_secret: str = option(
         validators.line, "", "its secret in quotes, if it has one (Microsoft's need none)", secret=True
     )
     tenant: str = option(
-        validators.tenant, "", "Microsoft's directory: its id or domain, consumers for Outlook.com; empty: common"
+        validators.tenant, "", "Microsoft's directory: ID or domain, consumers for Outlook.com; empty: common"
     )
-    scope: str = option(
-        validators.line, "", "what the token is to be good for; empty: as the provider wants it for mail"
-    )
+    scope: str = option(validators.line, "", "the scope to request; empty: the provider's for mail")
     authorization_url: str = option(
-        validators.endpoint, "", "https://..., where a browser asks you; empty: the provider's"
+        validators.endpoint, "", "https://..., where the browser asks for consent; empty: the provider's"
     )
-    token_url: str = option(validators.endpoint, "", "https://..., where tokens come from; empty: the provider's")
+    token_url: str = option(validators.endpoint, "", "https://..., the token endpoint; empty: the provider's")
     device_url: str = option(
-        validators.endpoint, "", "https://..., where codes for another device come from; empty: the provider's, if any"
+        validators.endpoint, "", "https://..., the device authorization endpoint; empty: the provider's, if any"
     )
     revocation_url: str = option(
-        validators.endpoint, "", "https://..., where tokens end; empty: the provider's, if any"
+        validators.endpoint, "", "https://..., the revocation endpoint; empty: the provider's, if any"
     )
 
     def __repr__(self) -> str:
-        """Show no secret, whoever prints it."""
+        """Show no secret in a log or traceback."""
         return f"OAuth2({self.client_id!r} at {self.provider})"
 
     @property
-    def known(self) -> TokenProvider:
-        """What the provider is known for."""
-        return PROVIDERS[self.provider or "custom"]
+    def defaults(self) -> TokenProvider:
+        """What we know of the provider."""
+        return TOKEN_PROVIDERS[self.provider or "custom"]
 
-    def filled(self) -> OAuth2:
-        """Return these settings with what is known of the provider."""
-        known, tenant = self.known, self.tenant or EVERYBODY
+    def with_defaults(self) -> OAuth2:
+        """Return these settings completed with what we know of the provider."""
+        tenant = self.tenant or ANY_TENANT
+        names = ("scope", "authorization_url", "token_url", "device_url", "revocation_url")
         return self._replace(
-            scope=self.scope or known.scope,
-            authorization_url=self.authorization_url or known.authorization_url.format(tenant=tenant),
-            token_url=self.token_url or known.token_url.format(tenant=tenant),
-            device_url=self.device_url or known.device_url.format(tenant=tenant),
-            revocation_url=self.revocation_url or known.revocation_url,
+            **{name: getattr(self, name) or getattr(self.defaults, name).format(tenant=tenant) for name in names}
         )
 
-    def lacks(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield the options that must be written for us to get tokens, and what to write."""
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield the options that are missing for us to get tokens, and what to write."""
         if not self.provider:
-            yield ("provider",), "there is none, but [smtp] auth = oauth2; write google, microsoft, yandex or custom"
+            what = "is missing, but [smtp] auth = oauth2; write google, microsoft, yandex or custom"
+            yield Conflict(("provider",), what)
             return
         if not self.client_id:
-            yield ("client_id",), "there is none; write the id of the application that you have registered"
+            yield Conflict(("client_id",), "is missing; write the ID of the application registered with the provider")
         if self.provider in WITH_SECRET and not self.client_secret:
-            yield ("client_secret",), "there is none; write the one of the application, in quotes"
-        filled = self.filled()
-        if not filled.token_url:
-            yield ("token_url",), "there is none; write where tokens come from, as this provider is custom"
-        if not filled.authorization_url and not filled.device_url:
-            yield ("authorization_url", "device_url"), "there is none, nor a device_url; write at least one of them"
+            yield Conflict(("client_secret",), "is missing; write the secret of the application, in quotes")
+        complete = self.with_defaults()
+        if not complete.token_url:
+            yield Conflict(("token_url",), "is missing; a custom provider needs one")
+        if not complete.authorization_url and not complete.device_url:
+            yield Conflict(("authorization_url", "device_url"), "is missing, and so is device_url; write one of them")
 
 
 def has_library() -> bool:
-    """Return whether what speaks OAuth 2 is installed."""
+    """Return whether the OAuth 2 library is installed."""
     from importlib.util import find_spec
 
     return find_spec("oauthlib") is not None

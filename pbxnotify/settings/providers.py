@@ -1,35 +1,27 @@
-"""The mail providers that admins name: how their relays are reached, and what they want of a login and a sender."""
+"""Well-known mail providers: how to reach their relays, and what they require of a login and a sender."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pbxnotify.settings.oauth2 import CONSUMERS
-from pbxnotify.text import did_you_mean
+from pbxnotify.settings.validators import one_of
 
 
 @dataclass(frozen=True)
 class Provider:
-    """One provider."""
+    """One mail provider."""
 
-    key: str
-    """Its name on the command line."""
+    key: str  # its name on the command line
     name: str
-    host: str
-    """As it is written in the ini file; the port and the encryption follow from it."""
-    password: str
-    """Where its app passwords are made; for the admin to read."""
-    sender: str
-    """What it does with a sender that is not the account's own address."""
-    other_names: tuple[str, ...] = ()
-    """Other names of the same relay."""
-    oauth2: str = ""
-    """Who gives tokens for it, as [oauth2] names them; "" for nobody."""
-    tenant: str = ""
-    """Of its accounts, where that is known."""
+    host: str  # as written in the ini file; port and encryption follow from it
+    password: str  # which password to use and where to create it, for the administrator to read
+    sender: str  # what it does with a sender that is not the account's own address
+    other_names: tuple[str, ...] = ()  # other host names of the same relay
+    oauth2: str = ""  # its token provider, as named in [oauth2]; empty if there is none
+    tenant: str = ""  # the tenant of its accounts, where that is known
     takes_passwords: bool = True
-    prefers_tokens: bool = False
-    """Passwords are taken where an administrator has said so."""
+    prefers_tokens: bool = False  # passwords work only where an administrator has enabled them
 
 
 PROVIDERS = (
@@ -38,15 +30,15 @@ PROVIDERS = (
         "Gmail",
         "ssl://smtp.gmail.com",
         "an app password of 16 letters: https://myaccount.google.com/apppasswords (two-step verification must be on)",
-        "puts the account's own address in its place, unless it is one of the account's aliases",
+        "replaces it with the account's own address, unless it is one of the account's aliases",
         oauth2="google",
     ),
     Provider(
         "yandex",
         "Yandex",
         "ssl://smtp.yandex.ru",
-        "an app password for mail: https://id.yandex.ru/security/app-passwords; in the mailbox's settings, mail"
-        " programs, IMAP with app passwords must be allowed",
+        "an app password for mail: https://id.yandex.ru/security/app-passwords (allow IMAP with app passwords in the"
+        " mailbox's settings, mail programs)",
         "refuses it (553 5.7.1), unless it is one of the account's aliases",
         ("smtp.yandex.com", "smtp.ya.ru"),
         oauth2="yandex",
@@ -62,9 +54,9 @@ PROVIDERS = (
         "microsoft365",
         "Microsoft 365",
         "tls://smtp.office365.com",
-        "the account's password, as long as the administrator allows authenticated SMTP for the mailbox; from the end"
-        " of December 2026 Microsoft switches it off by default: take OAuth 2",
-        'refuses it without the right "Send As"',
+        "the account's password, as long as the administrator allows authenticated SMTP for the mailbox; Microsoft"
+        " disables it by default from the end of December 2026: use OAuth 2",
+        'refuses it without the "Send As" permission',
         oauth2="microsoft",
         prefers_tokens=True,
     ),
@@ -72,7 +64,7 @@ PROVIDERS = (
         "outlook.com",
         "Outlook.com",
         "tls://smtp-mail.outlook.com",
-        "Outlook.com takes no passwords any more, only OAuth 2",
+        "Outlook.com no longer accepts passwords, only OAuth 2",
         "refuses it",
         oauth2="microsoft",
         tenant=CONSUMERS,
@@ -94,15 +86,11 @@ ALIASES = {"google": "gmail", "microsoft": "microsoft365", "outlook": "outlook.c
 
 def provider_named(key: str) -> Provider:
     """Return the provider with this name on the command line. Raises ValueError."""
-    key = ALIASES.get(key.lower(), key.lower())
-    found = next((one for one in PROVIDERS if one.key == key), None)
-    if found is None:
-        known = [one.key for one in PROVIDERS]
-        raise ValueError(f"is none of {', '.join(known)}{did_you_mean(key, known)}")
-    return found
+    key = one_of(*(one.key for one in PROVIDERS))(ALIASES.get(key.lower(), key))
+    return next(one for one in PROVIDERS if one.key == key)
 
 
 def provider_at(host: str) -> Provider | None:
-    """Return the provider whose relay has this name, as it is written in the ini file or bare."""
+    """Return the provider whose relay has this name, as written in the ini file or bare."""
     bare = host.lower().rpartition("://")[2].partition(":")[0]
     return next((one for one in PROVIDERS if bare in (one.host.rpartition("://")[2], *one.other_names)), None)

@@ -11,16 +11,16 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import SHORTEST_MOBILE, national
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
+from pbxnotify.settings.options import option
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.settings.validators import option, yes_or_no
+from pbxnotify.settings.validators import number, one_of, yes_or_no
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-FEW_INODES = 0.05
-"""The share of free inodes that is too small where the least room is given in bytes."""
+FEW_INODES = 0.05  # the share of free inodes that is too small where the limit is given in bytes
 
 
 class Least(NamedTuple):
-    """The room that must be free: a share of the whole, or so many bytes."""
+    """The least free space allowed: a share of the filesystem, or a number of bytes."""
 
     share: float = 0.0
     bytes: int = 0
@@ -32,74 +32,69 @@ class Least(NamedTuple):
 
 
 def least_room(text: str) -> Least:
-    """Return what ``10 %`` or ``2 GB`` means; raises ValueError."""
+    """Return the limit that ``10 %`` or ``2 GB`` stands for; raises ValueError."""
     found = re.fullmatch(r"(\d{1,6}(?:[.,]\d+)?)\s*(?:(%)|([KMGT]?)i?B?)", text.strip(), re.ASCII | re.IGNORECASE)
     if not found:
         raise ValueError("is neither a percentage nor a number of bytes")
-    number = float(found[1].replace(",", "."))
+    amount = float(found[1].replace(",", "."))
     if not found[2]:
-        return Least(bytes=int(number * UNITS[found[3].upper()]))
-    if not 0 < number < 100:
-        raise ValueError("is no percentage between 0 and 100")
-    return Least(share=number / 100)
-
-
-A_TENTH = Least(share=0.1)
-DISK = r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?"
-"""A path, and perhaps the room that must be free there."""
+        return Least(bytes=int(amount * UNITS[found[3].upper()]))
+    if not 0 < amount < 100:
+        raise ValueError("is not a percentage between 0 and 100")
+    return Least(share=amount / 100)
 
 
 class Check(NamedTuple):
-    """A command with the convention of monitoring plugins."""
+    """A command that follows the conventions of monitoring plugins."""
 
     name: str
     command: str = option(
-        validators.command,
-        "",
-        "a command line; exit status 0 well, 1 warning, 2 critical; its first line is the message",
+        validators.command, "", "a command; exit status 0 ok, 1 warning, 2 critical; first line: the message"
     )
-    timeout: int = option(validators.seconds, 30, "seconds after which it is killed, 1 to 600")
+    timeout: int = option(number(600), 30, "seconds before it is killed, 1 to 600")
 
 
-def path_and_least(value: str) -> tuple[str, Least | None]:
-    """Take the path of a disk, and the room that must be free there if it is its own."""
-    found = re.fullmatch(DISK, validators.line(value), re.IGNORECASE)
-    path, room = found.groups() if found else (value, None)
-    return validators.path(path), least_room(room) if room else None
+class Disk(NamedTuple):
+    """A path whose filesystem is watched, and its own limit if it has one."""
+
+    path: str
+    least: Least | None
+
+
+def disk(value: str) -> Disk:
+    """Return what ``/var/log 2 GB`` stands for: a path, and perhaps the space that must be free there."""
+    pattern = r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?"
+    found = re.fullmatch(pattern, validators.line(value), re.IGNORECASE)
+    path, limit = found.groups() if found else (value, None)
+    return Disk(validators.path(path), least_room(limit) if limit else None)
 
 
 class System(NamedTuple):
-    """What the administrator is told of this machine."""
+    """What ``pbxnotify monitor`` watches on this host."""
 
-    disks: tuple[tuple[str, Least | None], ...] = option(
-        path_and_least,
+    disks: tuple[Disk, ...] = option(
+        disk,
         (),
-        "paths, each with its own disk_free if need be, as in /var/log 2 GB; empty: Asterisk's spool and log, and ours",
+        "paths, each with its own disk_free if needed, as in /var/log 2 GB; empty: Asterisk's spool and log, and the"
+        " spool of pbxnotify",
     )
-    disk_free: Least = option(least_room, A_TENTH, "the room that must be free: 10 % or 500 MB")
-    asterisk: bool = option(yes_or_no, True, "yes to tell when Asterisk does not run or was restarted, or no")
-    trunks: bool = option(
-        yes_or_no, True, "yes to tell of registrations and fixed contacts (PJSIP) that are lost, or no"
-    )
-    stuck_minutes: int = option(validators.minutes, 60, "minutes that a mail may wait before it is told, 1 to 10000")
-    certificate_days: int = option(
-        validators.days, 14, "days before the end of the relay's certificate that it is told, 1 to 365"
-    )
-    remind_hours: int = option(
-        validators.hours, 24, "hours after which a problem that is still there is told again, 1 to 720"
-    )
+    disk_free: Least = option(least_room, Least(share=0.1), "the least free space allowed, as in 10 % or 500 MB")
+    asterisk: bool = option(yes_or_no, True, "yes to alert when Asterisk is not running or has restarted, or no")
+    trunks: bool = option(yes_or_no, True, "yes to alert when a registration or fixed contact (PJSIP) is lost, or no")
+    stuck_minutes: int = option(number(10000), 60, "minutes a mail may wait in the queue before an alert, 1 to 10000")
+    certificate_days: int = option(number(365), 14, "days of warning before the relay's certificate expires, 1 to 365")
+    remind_hours: int = option(number(720), 24, "hours between reminders of an unresolved problem, 1 to 720")
     checks: tuple[Check, ...] = ()
 
 
+ADDRESSES = "name@example.com, several separated by commas"
 LANGUAGES = "en, ru, or another file in pbxnotify/languages"
-HOW_TO_SUBJECT = "a text with NOTIFICATION_ parameters in it; empty: the text of the recipient's language"
-HOW_TO_VOICEMAIL_SUBJECT = "a text with VM_ parameters in it; empty: the text of the recipient's language"
-HOW_TO_DATE = "a date as strftime takes it, for NOTIFICATION_DATE and VM_DATE"
-HOW_TO_TEXT = "a text or HTML between three quotes; empty: the built-in text"
+SUBJECT = "a text with {} variables; empty: the built-in text in the recipient's language"
+TEXT = "a text or HTML in triple quotes; empty: the built-in text"
 
 
 class Notifications(NamedTuple):
-    """What concerns all mails."""
+    """Settings of all mails."""
 
     enabled: bool = option(
         yes_or_no, True, "yes, or no to send no mail at all", "Use notifications / Использовать оповещения"
@@ -107,85 +102,81 @@ class Notifications(NamedTuple):
     admin_email: tuple[str, ...] = option(
         validators.address,
         (),
-        "name@example.com, several with commas between; gets the alerts",
+        f"{ADDRESSES}; receives the alerts",
         "System administrator e-mail / Email системного администратора",
     )
-    pbx_name: str = option(validators.line, "", "the name of this PBX in mails; empty: the host's name")
+    pbx_name: str = option(validators.line, "", "the name of this PBX in mails; empty: the host name")
     language: str = option(validators.language, DEFAULT_LANGUAGE, LANGUAGES)
     timezone: str = option(validators.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
-    date_format: str = option(validators.date_format, "%Y-%m-%d %H:%M:%S", HOW_TO_DATE)
+    date_format: str = option(
+        validators.date_format, "%Y-%m-%d %H:%M:%S", "a strftime format, for NOTIFICATION_DATE and VM_DATE"
+    )
     history_url: str = option(
-        validators.link,
-        "",
-        "https://..., LINKEDID and UNIQUEID in it become the call's; empty: there is no call history",
+        validators.link, "", "https://..., with LINKEDID and UNIQUEID replaced by the call's; empty: none"
     )
     phone_book: str = option(
-        validators.path,
-        "",
-        "the path of a CSV file, number,name in each line, which names callers; empty: there is no phone book",
+        validators.path, "", "the path of a CSV file of callers, number,name on each line; empty: none"
     )
-    show_private_numbers: bool = option(yes_or_no, False, "yes to show numbers that callers withhold, or no")
+    show_private_numbers: bool = option(yes_or_no, False, "yes to show withheld numbers, or no")
 
 
 class MissedCalls(NamedTuple):
-    """The mails about missed calls; an empty template is the built-in text of the recipient's language."""
+    """Mails about missed calls; an empty template stands for the built-in text in the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about missed calls")
     email: tuple[str, ...] = option(
         validators.address,
         (),
-        "name@example.com, several with commas between; gets what fits no employee with an e-mail",
+        f"{ADDRESSES}; for extensions without e-mail",
         "E-mail for missed calls / Email для уведомлений о пропущенных",
     )
     causes: tuple[str, ...] = option(
-        validators.cause, validators.CAUSES, f"words out of {', '.join(validators.DIAL_STATUSES)}"
+        validators.cause, validators.CAUSES, f"any of {', '.join(validators.DIAL_STATUSES)}"
     )
-    internal_calls: bool = option(yes_or_no, True, "yes, or no to leave out calls between employees")
+    internal_calls: bool = option(yes_or_no, True, "yes, or no to ignore calls between employees")
     after_voicemail: bool = option(
-        yes_or_no, False, "yes to tell of a missed call although a voicemail was left, or no"
+        yes_or_no, False, "yes to mail about a missed call even if a voicemail was left, or no"
     )
-    subject: str = option(validators.line, "", HOW_TO_SUBJECT, "Subject / Тема")
-    body: str = option(validators.lines, "", HOW_TO_TEXT, "Text / Текст")
-    footer: str = option(validators.lines, "", HOW_TO_TEXT, "Footer / Подвал")
+    subject: str = option(validators.line, "", SUBJECT.format("NOTIFICATION_"), "Subject / Тема")
+    body: str = option(validators.lines, "", TEXT, "Text / Текст")
+    footer: str = option(validators.lines, "", TEXT, "Footer / Подвал")
 
 
 class Voicemail(NamedTuple):
-    """The mails about voicemail; an empty template is the built-in text of the recipient's language."""
+    """Mails about voicemail; an empty template stands for the built-in text in the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send a mail about the missed call instead")
     email: tuple[str, ...] = option(
         validators.address,
         (),
-        "name@example.com, several with commas between; always gets it, whoever missed the call",
+        f"{ADDRESSES}; notified of every voicemail",
         "Single e-mail for voicemail / Единый Email для отправки сообщений голосовой почты",
     )
     attach: bool = option(yes_or_no, True, "yes to attach the recording, or no")
-    audio: str = option(validators.audio, "wav", "as-is, mp3 (small; needs lame or ffmpeg) or wav (plays everywhere)")
-    max_attachment: int = option(
-        validators.megabytes, 14, "a number from 1 to 100: the largest recording that is attached, in MB"
+    audio: str = option(
+        one_of("as-is", "mp3", "wav"), "wav", "as-is, mp3 (small; needs lame or ffmpeg) or wav (plays everywhere)"
     )
+    max_attachment: int = option(number(100), 14, "the largest recording to attach, 1 to 100 MB")
     after_mailing: str = option(
-        validators.after_mailing, "keep", "keep, or delete to empty the mailbox of what was mailed with its recording"
+        one_of("keep", "delete"), "keep", "keep, or delete to remove a message that was mailed with its recording"
     )
-    subject: str = option(validators.line, "", HOW_TO_VOICEMAIL_SUBJECT, "Subject / Тема")
-    body: str = option(validators.lines, "", HOW_TO_TEXT, "Text / Текст")
-    footer: str = option(validators.lines, "", HOW_TO_TEXT, "Footer / Подвал")
+    subject: str = option(validators.line, "", SUBJECT.format("VM_"), "Subject / Тема")
+    body: str = option(validators.lines, "", TEXT, "Text / Текст")
+    footer: str = option(validators.lines, "", TEXT, "Footer / Подвал")
 
 
 class Employee(NamedTuple):
-    """Whom an extension or mobile number belongs to; ``language`` is empty for the installation's."""
+    """Who has an extension or mobile number; an empty ``language`` stands for the one in [notifications]."""
 
     extension: str
     name: str = option(validators.line, "", "the name shown in mails")
-    emails: tuple[str, ...] = option(
-        validators.address, (), "name@example.com, several with commas between", name="email"
-    )
+    emails: tuple[str, ...] = option(validators.address, (), ADDRESSES, name="email")
     mobiles: tuple[str, ...] = option(
-        validators.mobile, (), "a number with at least 5 digits, several with commas between", name="mobile"
+        validators.mobile, (), "a number with at least 5 digits, several separated by commas", name="mobile"
     )
-    language: str = option(validators.language, "", f"{LANGUAGES}; empty: language of [notifications]")
-    missed_calls: bool = option(yes_or_no, True, "yes, or no to tell this employee of no missed call")
-    voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no voicemail")
+    language: str = option(validators.language, "", f"{LANGUAGES}; empty: as in [notifications]")
+    missed_calls: bool = option(yes_or_no, True, "yes, or no to send this employee no mail about missed calls")
+    voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no mail about voicemail")
 
 
 class Settings(NamedTuple):
@@ -201,15 +192,20 @@ class Settings(NamedTuple):
 
     @property
     def pbx_name(self) -> str:
-        """Return the name of this PBX: the admin's, else the host's (without asking DNS)."""
+        """Return the name of this PBX as configured, else the host name (without asking DNS)."""
         return self.notifications.pbx_name or socket.gethostname()
 
     def moment(self, epoch: float) -> datetime:
-        """Return a moment in the admin's time zone, else in the system's."""
-        return datetime.fromtimestamp(epoch, timezone.utc).astimezone(self._zone())
+        """Return a time in the configured time zone, else in the system's; ``epoch`` is in seconds."""
+        zone: tzinfo | None = None
+        if self.notifications.timezone:
+            from zoneinfo import ZoneInfo
+
+            zone = ZoneInfo(self.notifications.timezone)
+        return datetime.fromtimestamp(epoch, timezone.utc).astimezone(zone)
 
     def employee(self, number: str) -> Employee | None:
-        """Return the employee with this extension, else with this mobile number however it is written."""
+        """Return the employee with this extension, else with this mobile number in any notation."""
         digits = national(number)
         by_mobile = None
         for employee in self.employees:
@@ -218,13 +214,6 @@ class Settings(NamedTuple):
             if by_mobile is None and len(digits) >= SHORTEST_MOBILE and digits in map(national, employee.mobiles):
                 by_mobile = employee
         return by_mobile
-
-    def _zone(self) -> tzinfo | None:
-        if not self.notifications.timezone:
-            return None
-        from zoneinfo import ZoneInfo
-
-        return ZoneInfo(self.notifications.timezone)
 
 
 SECTIONS = {

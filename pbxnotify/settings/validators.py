@@ -1,6 +1,6 @@
-"""What may be written for one option, and what it means: each check takes the text and returns the value.
+"""Checks of option values: each takes the text in the ini file and returns the value.
 
-A check raises ``ValueError`` with the end of a sentence that begins with what was written: ``is no e-mail address``.
+A check raises ``ValueError`` with the end of a sentence that begins with the text: ``is not a valid e-mail address``.
 It never repeats the text itself, which may be a secret.
 """
 
@@ -8,197 +8,133 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 
 from pbxnotify.languages.language import LANGUAGE_CODES
-from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.phone_number import SHORTEST_MOBILE
 from pbxnotify.text import did_you_mean
 
-if TYPE_CHECKING:
-    from typing import Any
-
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
-AUTHENTICATION = ("password", "oauth2")
-AUDIO = ("as-is", "mp3", "wav")
-AFTER_MAILING = ("keep", "delete")
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
-NOT_SHOWN = r"[=\n]|:.*@|.{60}"
-"""Other options that got into the value by a lost quote or line end, or ``user:password@host``: not shown."""
 
 
-class Option(NamedTuple):
-    """What the ini file may say about one field, and the field's default."""
+def number(highest: int) -> Callable[[str], int]:
+    """Return a check for a whole number from 1 to ``highest``."""
 
-    check: Callable[[str], object]
-    default: object
-    """A tuple where several values may be written."""
-    write: str
-    """What may be written: the comment in the ini file, and the advice after a mistake."""
-    label: str
-    secret: bool
-    name: str
-    """The option's name where it is not the field's."""
-    field: str = ""
+    def check(value: str) -> int:
+        if not re.fullmatch("[0-9]{1,6}", value) or not 1 <= int(value) <= highest:
+            raise ValueError(f"is not a number from 1 to {highest}")
+        return int(value)
 
-    def value(self, text: str) -> object:
-        """Return what a text means; raises ValueError with a whole sentence, which shows the text unless secret."""
-        try:
-            return self.check(text)
-        except ValueError as error:
-            what = "the value" if self.secret or re.search(NOT_SHOWN, text) else repr(text)
-            comment = "; a comment begins with #" if " ;" in text else ""
-            sentence = f"{what} {error}; write {self.write}{comment}"
-        raise ValueError(sentence)
+    return check
 
 
-def option(
-    check: Callable[[str], object],
-    default: object,
-    write: str,
-    label: str = "",
-    *,
-    secret: bool = False,
-    name: str = "",
-) -> Any:
-    """Declare a field that is an option of the ini file; a tuple as default makes it a list."""
-    return Option(check, default, write, label, secret, name)
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a check for one of some words, in upper or lower case."""
+
+    def check(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"is not one of {', '.join(words)}{did_you_mean(value, words)}")
+        return value.lower()
+
+    return check
 
 
-@cache  # each employee is a section
-def options(kind: type) -> dict[str, Option]:
-    """Return the options that the fields of a section are, by their names in the ini file."""
-    declared: dict[str, object] = getattr(kind, "declared", {})
-    return {
-        option.name or field: option._replace(field=field)
-        for field, option in declared.items()
-        if isinstance(option, Option)
-    }
+def matching(pattern: str, wrong: str) -> Callable[[str], str]:
+    """Return a check for a text that matches a pattern; ``wrong`` is what it raises otherwise."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(wrong)
+        return value
+
+    return check
+
+
+extension = matching(r"[A-Za-z0-9_*#+.-]+", "is not a valid extension")
+link = matching(r"https?://[^\s<>\"\x00-\x1f\x7f\ud800-\udfff]+", "is not a valid web address")
+mobile = matching(rf"[ ()+./-]*([0-9][ ()+./-]*){{{SHORTEST_MOBILE},}}", "is not a valid mobile number")
+tenant = matching(r"[A-Za-z0-9_.-]+", "is not a valid tenant name or ID")
+port_number = number(65535)
+
+
+def port(value: str) -> int:
+    """Return a port; 0 if empty, for the default one."""
+    return port_number(value) if value else 0
 
 
 def lines(value: str) -> str:
-    """Take any text, line breaks included."""
+    """Accept any text, line breaks included."""
     return value
 
 
 def line(value: str) -> str:
-    """Take a text that fits into a header or onto a command line."""
+    """Accept a text that fits into a header or onto a command line."""
     if re.search("[\ud800-\udfff]", value):
-        raise ValueError("is no text in UTF-8")
+        raise ValueError("is not valid UTF-8")
     if len(value.splitlines()) > 1 or re.search(r"[\x00-\x1f\x7f]", value):
-        raise ValueError("spans several lines or holds a control character")
+        raise ValueError("spans several lines or contains a control character")
     return value
 
 
 def yes_or_no(value: str) -> bool:
-    """Take a word for yes or no, English or Russian."""
+    """Accept yes or no and their synonyms, English or Russian."""
     if value.lower() not in YES + NO:
         raise ValueError("is neither yes nor no")
     return value.lower() in YES
 
 
-def number(value: str, highest: int) -> int:
-    """Take a whole number from 1 on."""
-    if not re.fullmatch("[0-9]{1,6}", value) or not 1 <= int(value) <= highest:
-        raise ValueError(f"is no number from 1 to {highest}")
-    return int(value)
-
-
-def port(value: str) -> int:
-    """Take a port; 0 stands for the usual one."""
-    return number(value, 65535) if value else 0
-
-
-def seconds(value: str) -> int:
-    """Take a time-out in seconds."""
-    return number(value, 600)
-
-
-def minutes(value: str) -> int:
-    """Take how long a mail may wait."""
-    return number(value, 10000)
-
-
-def hours(value: str) -> int:
-    """Take the time between two reminders."""
-    return number(value, 720)
-
-
-def days(value: str) -> int:
-    """Take how long before its end something is told."""
-    return number(value, 365)
-
-
-def megabytes(value: str) -> int:
-    """Take a size that a mail may have."""
-    return number(value, 100)
-
-
-def authentication(value: str) -> str:
-    """Take what we log in with."""
-    return one_of(AUTHENTICATION, value)
-
-
-def audio(value: str) -> str:
-    """Take a way to attach a recording."""
-    return one_of(AUDIO, value)
-
-
-def after_mailing(value: str) -> str:
-    """Take what becomes of a message once it is mailed."""
-    return one_of(AFTER_MAILING, value)
-
-
-def one_of(words: Collection[str], value: str) -> str:
-    """Take one of some words, in whatever case."""
-    if value.lower() not in words:
-        raise ValueError(f"is none of {', '.join(words)}{did_you_mean(value, words)}")
-    return value.lower()
-
-
 def address(value: str) -> str:
-    """Take an e-mail address and nothing beside it: it goes into the conversation with the relay as it is."""
+    """Accept a bare e-mail address, which goes into SMTP commands unchanged."""
     local_part, _, name = value.rpartition("@")
     atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
     if len(local_part) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", local_part, re.ASCII):
-        raise ValueError("is no e-mail address")
+        raise ValueError("is not a valid e-mail address")
     return f"{local_part}@{domain(name)}"
 
 
 def domain(value: str) -> str:
-    """Take a host's or domain's name and return it as DNS knows it (IDNA, RFC 3490)."""
+    """Return a host or domain name as DNS has it (IDNA, RFC 3490)."""
     label = r"(?!-)[\w-]{1,63}(?<!-)"
     try:
         name = value if value.isascii() else value.encode("idna").decode()
     except UnicodeError:
         name = ""
     if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})*", name, re.ASCII):
-        raise ValueError("holds no valid domain name")
+        raise ValueError("does not contain a valid domain name")
     return name
 
 
+class Relay(NamedTuple):
+    """The parts of option ``host``; None for what is not written."""
+
+    protocol: str | None
+    host: str
+    port: int | None
+
+
 def relay(value: str) -> str:
-    """Take a relay as the admin writes it: ``name``, ``name:port``, ``ssl://name``, ``tls://[::1]:25``."""
+    """Accept a relay in any notation: ``name``, ``name:port``, ``ssl://name``, ``tls://[::1]:25``."""
     relay_parts(value)
     return value
 
 
-def relay_parts(value: str) -> tuple[str, str, int]:
-    """Return protocol, host and port of a relay: "" and 0 for what is not written."""
-    protocol, _, rest = value.lower().rpartition("://")
+def relay_parts(value: str) -> Relay:
+    """Return the parts of a relay in any notation."""
+    protocol, _, location = value.lower().rpartition("://")
     if protocol not in ("", "ssl", "tls"):
         raise ValueError("starts with an unknown protocol")
-    if rest.count(":") > 1 and "[" not in rest:
-        rest = f"[{rest}]"
-    match = re.fullmatch(r"(?:\[(?P<v6>.*)\]|(?P<name>[^:]*))(?::(?P<port>.*))?", rest)
+    if location.count(":") > 1 and "[" not in location:
+        location = f"[{location}]"
+    match = re.fullmatch(r"(?:\[(?P<v6>.*)\]|(?P<name>[^:]*))(?::(?P<port>.*))?", location)
     if match is None:
-        raise ValueError("holds no valid host name")
+        raise ValueError("does not contain a valid host name")
     host = domain(match["name"]) if match["v6"] is None else _ip_version_6(match["v6"])
-    return protocol, host, 0 if match["port"] is None else number(match["port"], 65535)
+    return Relay(protocol or None, host, None if match["port"] is None else port_number(match["port"]))
 
 
 def _ip_version_6(value: str) -> str:
@@ -207,11 +143,11 @@ def _ip_version_6(value: str) -> str:
     try:
         return str(IPv6Address(value))
     except ValueError:
-        raise ValueError("holds no valid IPv6 address") from None
+        raise ValueError("does not contain a valid IPv6 address") from None
 
 
 def command(value: str) -> str:
-    """Take a command line whose quotes are closed."""
+    """Accept a command line whose quotes are closed."""
     import shlex
 
     try:
@@ -219,91 +155,63 @@ def command(value: str) -> str:
             return value
     except ValueError:
         pass
-    raise ValueError("is no command line")
+    raise ValueError("is not a valid command line")
 
 
 def file(value: str) -> str:
-    """Take the absolute path of a file that can be read."""
+    """Accept the absolute path of a readable file."""
     if not os.path.isabs(value) or not os.path.isfile(value) or not os.access(value, os.R_OK):
-        raise ValueError("is no file that can be read, with its whole path")
+        raise ValueError("is not the absolute path of a readable file")
     return value
 
 
 def path(value: str) -> str:
-    """Take an absolute path, whatever is there at the moment."""
+    """Accept an absolute path, whether or not there is anything."""
     if not os.path.isabs(line(value)):
-        raise ValueError("does not begin with /")
+        raise ValueError("is not an absolute path")
     return value
 
 
 def language(value: str) -> str:
-    """Take one of our languages."""
+    """Accept the code of an installed language."""
     if value not in LANGUAGE_CODES:
-        raise ValueError("is no language of ours")
+        raise ValueError("is not an available language")
     return value
 
 
 def timezone(value: str) -> str:
-    """Take a time zone this host knows."""
+    """Accept a time zone known to this host."""
     import zoneinfo
 
     try:
         zoneinfo.ZoneInfo(value)
     except (OSError, ValueError, KeyError):
         known = zoneinfo.available_timezones()
-        raise ValueError(f"is no time zone of this host{did_you_mean(value, known)}") from None
+        raise ValueError(f"is not a time zone known to this host{did_you_mean(value, known)}") from None
     return value
 
 
 def date_format(value: str) -> str:
-    """Take a format that ``strftime`` can render."""
+    """Accept a format for ``strftime``."""
     if not datetime(2000, 1, 2, 3, 4, 5).strftime(line(value)).strip():
-        raise ValueError("renders nothing")
-    return value
-
-
-def link(value: str) -> str:
-    """Take the address of a web page."""
-    if not re.fullmatch(r"https?://[^\s<>\"]+", line(value)):
-        raise ValueError("is no address of a web page")
+        raise ValueError("produces an empty date")
     return value
 
 
 def endpoint(value: str) -> str:
-    """Take the address of something that is told secrets."""
+    """Accept the address of a server that is sent secrets."""
     found = re.fullmatch(r"https://([^/:@]+)(?::([0-9]+))?/[!-~]*", value)
     if not found:
-        raise ValueError("is no address that begins with https:// and a host's name")
-    number(found[2] or "443", 65535)
+        raise ValueError("is not an https:// address with a host and a path")
+    port_number(found[2] or "443")
     return f"https://{domain(found[1])}{value[found.end(1) :]}"
 
 
-def tenant(value: str) -> str:
-    """Take what names a tenant within an address."""
-    if not re.fullmatch(r"[\w.-]+", value, re.ASCII):
-        raise ValueError("is no name or id of a tenant")
-    return value
-
-
 def cause(value: str) -> str:
-    """Take a DIALSTATUS that leaves a call unanswered."""
+    """Accept a DIALSTATUS of a call that was not answered."""
     word = value.upper()
     if word == "ANSWER":
-        raise ValueError("means that somebody answered, and such a call is never missed")
+        raise ValueError("means that the call was answered, and an answered call is never missed")
     if word not in DIAL_STATUSES:
-        raise ValueError(f"is no DIALSTATUS of Asterisk{did_you_mean(value, DIAL_STATUSES)}")
+        raise ValueError(f"is not a DIALSTATUS of Asterisk{did_you_mean(value, DIAL_STATUSES)}")
     return word
-
-
-def mobile(value: str) -> str:
-    """Take a telephone number however it is written."""
-    if not re.fullmatch(r"[\d ()+./-]+", value, re.ASCII) or len(re.sub(r"\D", "", value)) < SHORTEST_MOBILE:
-        raise ValueError("is no mobile number")
-    return value
-
-
-def extension(value: str) -> str:
-    """Take an extension as the dialplan writes it."""
-    if not re.fullmatch(r"[\w*#+.-]+", value, re.ASCII):
-        raise ValueError("is no extension")
-    return value

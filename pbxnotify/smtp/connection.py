@@ -1,7 +1,7 @@
-"""One conversation with a relay: smtplib with an end to every wait and to every reply.
+"""One connection to a relay: smtplib with an end to every wait and to every reply.
 
 Every wait ends by the socket's own timeout and not by a signal: a signal could strike while the caller writes to disk,
-or between the relay's answer and our taking note of it.
+or between the relay's answer and our record of it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,12 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-LONGEST_LINE = 8192
-"""Bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512."""
-MOST_LINES = 100
-"""Lines of one reply."""
-LONGEST_REPLY = 500
-"""Characters of a reply that are quoted."""
-SHORTEST = 0.001
-"""Seconds; 0 would be no timeout but no waiting at all."""
-LAST_WORDS = 0.5
-"""Seconds for what a relay has said before it hung up."""
-PIECE = 16384
-"""Bytes sent at a time: each is progress, and starts the timeout anew."""
+LONGEST_LINE = 8192  # bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512
+MOST_LINES = 100  # lines of one reply
+LONGEST_REPLY = 500  # characters of a reply that are quoted
+SHORTEST = 0.001  # seconds; 0 would mean not waiting at all
+LAST_WORDS = 0.5  # seconds for what a relay has said before it hung up
+PIECE = 16384  # bytes sent at a time: each is progress, and starts the timeout anew
 
 
 class Connection(smtplib.SMTP):
@@ -53,8 +47,7 @@ class Connection(smtplib.SMTP):
         self.command_encoding = "utf-8"
         self.seconds_left = float(timeout)
         self.is_local = False
-        self.peer = ""
-        """Whom we are connected to, for the admin: ``192.0.2.1 port 587``."""
+        self.peer = ""  # the far end, for the admin: ``192.0.2.1 port 587``
         self._transcript = transcript
         self._received = b""
         self._secrets: Redactor | None = None
@@ -68,26 +61,26 @@ class Connection(smtplib.SMTP):
     def _connected(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
-        with suppress(OSError):  # it is reset already: who reads the greeting will hear of it
+        with suppress(OSError):  # it is reset already: reading the greeting will fail
             there, port, *_ = sock.getpeername()
             self.peer, there = f"{there} port {port}", there.partition("%")[0]
         self.is_local = there == here or there.startswith("127.")
         # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
-        # domain is often the relay's own, and many relays turn away a stranger who greets with that.
+        # domain is often the relay's own, and many relays turn away strangers who greet with it.
         self.local_hostname = f"[IPv6:{here}]" if ":" in here else f"[{here}]"
 
     def encrypt(self, context: ssl.SSLContext, host: str) -> None:
-        """Begin TLS. Raises OSError, also for plain text behind the answer to STARTTLS: somebody injected it."""
+        """Start TLS. Raises OSError, also for plain text after the answer to STARTTLS: somebody injected it."""
         assert self.sock
         if self._received:
-            raise ConnectionError("sent plain text where TLS was to begin")
-        # wrap_socket alone would skip the handshake when the relay has gone meanwhile; done by hand, that is an error.
+            raise ConnectionError("sent plain text where TLS should begin")
+        # wrap_socket alone would skip the handshake if the relay has gone meanwhile; explicitly, that is an error.
         encrypted = context.wrap_socket(self.sock, server_hostname=host.encode(), do_handshake_on_connect=False)
         self.sock = encrypted
         self._limited(self.timeout, encrypted.do_handshake)
 
     def hide(self, secret: str) -> None:
-        """Keep a secret out of whatever the relay says, should it repeat what it was told."""
+        """Redact a secret in all that the relay says from now on, should it repeat what it was sent."""
         from pbxnotify.smtp.redaction import Redactor
 
         self._secrets = self._secrets or Redactor()
@@ -95,9 +88,9 @@ class Connection(smtplib.SMTP):
         self._secrets.add(clean(secret, None))
 
     def words(self, reply: bytes) -> str:
-        """Return a reply as one line without secrets."""
+        """Return a reply as one line, secrets redacted."""
         text = clean(reply.decode("utf-8", "replace"), 2 * LONGEST_REPLY)
-        return (self._secrets.hidden_in(text) if self._secrets else text)[:LONGEST_REPLY]
+        return (self._secrets.redact(text) if self._secrets else text)[:LONGEST_REPLY]
 
     def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
         """Send a secret in base64, behind a command or alone, and return the answer."""
@@ -108,21 +101,21 @@ class Connection(smtplib.SMTP):
 
     def putcmd(self, cmd: str, args: str = "", shown: str = "") -> None:
         """Send a command."""
-        self._tell(f"> {shown or f'{cmd} {args}'.rstrip()}")
+        self._show(f"> {shown or f'{cmd} {args}'.rstrip()}")
         super().putcmd(cmd, args)
 
     def send_text(self, text: bytes) -> None:
         """Send what comes before the final dot."""
-        self._tell(f"> (message, {len(text)} bytes)")
+        self._show(f"> (message, {len(text)} bytes)")
         self.send(text)
 
     def send(self, s: ReadableBuffer | str) -> None:
         """Send bytes piece by piece. Raises OSError."""
-        rest = memoryview(s.encode() if isinstance(s, str) else s)
-        while rest:
+        left = memoryview(s.encode() if isinstance(s, str) else s)
+        while left:
             if not self.sock:
                 raise ConnectionError("has closed the connection")
-            rest = rest[self._limited(self.timeout, self.sock.send, rest[:PIECE]) :]
+            left = left[self._limited(self.timeout, self.sock.send, left[:PIECE]) :]
 
     def final_reply(self, seconds: float) -> tuple[int, bytes]:
         """Return the answer to the final dot; the wait for it is not counted."""
@@ -133,7 +126,7 @@ class Connection(smtplib.SMTP):
         return answer
 
     def last_words(self) -> tuple[int, bytes]:
-        """Return what a relay that takes nothing any more had said before; code 0 if that is no reply."""
+        """Return what a relay said before it hung up; code 0 if that is not a reply."""
         self.timeout = self.seconds_left = LAST_WORDS
         try:
             return self.getreply()
@@ -141,11 +134,11 @@ class Connection(smtplib.SMTP):
             return 0, b""
 
     def getreply(self) -> tuple[int, bytes]:
-        """Return code and text of a reply. Raises OSError for what is no reply, or has no end."""
+        """Return code and text of a reply. Raises OSError for anything else, or a reply without end."""
         lines: list[bytes] = []
         while len(lines) < MOST_LINES:
             line = self._line()
-            if self._transcript:  # else a secret would be looked for in vain
+            if self._transcript:  # redacting costs time
                 self._transcript(f"< {self.words(line)}")
             if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
                 raise ConnectionError("sent something that is not SMTP")
@@ -154,7 +147,7 @@ class Connection(smtplib.SMTP):
                 return int(line[:3]), b"\n".join(lines)
         raise ConnectionError("sent a reply without end")
 
-    def _tell(self, line: str) -> None:
+    def _show(self, line: str) -> None:
         if self._transcript:
             self._transcript(line)
 
@@ -170,7 +163,7 @@ class Connection(smtplib.SMTP):
         return line.rstrip()
 
     def _limited(self, seconds: float, operation: Callable[..., Result], *arguments: object) -> Result:
-        """Do something on the socket for so many seconds at most, and for no more than are left in all."""
+        """Run an operation on the socket within ``seconds``, and within what is left in all."""
         began = time.monotonic()
         if self.sock:
             self.sock.settimeout(max(min(seconds, self.seconds_left), SHORTEST))
@@ -181,15 +174,15 @@ class Connection(smtplib.SMTP):
 
 
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return the addresses of a relay, as ``getaddrinfo`` does. Raises OSError."""
-    # DNS is asked once, for a second: no timeout of ours interrupts a look-up.
+    """Return the addresses of a host, as ``getaddrinfo`` does. Raises OSError."""
+    # DNS is asked once, for a second: no timeout of ours interrupts a lookup.
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
-    # Settings hold the name as DNS knows it; of a str, Python would make that once more, with 2 ms of tables.
+    # Settings hold the name as DNS knows it; Python would encode a str once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
 
 
 def connect(addresses: Sequence[tuple[Any, ...]], seconds: float) -> socket.socket:
-    """Return a connection to the first address that answers, each in its share of so many seconds. Raises OSError."""
+    """Return a connection to the first address that answers; each gets its share of ``seconds``. Raises OSError."""
     until = time.monotonic() + seconds
     for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
         reached = None
@@ -200,7 +193,7 @@ def connect(addresses: Sequence[tuple[Any, ...]], seconds: float) -> socket.sock
             reached.connect(address)
             return reached
         except OSError as error:
-            trouble = error
+            failure = error
             if reached:
                 reached.close()
-    raise trouble
+    raise failure

@@ -1,4 +1,4 @@
-"""How we log in: which mechanism (RFC 4954), and what its challenges are answered with.
+"""Logs in: chooses a mechanism (RFC 4954), and answers its challenges.
 
 A mechanism is tried once: each failure brings the account nearer to being locked.
 """
@@ -10,7 +10,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Collection
 
-from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.smtp.connection import Connection
 
 if TYPE_CHECKING:
@@ -18,49 +18,55 @@ if TYPE_CHECKING:
 
 PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
 PASSWORD_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
-"""In the order in which we choose; where others could listen, the one that does not show the password comes first."""
+"""In order of preference; where others could listen, the one that does not show the password comes first."""
 TOKEN = ("OAUTHBEARER", "XOAUTH2")
 """The standard one (RFC 7628) first; Microsoft and Yandex have Google's older one only."""
-AT_ONCE = ("PLAIN", *TOKEN)
-"""The client begins, so its first response goes with the command (RFC 4954 section 4)."""
+AT_ONCE = ("PLAIN", *TOKEN)  # the client begins, so its first response goes with the command (RFC 4954 section 4)
 LONGEST_COMMAND = 512 - len("\r\n")
 """Octets (RFC 5321 section 4.5.3.1.4); a longer initial response follows the command instead (RFC 4954 section 4)."""
 END_OF_FAILURE = {"OAUTHBEARER": "AQ==", "XOAUTH2": ""}
-"""What a relay that refuses a token and says why is answered with, so that it ends the exchange (RFC 7628 3.2.3)."""
-LONGEST_STATUS = 40
-"""Characters of the reason that are shown."""
+"""The answer to a relay that refuses a token and says why, so that it ends the exchange (RFC 7628 section 3.2.3)."""
+LONGEST_STATUS = 40  # characters of the reason that are shown
+
+
+class Answer(NamedTuple):
+    """The relay's last answer to a login, and the command that it answers."""
+
+    code: int
+    reply: bytes
+    asked: str
 
 
 def choose(relay: Smtp, offered: Collection[str]) -> str:
     """Return the mechanism to use of those offered; "" for none."""
     by_password = PASSWORD_WITHOUT_TLS if relay.security == "none" else PASSWORD
     usable: Collection[str] = TOKEN if relay.auth == "oauth2" else by_password
-    return next((one for one in usable if one in offered), "")
+    return next((mechanism for mechanism in usable if mechanism in offered), "")
 
 
-def log_in(conversation: Connection, mechanism: str, relay: Smtp, secret: str) -> tuple[int, bytes, str]:
-    """Log in with a password or token; returns the relay's last answer, and what was asked. Raises OSError."""
+def log_in(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> Answer:
+    """Log in with a password or token. Raises OSError."""
     responses = _responses(mechanism, relay, secret)
-    conversation.hide(secret)
+    connection.hide(secret)
     asked = f"AUTH {mechanism}"
-    code, reply = _begin(conversation, mechanism, responses)
+    code, reply = _begin(connection, mechanism, responses)
     while code == 334 and responses:
-        code, reply = conversation.ask_secretly(responses.pop(0)(reply))
+        code, reply = connection.ask_secretly(responses.pop(0)(reply))
     if code == 334 and mechanism in END_OF_FAILURE:
-        asked += _status_in(reply, conversation)
-        code, reply = conversation.docmd(END_OF_FAILURE[mechanism])
-    return code, reply, asked
+        asked += _status_in(reply, connection)
+        code, reply = connection.docmd(END_OF_FAILURE[mechanism])
+    return Answer(code, reply, asked)
 
 
-def _begin(conversation: Connection, mechanism: str, responses: list[Callable[[bytes], bytes]]) -> tuple[int, bytes]:
+def _begin(connection: Connection, mechanism: str, responses: list[Callable[[bytes], bytes]]) -> tuple[int, bytes]:
     """Send the command, with the first response if the mechanism has one and the line does not get too long."""
     command = f"AUTH {mechanism}"
     if mechanism in AT_ONCE:
         first = responses[0](b"")
         if len(command) + 1 + (len(first) + 2) // 3 * 4 <= LONGEST_COMMAND:
             del responses[0]
-            return conversation.ask_secretly(first, f"{command} ")
-    return conversation.docmd(command)
+            return connection.ask_secretly(first, f"{command} ")
+    return connection.docmd(command)
 
 
 def _responses(mechanism: str, relay: Smtp, secret: str) -> list[Callable[[bytes], bytes]]:
@@ -88,10 +94,10 @@ def _responses(mechanism: str, relay: Smtp, secret: str) -> list[Callable[[bytes
     }[mechanism]
 
 
-def _status_in(reply: bytes, conversation: Connection) -> str:
-    """Return the reason in a relay's refusal of a token, for a sentence; "" where it gives none."""
+def _status_in(reply: bytes, connection: Connection) -> str:
+    """Return the reason in a relay's refusal of a token, for a sentence; "" if it gives none."""
     try:
         status = str(json.loads(b64decode(reply))["status"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return ""
-    return f" (status {conversation.words(status.encode('utf-8', 'replace'))[:LONGEST_STATUS]})"
+    return f" (status {connection.words(status.encode('utf-8', 'replace'))[:LONGEST_STATUS]})"

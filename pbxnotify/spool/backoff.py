@@ -11,26 +11,20 @@ from contextlib import suppress
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.spool import state
 
-DELAYS = (60, 120, 300, 900, 1800, 3600)
-"""Seconds until the next attempt, by the number of failures."""
+DELAYS = (60, 120, 300, 900, 1800, 3600)  # seconds until the next attempt, by the number of failures
 FILE = "relay.json"
-MOST_FAILURES = len(DELAYS)
-"""The number of failures from which on the delay no longer grows."""
+MOST_FAILURES = len(DELAYS)  # the number of failures from which on the delay no longer grows
 
 
 class RelayBackoff(NamedTuple):
     """Until when the relay is not tried, and why; its fields are those of the file."""
 
     failures: int = 0
-    until: float = 0.0
-    """In seconds since the epoch."""
-    settings: str = ""
-    """The fingerprint of the ini file: with another one the backoff is over."""
+    until: float = 0.0  # in seconds since the epoch
+    settings: str = ""  # the fingerprint of the ini file: with another one the backoff is over
     reason: str = ""
-    since: float = 0.0
-    """When the last failure was recorded."""
-    told: bool = False
-    """The administrator has been notified that the settings need correcting."""
+    since: float = 0.0  # when the last failure was recorded
+    told: bool = False  # the administrator has been notified that the settings need correcting
     address: str = ""
     """The address to which the relay has refused a mail by policy: mails to others may leave; empty: no mail may."""
 

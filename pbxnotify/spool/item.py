@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     ItemState = Literal["queued", "sent", "deferred", "failed", "skipped"]
 
-VERSION = 2
-"""The version of the file's format. The first one did not name it; fields it lacks have their defaults."""
+VERSION = 2  # the version of the file's format. The first one did not name it; fields it lacks have their defaults.
 LONGEST_PAUSE = 4080.0
 """Seconds between two attempts at most: an item that is due later was written before the clock was set back."""
 SWITCHED_OFF = "kept until they are switched on"
@@ -43,16 +42,11 @@ class RecipientState(str, Enum):
     SENT = "sent"
     SENT_WITHOUT = "sent without the recording"
     """Has a voicemail mail that says where to listen: the message must stay in the mailbox."""
-    REFUSED = "refused"
-    """Is not tried again."""
-    SENDING = "sending"
-    """Written before the final dot."""
-    UNKNOWN = "unknown"
-    """May have the mail, and gets one more copy."""
-    SENDING_AGAIN = "sending again"
-    """Written before the final dot of that copy."""
-    UNKNOWN_TWICE = "unknown twice"
-    """May have two copies, and gets no third."""
+    REFUSED = "refused"  # is not tried again
+    SENDING = "sending"  # written before the final dot
+    UNKNOWN = "unknown"  # may have the mail, and gets one more copy
+    SENDING_AGAIN = "sending again"  # written before the final dot of that copy
+    UNKNOWN_TWICE = "unknown twice"  # may have two copies, and gets no third
 
 
 class Item(NamedTuple):
@@ -60,19 +54,14 @@ class Item(NamedTuple):
 
     id: str
     event: Event
-    queued: float
-    """In seconds since the epoch, as all times."""
+    queued: float  # in seconds since the epoch, as all times
     recipients: Mapping[str, str] = {}
     """The RecipientState of each address, or what else is in the file: then the address is not tried again."""
-    decided: bool = False
-    """Settings that could be read had recipients for it: it is not skipped any more."""
+    decided: bool = False  # settings that could be read had recipients for it: it is not skipped any more
     attempts: int = 0
-    due: float = 0.0
-    """When it may be tried."""
-    settings: str = ""
-    """The fingerprint of the ini file at the last attempt: with another one the item is due."""
-    reason: str = ""
-    """Why it still waits, or why it failed."""
+    due: float = 0.0  # when it may be tried
+    settings: str = ""  # the fingerprint of the ini file at the last attempt: with another one the item is due
+    reason: str = ""  # why it still waits, or why it failed
 
     def is_due(self, fingerprint: str) -> bool:
         """Return whether it may be tried; a changed ini file ends every backoff."""

@@ -33,8 +33,7 @@ class QueueFile:
 
     def __init__(self, directory: str, item: Item, lock: int, folder: str = "queue") -> None:
         self.item = item
-        self.line = ""
-        """The last line that was logged about it."""
+        self.line = ""  # the last line that was logged about it
         self._directory = directory
         self._folder = folder
         self._lock = lock

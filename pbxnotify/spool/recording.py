@@ -8,8 +8,7 @@ from pbxnotify.events import Event, Voicemail
 
 LARGEST_COPY = 100 * 1024 * 1024
 """Bytes of the largest recording that is copied if it cannot be linked: the call waits meanwhile."""
-PIECE = 1 << 20
-"""Bytes copied at a time."""
+PIECE = 1 << 20  # bytes copied at a time
 
 
 def recording_path(directory: str, folder: str, identifier: str, event: Event) -> str:

@@ -16,17 +16,14 @@ from pbxnotify.namedtuple import NamedTuple
 
 FOLDER = "state"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
-LONGEST = 65536
-"""Bytes of a record that are read."""
-ROOM = 8192
-"""Bytes that a record which grows and shrinks takes from the beginning: on a full disk it cannot grow."""
+LONGEST = 65536  # bytes of a record that are read
+ROOM = 8192  # bytes that a record which grows and shrinks takes from the beginning: on a full disk it cannot grow
 
 
 class Record(NamedTuple):
     """A record's text, and when it was written."""
 
-    written: float | None = None
-    """In seconds since the epoch; None if never, or if the clock has been set back since."""
+    written: float | None = None  # in seconds since the epoch; None if never, or if the clock has been set back since
     text: str = ""
 
 
@@ -34,11 +31,9 @@ class SeenSettings(NamedTuple):
     """The ini file when it was last checked."""
 
     fingerprint: str = ""
-    digest: str = ""
-    """Of its mail settings when they could last be read; salted, as a password is among them."""
+    digest: str = ""  # of its mail settings when they could last be read; salted, as a password is among them
     salt: str = ""
-    test: str = ""
-    """The identifier of the test mail after the last change."""
+    test: str = ""  # the identifier of the test mail after the last change
 
 
 def path(directory: str, name: str) -> str:

@@ -20,16 +20,11 @@ from pbxnotify.spool.owner import refuse_other_owner, spool_path
 from pbxnotify.spool.queue_file import QueueFile, item_path, spool_error
 
 FOLDERS = ("tmp", "queue", "done", "failed", "state")
-KEY_LIFETIME = 86400.0
-"""Seconds for which a key is kept: longer than any call."""
-LONGEST_NAME = 200
-"""Characters of a key's file name."""
-LEFT_OVER = 3600.0
-"""Seconds after which a file in tmp/ is one that a killed process left behind."""
-TURN = 2.0
-"""Seconds for which a delivery waits for others to end: a relay that answers has taken many mails by then."""
-PATIENCE = 5.0
-"""Seconds for which a process waits to become the only one that sends what is due."""
+KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
+LONGEST_NAME = 200  # characters of a key's file name
+LEFT_OVER = 3600.0  # seconds after which a file in tmp/ is one that a killed process left behind
+TURN = 2.0  # seconds for which a delivery waits for others to end: a relay that answers has taken many mails by then
+PATIENCE = 5.0  # seconds for which a process waits to become the only one that sends what is due
 
 
 class Spool:

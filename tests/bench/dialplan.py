@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contender import CONTENDERS, HOLD, OURS, Box
 from figures import WARM_UP, Rounds
-from race import PATIENCE, Lost, Race
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from lab import Asterisk
 from office import logged_at
+from race import PATIENCE, Lost, Race
 
 ASTERISK = 22
 # 103 is never registered: Dial is over at once, and the call is missed. What pbxnotify does behind the call's back is
@@ -61,8 +58,8 @@ def measure(race: Race, environment: Mapping[str, str], directory: Path, rounds:
         held = _held(asterisk.log_since_mark().splitlines())
         version = re.match(r"Asterisk [\d.]+", asterisk.command("core show version"))
     turns = [dict(held[at : at + len(CONTENDERS)]) for at in range(0, len(held), len(CONTENDERS))]
-    rounds = Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]])
-    return rounds, version[0] if version else ""
+    kept = Rounds([{name: turn[name] for name in CONTENDERS} for turn in turns[WARM_UP:]])
+    return kept, version[0] if version else ""
 
 
 def _wait_for_mails(race: Race, asterisk: Asterisk) -> None:

@@ -6,15 +6,14 @@ import multiprocessing
 import os
 import select
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from relay import Catcher, Caught, Certificates
 
 MODES = ("plain", "starttls", "tls")
@@ -24,7 +23,7 @@ STAMP = struct.Struct("d")
 class Stamping(Catcher):
     """A Catcher that keeps no mail: it writes the time of each into a pipe, just before its 250 goes out."""
 
-    def __init__(self, stamps: int, **options: object) -> None:
+    def __init__(self, stamps: int, **options: Any) -> None:
         super().__init__(**options)
         self._stamps = stamps
 

@@ -1,4 +1,4 @@
-"""What the monitor sees of a real Asterisk: that it runs, that it was restarted, and the trunks that it loses."""
+"""What the monitor observes of a real Asterisk: that it runs, that it was restarted, and the trunks that it loses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from lab import SUITES, Asterisk, require
 from office import Office, install
 from relay import Catcher
 
+from pbxnotify.languages.language import load_language
+
+WORDS = load_language("en")
 REGISTRAR, FIXED = 110, 111
 """Where the provider of each trunk listens, as a phone would."""
 TRUNKS = """
@@ -30,7 +33,7 @@ expiration=60
 type=aor
 contact=sip:127.0.0.3:{fixed}
 qualify_frequency=1
-qualify_timeout=1
+qualify_timeout=3
 [fixed]
 type=endpoint
 transport=transport-udp
@@ -64,7 +67,7 @@ def own_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def office(own_office: Office) -> Office:
-    """Return the office with nothing known of it, and its Asterisk running."""
+    """Return the office with nothing known of it and its Asterisk running."""
     if not own_office.asterisk.is_running():
         own_office.asterisk.start()
     own_office.reset()
@@ -74,13 +77,13 @@ def office(own_office: Office) -> Office:
 
 
 def look(office: Office) -> dict[str, str]:
-    """Look once; returns how each thing was found."""
+    """Run the monitor; returns the state of each thing."""
     done = office.pbxnotify("monitor")
     assert done.returncode == 0, done.stderr
     return {key: state for state, key in re.findall(r"(?m)^(\w+) +(\S+(?: \w+)?)", done.stdout)}
 
 
-def told(office: Office) -> list[str]:
+def mailed(office: Office) -> list[str]:
     """Return the subjects of the mails so far, and forget them."""
     subjects = [str(mail.message["Subject"]).replace("office: ", "") for mail in office.catcher.mails]
     office.catcher.clear()
@@ -88,33 +91,33 @@ def told(office: Office) -> list[str]:
 
 
 def look_until(office: Office, key: str, state: str) -> None:
-    """Look until something is found so."""
-    office.wait_until(lambda: look(office).get(key) == state, timeout=40)
+    """Run the monitor until something has a state."""
+    office.wait_until(lambda: look(office).get(key) == state, timeout=180)
 
 
 def test_an_asterisk_that_runs(office: Office) -> None:
-    assert look(office)["asterisk"] == "well"
-    assert told(office) == []
+    assert look(office)["asterisk"] == "ok"
+    assert mailed(office) == []
 
 
 def test_an_asterisk_that_is_killed_and_started_again(office: Office) -> None:
     office.asterisk.kill()
-    assert look(office)["asterisk"] == "ILL"
+    assert look(office)["asterisk"] == "PROBLEM"
     look(office)
-    assert told(office) == ["Asterisk does not run"]
+    assert mailed(office) == [WORDS.asterisk_down]
     office.asterisk.start()
     look(office)
     look(office)
-    assert told(office) == ["solved: Asterisk does not run"]
+    assert mailed(office) == [WORDS.over.format(subject=WORDS.asterisk_down)]
 
 
-def test_an_asterisk_that_was_restarted_between_two_looks(office: Office) -> None:
+def test_an_asterisk_that_was_restarted_between_two_runs(office: Office) -> None:
     office.asterisk.kill()
-    time.sleep(4)  # its start is told in whole seconds
+    time.sleep(4)  # it gives its start in whole seconds
     office.asterisk.start()
     look(office)
     look(office)
-    assert told(office) == ["Asterisk was restarted"]
+    assert mailed(office) == [WORDS.asterisk_restarted]
 
 
 @pytest.fixture
@@ -131,23 +134,30 @@ def trunks(office: Office) -> Office:
 
 
 def test_a_trunk_that_stops_and_returns(trunks: Office) -> None:
+    """One after the other: what is found in one look goes into one mail."""
     registered, fixed = "trunk:registration registered", "trunk:contact fixed"
-    with trunks.phone(REGISTRAR, "uas_registrar"), trunks.phone(FIXED, "uas_options"):
-        look_until(trunks, registered, "well")
-        look_until(trunks, fixed, "well")
-        look(trunks)
-    trunks.catcher.clear()
-    look_until(trunks, registered, "ILL")
-    look_until(trunks, fixed, "ILL")
-    look(trunks)
-    assert sorted(told(trunks)) == ["trunk is down: fixed", "trunk is down: registered"]
-    with trunks.phone(REGISTRAR, "uas_registrar"), trunks.phone(FIXED, "uas_options"):
-        look_until(trunks, registered, "well")
-        look_until(trunks, fixed, "well")
-        look(trunks)
-    assert sorted(told(trunks)) == ["solved: trunk is down: fixed", "solved: trunk is down: registered"]
+    down = {name: WORDS.trunk_down.format(name=name) for name in ("fixed", "registered")}
+    with trunks.phone(REGISTRAR, "uas_registrar"):
+        with trunks.phone(FIXED, "uas_options"):
+            look_until(trunks, registered, "ok")
+            look_until(trunks, fixed, "ok")
+            look(trunks)
+            trunks.catcher.clear()
+        assert mailed_when(trunks, fixed, "PROBLEM") == [down["fixed"]]
+    assert mailed_when(trunks, registered, "PROBLEM") == [down["registered"]]
+    with trunks.phone(REGISTRAR, "uas_registrar"):
+        assert mailed_when(trunks, registered, "ok") == [WORDS.over.format(subject=down["registered"])]
+        with trunks.phone(FIXED, "uas_options"):
+            assert mailed_when(trunks, fixed, "ok") == [WORDS.over.format(subject=down["fixed"])]
 
 
-def test_an_asterisk_that_is_not_watched(office: Office) -> None:
+def mailed_when(office: Office, key: str, state: str) -> list[str]:
+    """Run the monitor until something has a state, and once more; returns the subjects of the mails."""
+    look_until(office, key, state)
+    look(office)
+    return mailed(office)
+
+
+def test_an_asterisk_that_is_not_monitored(office: Office) -> None:
     office.write_ini(INI.format(port=office.catcher.port) + "asterisk = no\ntrunks = no\n")
     assert not [key for key in look(office) if key.startswith(("asterisk", "trunk"))]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from typing import Any
 
 import login_office
 import pytest
-from office import INI, Mail, Office
+from office import INI, Mail, Office, Span
 from relay import Certificates, ScriptedRelay
 
 Report = Callable[[str], None]
@@ -27,19 +27,22 @@ def check(
     mail: Mail,
     person: tuple[str, str],
     called: str,
-    began: float,
+    call: Span,
     seconds: int,
     status: str,
     why: str = "Nobody answered.",
+    after: float = 0,
 ) -> None:
-    """Compare a mail about a call from 5551212, Alice Smith, field by field."""
+    """Compare a mail about a call from 5551212, Alice Smith, field by field.
+
+    The telephone rang for these seconds, and began to ring so many seconds after the call began.
+    """
     to, called_name = person
     assert mail.to == to
     assert mail.subject == "missed Alice Smith"
     fields = dict(mail.fields)
-    rang_at = datetime.strptime(fields.pop("date"), "%Y-%m-%d %H:%M:%S").timestamp()
-    assert abs(rang_at - began) <= 1
-    assert abs(int(fields.pop("seconds")) - seconds) <= 1
+    call.check_moment(fields.pop("date"), after)
+    call.check_length(int(fields.pop("seconds")), seconds)
     assert fields == {
         "cause": "NOANSWER",
         "caller": "5551212",
@@ -53,16 +56,16 @@ def check(
 
 def test_it_rings_out(office: Office) -> None:
     with office.phone(101, "uas_ring"):
-        began = office.call("ring-101")
+        call = office.call("ring-101")
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 3, "NOANSWER")
+    check(mail, IVAN, "101", call, 3, "NOANSWER")
 
 
 def test_the_caller_gives_up(office: Office) -> None:
     with office.phone(101, "uas_ring"):
-        began = office.call("ring-101", "uac_cancel", duration_ms=2000)
+        call = office.call("ring-101-long", "uac_cancel", duration_ms=2000)
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 2, "CANCEL", f"The caller hung up after {mail.fields['seconds']} s.")
+    check(mail, IVAN, "101", call, 2, "CANCEL", f"The caller hung up after {mail.fields['seconds']} s.")
 
 
 @pytest.mark.parametrize(
@@ -76,37 +79,37 @@ def test_the_caller_gives_up(office: Office) -> None:
 )
 def test_the_phone_refuses(office: Office, phone: str, status: str, why: str) -> None:
     with office.phone(101, phone):
-        began = office.call("ring-101")
+        call = office.call("ring-101")
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 0, status, why)
+    check(mail, IVAN, "101", call, 0, status, why)
 
 
 def test_the_phone_is_not_registered_and_has_no_card(office: Office) -> None:
-    began = office.call("ring-103")
+    call = office.call("ring-103")
     (mail,) = office.mails(1)
-    check(mail, COMMON, "103", began, 0, "CHANUNAVAIL", NOT_REGISTERED)
+    check(mail, COMMON, "103", call, 0, "CHANUNAVAIL", NOT_REGISTERED)
 
 
 def test_a_card_without_an_email(office: Office) -> None:
     with office.phone(106, "uas_ring"):
-        began = office.call("ring-106")
+        call = office.call("ring-106")
     (mail,) = office.mails(1)
-    check(mail, ("common@example.com", "No Mail"), "106", began, 2, "NOANSWER")
+    check(mail, ("common@example.com", "No Mail"), "106", call, 2, "NOANSWER")
 
 
 def test_a_mobile_number_is_rung(office: Office) -> None:
     with office.phone(102, "uas_ring"):
-        began = office.call("ring-mobile")
+        call = office.call("ring-mobile")
     (mail,) = office.mails(1)
-    check(mail, ANNA, "89161234567", began, 2, "NOANSWER")
+    check(mail, ANNA, "89161234567", call, 2, "NOANSWER")
 
 
 def test_both_ring_out(office: Office) -> None:
     with office.phone(101, "uas_ring"), office.phone(102, "uas_ring"):
-        began = office.call("ring-both")
+        call = office.call("ring-both")
     anna, ivan = office.mails(2)
-    check(anna, ANNA, "102", began, 3, "NOANSWER")
-    check(ivan, IVAN, "101", began, 3, "NOANSWER")
+    check(anna, ANNA, "102", call, 3, "NOANSWER")
+    check(ivan, IVAN, "101", call, 3, "NOANSWER")
 
 
 def test_one_of_both_answers(office: Office) -> None:
@@ -135,10 +138,9 @@ def test_a_queue_answers_afterwards_and_the_caller_hangs_up(office: Office) -> N
 
 def test_one_answers_then_the_next_one_rings_out(office: Office) -> None:
     with office.phone(101, "uas_answer_bye", 1000), office.phone(102, "uas_ring"):
-        began = office.call("answer-101-then-102")
+        call = office.call("answer-101-then-102")
     (mail,) = office.mails(1)
-    rang_at = float(began) + 1.5  # the phone rings for half a second and talks for one
-    check(mail, ANNA, "102", rang_at, 2, "NOANSWER")
+    check(mail, ANNA, "102", call, 2, "NOANSWER", after=1.5)  # the first one rings for half a second and talks for one
 
 
 def test_the_caller_hangs_up_before_the_next_one_rings(office: Office) -> None:
@@ -175,36 +177,39 @@ def test_three_scripts_for_one_call(office: Office) -> None:
 
 def test_a_queue_is_abandoned(office: Office) -> None:
     with office.phone(101, "uas_ring"):
-        began = office.call("queue", "uac_bye", duration_ms=1500)
+        call = office.call("queue-long", "uac_bye", duration_ms=2500)
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 2, "ABANDONED", f"The caller left the queue after {mail.fields['seconds']} s.")
+    check(mail, IVAN, "101", call, 2, "ABANDONED", f"The caller left the queue after {mail.fields['seconds']} s.")
 
 
 def test_a_queue_times_out(office: Office) -> None:
     with office.phone(101, "uas_ring"):
-        began = office.call("queue")
+        call = office.call("queue")
     (mail,) = office.mails(1)
-    check(mail, IVAN, "101", began, 3, "TIMEOUT", "Nobody in the queue answered.")
+    check(mail, IVAN, "101", call, 3, "TIMEOUT", "Nobody in the queue answered.")
 
 
-DELAYS = [*range(1, 10), *range(10, 101, 10)]
+LONG_ENOUGH = range(10, 101, 10)
+DELAYS = [*range(1, 10), *LONG_ENOUGH]
 """Milliseconds until the call is hung up, counted from just before the script is started."""
 
 
 def hang_up_while_the_script_runs(office: Office, kind: str) -> tuple[set[int], set[int]]:
     """Hang up after each of the delays; returns those whose script was started, and those of which a mail arrived."""
-    for delay in DELAYS:
-        office.call(f"{kind}-{delay}")
+    started: set[int] = set()
+    while not started >= set(LONG_ENOUGH):  # a busy Asterisk may come to the script only after that time
+        for delay in [one for one in DELAYS if one not in started]:
+            office.call(f"{kind}-{delay}")
+        log = office.asterisk.log_since_mark()
+        started = set(map(int, re.findall(r'Executing .* AGI\(".*", "pbxnotify-missed.agi,(\d+)"\)', log)))
     office.wait_until(lambda: not office.queue())
-    started = re.findall(r'Executing .* AGI\(".*", "pbxnotify-missed.agi,(\d+)"\)', office.asterisk.log_since_mark())
     told = [int(mail.fields["called"]) for mail in office.mails(len(office.catcher.mails))]
     assert len(told) == len(set(told))
-    return set(map(int, started)), set(told)
+    return started, set(told)
 
 
 def test_hung_up_while_the_script_runs(office: Office) -> None:
     started, told = hang_up_while_the_script_runs(office, "safe")
-    assert started >= set(range(10, 101, 10))
     assert told == started
 
 
@@ -339,7 +344,7 @@ def test_the_dialplan_goes_on_before_the_relay_answers(office: Office, report: R
         ),
     ],
 )
-def test_callers(office: Office, options: dict[str, object], caller: str, name: str) -> None:
+def test_callers(office: Office, options: dict[str, Any], caller: str, name: str) -> None:
     office.call("ring-103", **options)
     (mail,) = office.mails(1)
     assert (mail.fields["caller"], mail.fields["from"]) == (caller, name)
@@ -363,10 +368,10 @@ def test_a_caller_without_a_number(office: Office) -> None:
     ],
 )
 def test_a_hostile_number(office: Office, number: str) -> None:
-    began = office.call("ring-103", caller_number=re.sub("[ :@=()]", lambda sign: f"%{ord(sign[0]):x}", number))
+    call = office.call("ring-103", caller_number=re.sub("[ :@=()]", lambda sign: f"%{ord(sign[0]):x}", number))
     (mail,) = office.mails(1)
     cleaned = " ".join(re.sub("%0[ad]", " ", number).split())
     assert mail.fields["caller"] == cleaned
     honest = Mail(mail.to, mail.subject, {**mail.fields, "caller": "5551212"}, mail.message)
-    check(honest, COMMON, "103", began, 0, "CHANUNAVAIL", NOT_REGISTERED)
+    check(honest, COMMON, "103", call, 0, "CHANUNAVAIL", NOT_REGISTERED)
     assert mail.message["Bcc"] is None

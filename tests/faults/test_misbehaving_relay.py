@@ -64,7 +64,7 @@ def use_tls(write_ini: Callable[[str], Path], certificates: Certificates) -> Cal
     ) -> None:
         smtp = f'host = {scheme}localhost\nlogin = pbx\npassword = "{SECRET}"\nca_file = {authority}\n'
         text = INI.format(port=port, enabled="yes").replace("host = 127.0.0.1\n", smtp)
-        write_ini(text.replace("timeout = 30", f"timeout = {timeout}"))
+        write_ini(text.replace("timeout = 60", f"timeout = {timeout}"))
 
     return use_tls
 

@@ -230,7 +230,7 @@ def test_a_full_disk_does_not_end_the_backoff(use: Use, write_ini: WriteIni, dis
         queue(spool, CALL._replace(linked_id=f"{number}.1"))
     disk.leave(0)
     with ScriptedRelay(extensions=["AUTH PLAIN"], AUTH="535 5.7.8 wrong") as relay:
-        write_ini(INI.format(port=relay.port, enabled="yes").replace("timeout = 30", "login = pbx\npassword = x"))
+        write_ini(INI.format(port=relay.port, enabled="yes").replace("timeout = 60", "login = pbx\npassword = x"))
         for _ in range(3):
             run_queue(spool)
         assert len(relay.commands("AUTH")) == 1

@@ -1,4 +1,4 @@
-"""The channel and the guard, each test a real script that talks to a far end."""
+"""The missed-call script, a real process that talks to a far end: the channel, and letting the call go."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from far_end import BEGAN, ENVIRONMENT, MISSED, RANG_OUT, ROOT, UNIQUE_ID, FarEnd, environment_text, processes_named
+from golden import Golden
 from relay import Catcher, ScriptedRelay, silence
 
 
@@ -24,7 +25,7 @@ def run(tmp_path: Path):
     def run(far_end: FarEnd, *arguments: str) -> dict[str, Any] | None:
         assert far_end.run(arguments or ("101",), environment=box(tmp_path)) == 0
         queued = [json.loads(path.read_text())["event"] for path in (tmp_path / "spool" / "queue").glob("*.json")]
-        calls = [event for event in queued if event["event"] == "missed"]  # the admin is told of the missing ini file
+        calls = [event for event in queued if event["event"] == "missed"]  # else the alert about the missing ini file
         assert len(calls) <= 1
         return calls[0] if calls else None
 
@@ -48,7 +49,7 @@ def test_a_missed_call(run) -> None:
     assert far_end.verbose[0].startswith("pbxnotify: queued id=")
 
 
-def test_what_most_scripts_want_is_asked_for_in_one_question(run) -> None:
+def test_what_most_scripts_need_is_read_in_one_exchange(run) -> None:
     far_end = FarEnd()
     run(far_end)
     assert [command.split()[0] for command in far_end.commands] == ["GET", "GET", "SET", "VERBOSE"]
@@ -96,7 +97,7 @@ def test_a_hostile_number_changes_nothing_else(run, number: str) -> None:
 
 
 def answers(question: str, answer: bytes | None) -> FarEnd:
-    """Return a far end that gives this answer to the first command in which the question occurs."""
+    """Return a far end that gives this answer to commands with the question in them."""
     far_end = FarEnd()
     usual = far_end.answer
 
@@ -123,7 +124,7 @@ def test_what_was_read_before_a_failure_is_used(run, answer: bytes | None) -> No
 
 
 @pytest.mark.parametrize("noise", [b"HANGUP\n", b"\n", b"\n\nHANGUP\n"], ids=["HANGUP", "blank line", "both"])
-def test_lines_that_are_no_answer_are_skipped(run, noise: bytes) -> None:
+def test_lines_that_are_not_answers_are_skipped(run, noise: bytes) -> None:
     far_end = FarEnd()
     usual = far_end.answer
     far_end.answer = lambda command: noise + (usual(command) or b"")
@@ -159,7 +160,7 @@ def test_an_answered_call_leaves_nothing(run) -> None:
     assert far_end.status == "SKIPPED"
 
 
-def test_a_second_script_of_one_call_tells_nobody_twice(run, tmp_path: Path) -> None:
+def test_a_second_script_of_one_call_notifies_nobody_twice(run, tmp_path: Path) -> None:
     run(FarEnd(), "101")
     far_end = FarEnd()
     event = run(far_end, "101")
@@ -225,7 +226,7 @@ def test_a_delivery_steps_back_behind_calls_unless_one_waits_for_it(
         far_end = FarEnd()
         calling = threading.Thread(target=far_end.run, args=(arguments,), kwargs={"environment": environment})
         calling.start()
-        assert relay.connected.wait(10)
+        assert relay.connected.wait(60)
         ours = (int(process.name) for process in processes_named(str(MISSED)) if _is_of(process, tmp_path))
         (delivering,) = (process for process in ours if process != far_end.pid)
         assert os.getpriority(os.PRIO_PROCESS, delivering) == nice + os.getpriority(os.PRIO_PROCESS, 0)
@@ -239,7 +240,7 @@ def test_an_asterisk_that_does_not_answer_does_not_hold_the_script(run) -> None:
     assert run(far_end)["extensions"] == ["101"]
 
 
-def test_on_a_terminal_it_explains_itself(tmp_path: Path) -> None:
+def test_on_a_terminal_it_prints_its_usage(tmp_path: Path, golden: Golden) -> None:
     terminal, side = pty.openpty()
     done = subprocess.run(
         [sys.executable, MISSED],
@@ -248,12 +249,18 @@ def test_on_a_terminal_it_explains_itself(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=10,
+        timeout=60,
     )
     os.close(terminal)
     os.close(side)
     assert done.returncode == os.EX_USAGE
-    assert "pbxnotify missed --from NUMBER --to EXTENSION" in done.stderr
+    golden(done.stderr)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="pyst2's own imports need it there")
+def test_events_are_imported_without_typing() -> None:
+    code = "import sys; from pbxnotify import events; sys.exit('typing' in sys.modules or 'dataclasses' in sys.modules)"
+    assert subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_closed_standard_streams(tmp_path: Path) -> None:

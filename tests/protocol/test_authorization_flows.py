@@ -1,4 +1,4 @@
-"""What the provider is asked for: over real HTTPS, of a real authorization server, and of one that says no."""
+"""Requests for tokens: over real HTTPS, to a real authorization server, and to one that refuses."""
 
 from __future__ import annotations
 
@@ -17,25 +17,21 @@ import login_office
 import pytest
 from authorization_server import Answer
 from checkout import ROOT
+from golden import Golden
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
-from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayMisconfigured, RelayUnavailable, UsageError
+from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, PbxnotifyError, UsageError
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer, DeviceCode, Grant
+from pbxnotify.smtp.oauth.answers import DeviceCode, Grant
+from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
 from pbxnotify.spool.store import Spool
 
 BACK = "http://127.0.0.1:8899"
 CLIENT_SECRET = "GOCSPX-s3cr+t/of&the_application"  # noqa: S105 - made up
 PAGE = "https://ya.ru/device"
 REFRESH = "1//0r3fresh-token+of/the-office"
-OTHERWISE = "(if that stays so, log in with  pbxnotify oauth login)"
-LOG_IN_AGAIN = "(what was shown has ended, was withdrawn or used before; log in with  pbxnotify oauth login)"
-CHECK_CLIENT = "(check client_id and client_secret in [oauth2])"
-REGISTER = "(the application is not registered for this: see OAuth 2 in README for what to register)"
-CHECK_SCOPE = "(check scope in [oauth2], and what the application is registered for)"
-SAID_NO = "(somebody said no in the browser; log in again and allow it)"
 
 
 @pytest.fixture
@@ -63,6 +59,11 @@ def refusal(office: LoginOffice, *answers: Answer) -> PbxnotifyError:
     with pytest.raises(PbxnotifyError) as caught:
         server(office).refresh(REFRESH)
     return caught.value
+
+
+def without_description(refused: GrantRefused) -> str:
+    """Return what is said less the server's own words, which change with its version."""
+    return re.sub(rf"(?<={refused.error}: ).* (?=\()", "DESCRIPTION ", str(refused))
 
 
 # The ways to a token, for applications with and without a secret
@@ -108,7 +109,7 @@ def test_the_secret_goes_beside_the_form_as_every_server_must_take_it(office: Lo
     assert all("client_secret" not in one.form for one in office.server.requests)
 
 
-def test_the_header_is_no_more_shown_than_the_secret(office: LoginOffice) -> None:
+def test_the_header_is_redacted_like_the_secret(office: LoginOffice) -> None:
     known = b64encode(f"pbx-client:{quote_plus(CLIENT_SECRET)}".encode()).decode()
     said = str(refusal(office, Answer(400, {"error": "invalid_client", "error_description": f"Basic {known}"})))
     assert (known[24:] in said, known[20:40] in said) == (False, False)
@@ -155,22 +156,24 @@ def test_each_login_has_a_challenge_and_a_state_of_its_own(office: LoginOffice) 
         pytest.param(lambda back: "http://\ud800", id="no text"),
     ],
 )
-def test_an_address_that_is_no_answer_to_us(office: LoginOffice, spoil) -> None:
+def test_an_address_that_does_not_answer_us(office: LoginOffice, spoil: Callable[[str], str], golden: Golden) -> None:
     ours = server(office)
     question = ours.question(BACK)
     back = office.server.browse(question.address)
-    with pytest.raises(UsageError, match="this is not the address that the browser was sent back to"):
+    with pytest.raises(UsageError) as caught:
         ours.answer(question, spoil(back))
+    golden(caught.value)
     assert office.asked() == 0
     assert office.server.is_valid(ACCOUNT, ours.answer(question, back).access)
 
 
-def test_somebody_says_no_in_the_browser(office: LoginOffice) -> None:
+def test_somebody_says_no_in_the_browser(office: LoginOffice, golden: Golden) -> None:
     ours = server(office)
     question = ours.question(BACK)
     with pytest.raises(GrantRefused) as caught:
         ours.answer(question, office.server.browse(question.address, consents=False))
-    assert (caught.value.error, str(caught.value).endswith(SAID_NO)) == ("access_denied", True)
+    assert caught.value.error == "access_denied"
+    golden(without_description(caught.value))
 
 
 def test_a_code_is_good_once(office: LoginOffice) -> None:
@@ -197,59 +200,57 @@ def test_the_code_of_another_login_is_none_of_ours(office: LoginOffice) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "advice"),
+    "error",
     [
-        pytest.param("invalid_request", OTHERWISE, id="invalid_request"),
-        pytest.param("invalid_client", CHECK_CLIENT, id="invalid_client"),
-        pytest.param("invalid_grant", LOG_IN_AGAIN, id="invalid_grant"),
-        pytest.param("unauthorized_client", REGISTER, id="unauthorized_client"),
-        pytest.param("unsupported_grant_type", "(check token_url in [oauth2])", id="unsupported_grant_type"),
-        pytest.param("invalid_scope", CHECK_SCOPE, id="invalid_scope"),
-        pytest.param("interaction_required", LOG_IN_AGAIN, id="Microsoft wants to see somebody"),
-        pytest.param("", OTHERWISE, id="no error code"),
-        pytest.param("my_own", OTHERWISE, id="an unknown one"),
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        pytest.param("interaction_required", id="Microsoft wants to see somebody"),
+        pytest.param("", id="no error code"),
+        pytest.param("my_own", id="an unknown one"),
     ],
 )
 @pytest.mark.parametrize("status", [400, 401])
-def test_refused_for_good(office: LoginOffice, error: str, advice: str, status: int) -> None:
+def test_refused_for_good(office: LoginOffice, error: str, status: int, golden: Golden) -> None:
     """RFC 6749 section 5.2."""
     described = Answer(status, {"error": error, "error_description": "AADSTS70000: no more\r\nTrace ID: 1"})
     refused = refusal(office, described)
     assert isinstance(refused, GrantRefused)
-    reason = error or f"status {status}"
-    assert str(refused) == f"localhost says no: {reason}: AADSTS70000: no more Trace ID: 1 {advice}"
+    assert refused.error == (error or f"status {status}")
+    golden(refused)
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    "answer",
     [
         pytest.param(
             {"error": "invalid_client", "error_description": "AADSTS7000218: The request body must contain: secret"},
-            "(allow public client flows: the application, Authentication",
             id="Microsoft: the switch, and no secret",
         ),
         pytest.param(
-            {"error": "invalid_request", "error_description": "client_secret is missing."},
-            "(write client_secret in [oauth2])",
-            id="Google: no secret",
+            {"error": "invalid_request", "error_description": "client_secret is missing."}, id="Google: no secret"
         ),
-        pytest.param({"error": "deleted_client"}, CHECK_CLIENT, id="Google: the application is gone"),
-        pytest.param({"error": {"code": 403, "message": "no"}}, "says no: status 400 (if that", id="no code but more"),
+        pytest.param({"error": "deleted_client"}, id="Google: the application is gone"),
+        pytest.param({"error": {"code": 403, "message": "no"}}, id="no code but more"),
     ],
 )
-def test_what_is_met_first(office: LoginOffice, answer: dict[str, Any], said: str) -> None:
-    assert said in str(refusal(office, Answer(400, answer)))
+def test_what_is_met_first(office: LoginOffice, answer: dict[str, Any], golden: Golden) -> None:
+    golden(refusal(office, Answer(400, answer)))
 
 
 @pytest.mark.parametrize(("kind", "is_taken"), [("bearer", True), ("Bearer", True), ("", True), ("mac", False)])
-def test_the_type_of_a_token(office: LoginOffice, kind: str, is_taken: bool) -> None:
+def test_the_type_of_a_token(office: LoginOffice, kind: str, is_taken: bool, golden: Golden) -> None:
     """RFC 6749 section 7.1: one that we do not understand is not used."""
     office.server.answer("/token", Answer(200, {**office.server.issue(), "token_type": kind}))
     if is_taken:
         assert server(office).refresh(REFRESH).access
     else:
-        with pytest.raises(RelayUnavailable, match="gave one of the type mac, which is not for mail"):
+        with pytest.raises(LoginUnavailable) as caught:
             server(office).refresh(REFRESH)
+        golden(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -262,15 +263,16 @@ def test_the_type_of_a_token(office: LoginOffice, kind: str, is_taken: bool) -> 
     ],
 )
 def test_what_a_token_allows(allowed: str, lacks: bool) -> None:
-    grant = Grant("a", "r", 1.0, 0.0, allowed)
+    grant = Grant("a", "r", 1.0, None, allowed)
     assert grant.lacks("https://outlook.office.com/SMTP.Send offline_access") == lacks
 
 
-def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice) -> None:
+def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice, golden: Golden) -> None:
     office.write_ini(own=office.server.ini().replace(CLIENT_SECRET, "wr0ng"))
     refused = refusal(office)
     assert isinstance(refused, GrantRefused)
-    assert (refused.error, str(refused).endswith(CHECK_CLIENT)) == ("invalid_client", True)
+    assert refused.error == "invalid_client"
+    golden(without_description(refused))
 
 
 @pytest.mark.parametrize(
@@ -301,17 +303,18 @@ def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice) -> None
         pytest.param(Answer(200, "x" * 70000), id="70 KB"),
     ],
 )
-def test_not_now(office: LoginOffice, answer: Answer) -> None:
+def test_not_now(office: LoginOffice, answer: Answer, golden: Golden) -> None:
     refused = refusal(office, answer)
-    assert isinstance(refused, RelayUnavailable)
-    assert str(refused).startswith("localhost, which is asked for a token, ")
+    assert isinstance(refused, LoginUnavailable)
+    golden(refused)
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])
-def test_an_address_that_is_none_of_oauth(office: LoginOffice, status: int) -> None:
+def test_an_address_that_is_not_one_of_oauth(office: LoginOffice, status: int, golden: Golden) -> None:
     refused = refusal(office, Answer(status, "<h1>Not here</h1>", "text/html"))
     assert isinstance(refused, GrantRefused)
-    assert str(refused) == f"localhost says no: status {status}: is {office.server.url}/token right? {OTHERWISE}"
+    assert refused.error == f"status {status}"
+    golden(refused)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +323,6 @@ def test_an_address_that_is_none_of_oauth(office: LoginOffice, status: int) -> N
         pytest.param(lambda secret: secret, id="as it is"),
         pytest.param(quote_plus, id="as the form had it"),
         pytest.param(lambda secret: quote(secret, safe="/"), id="as an address has it"),
-        pytest.param(lambda secret: b64encode(b"a:" + secret.encode()).decode()[4:-4], id="base64, from its middle"),
         pytest.param(lambda secret: f"{secret[:14]}\r\n {secret[14:]}", id="wrapped"),
     ],
 )
@@ -394,10 +396,11 @@ def test_a_code_as_servers_give_it(
         pytest.param({"device_code": 5, "user_code": "a", "verification_uri": "https://a"}, id="a number"),
     ],
 )
-def test_a_code_that_is_none(office: LoginOffice, answer: dict[str, object]) -> None:
+def test_a_code_that_is_not_valid(office: LoginOffice, answer: dict[str, object], golden: Golden) -> None:
     office.server.answer("/device", Answer(200, answer))
-    with pytest.raises(RelayUnavailable, match="localhost, which is asked for a token, gave no code"):
+    with pytest.raises(LoginUnavailable) as caught:
         server(office).ask_for_code()
+    golden(caught.value)
 
 
 def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
@@ -405,7 +408,7 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
     issued = {"access_token": "y0_token", "refresh_token": "1:r", "token_type": "bearer", "expires_in": 31536000}
     office.server.answer("/token", Answer(200, issued))
     grant = server(office).redeem(DeviceCode("d3vice", "u", "p", 600.0, 5.0))
-    assert grant == ("y0_token", "1:r", 31536000.0, 0.0, "")
+    assert grant == Grant("y0_token", "1:r", 31536000.0, None)
     assert office.server.requests[-1].form == {
         "grant_type": "device_code",
         "code": "d3vice",
@@ -430,7 +433,7 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
     ],
 )
 def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[str, str]) -> None:
-    relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").filled())
+    relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").with_defaults())
     asked = {
         name: value
         for name, (value,) in parse_qs(urlsplit(AuthorizationServer(relay).question(BACK).address).query).items()
@@ -441,33 +444,30 @@ def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[s
 # What else may be missing
 
 
-def test_without_oauthlib(office: LoginOffice, box: Path) -> None:
+def test_without_oauthlib(office: LoginOffice, box: Path, golden: Golden) -> None:
     (box / "oauthlib.py").write_text("raise ImportError")
     office.keep(expires=1.0)
     command = [sys.executable, "-m", "pbxnotify.cli", "test"]
     environment = {**os.environ, "PYTHONPATH": f"{box}:{ROOT}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == os.EX_CONFIG
-    assert done.stderr == (
-        "pbxnotify: OAuth 2 needs oauthlib, which is not there; install it with  make install"
-        " EXTRAS=oauth2  (in a venv:  pip install oauthlib)\n"
-    )
+    golden(done.stderr)
 
 
-def test_a_certificate_that_nobody_here_trusts(office: LoginOffice, certificates: Certificates) -> None:
+def test_a_certificate_that_nobody_here_trusts(office: LoginOffice, certificates: Certificates, golden: Golden) -> None:
     text = office.ini.read_text().replace(certificates.ca_file, certificates.unknown_ca_file)
     office.ini.write_text(f"{text}".replace("[oauth2]", "verify_certificate = no\n[oauth2]"))
     refused = refusal(office)
-    assert isinstance(refused, RelayUnavailable)
-    assert "has a certificate that is signed by an authority unknown here" in str(refused)
-    assert str(refused).endswith("(name the file of its authority as [smtp] ca_file)")
+    assert isinstance(refused, LoginUnavailable)
+    golden(refused)
     assert office.server.requests == []
 
 
-def test_an_authority_that_has_gone(office: LoginOffice, tmp_path: Path) -> None:
+def test_an_authority_that_has_gone(office: LoginOffice, tmp_path: Path, golden: Golden) -> None:
     relay = office.relay._replace(ca_file=str(tmp_path / "gone.pem"))
-    with pytest.raises(RelayMisconfigured, match=r"no token can be asked for: ca_file .*gone.pem: No such file"):
+    with pytest.raises(LoginRefused) as caught:
         AuthorizationServer(relay)
+    golden(caught.value)
 
 
 def test_secrets_are_in_no_repr(office: LoginOffice) -> None:

@@ -1,4 +1,4 @@
-"""The admin's commands: what they print, and their exit statuses."""
+"""The administrator's commands: what they print, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from calls import ONE_EMPLOYEE as INI
+from golden import Golden
 from relay import Catcher, Certificates, ScriptedRelay, silence
 from shell import ROOT, Shell
 
@@ -19,14 +20,15 @@ from pbxnotify.spool.store import Spool
 MISSED = ["missed", "--from", "5551212", "--name", "Алиса", "--to", "101"]
 
 
-def test_another_ini_file(run, box: Path) -> None:
+def test_another_ini_file(run, box: Path, golden: Golden) -> None:
     status, _, said = run("--config", str(box / "other.ini"), "check")
-    assert (status, "other.ini: there is no such file" in said) == (os.EX_CONFIG, True)
+    assert (status, str(box / "other.ini") in said) == (os.EX_CONFIG, True)
+    golden(said)
 
 
 def test_the_test_mail_shows_the_relays_own_words(run, relay: Catcher) -> None:
     status, said, _ = run("test", "me@example.com")
-    assert (status, "me@example.com: the relay said: 250 2.0.0 Ok: queued as" in said) == (os.EX_OK, True)
+    assert (status, "250 2.0.0 Ok: queued as" in said) == (os.EX_OK, True)
     assert relay.wait(1)[0].recipients == ("me@example.com",)
 
 
@@ -35,10 +37,11 @@ def test_the_test_mail_goes_to_the_administrator(run, relay: Catcher) -> None:
     assert relay.wait(1)[0].recipients == ("admin@example.com",)
 
 
-def test_a_test_mail_to_nobody(run, write_ini) -> None:
+def test_a_test_mail_to_nobody(run, write_ini, golden: Golden) -> None:
     write_ini("")
     status, _, said = run("test")
-    assert (status, "pbxnotify test you@example.com" in said) == (os.EX_USAGE, True)
+    assert status == os.EX_USAGE
+    golden(said)
 
 
 def test_the_conversation_without_secrets(run, write_ini, certificates: Certificates) -> None:
@@ -51,20 +54,21 @@ def test_the_conversation_without_secrets(run, write_ini, certificates: Certific
     assert "s3cret" not in said
 
 
-def test_a_wrong_password(run, write_ini) -> None:
+def test_a_wrong_password(run, write_ini, golden: Golden) -> None:
     with Catcher(login=("me", "right")) as catcher:
         write_ini(INI.format(port=catcher.port).replace("sender", "login = me\npassword = wr0ng\nsender"))
         status, said, error = run("test", "-v")
     assert status == os.EX_CONFIG
     assert "535" in error
-    assert "app password" in error
     assert "wr0ng" not in said + error
+    golden(error)
 
 
-def test_a_spool_that_cannot_be(run, box: Path) -> None:
+def test_a_spool_that_cannot_be_used(run, box: Path, golden: Golden) -> None:
     (box / "spool").touch()
     status, _, said = run("queue", "list")
-    assert (status, "the spool cannot be used" in said) == (os.EX_IOERR, True)
+    assert status == os.EX_IOERR
+    golden(said, pid=os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_version(run) -> None:
     assert run("--version")[:2] == (0, "pbxnotify 0.1.0\n")
 
 
-def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:
+def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool, golden: Golden) -> None:
     with ScriptedRelay(greeting=silence) as relay:
         write_ini(INI.format(port=relay.port))
         with subprocess.Popen(
@@ -101,13 +105,13 @@ def test_ctrl_c_leaves_the_item_in_the_queue(write_ini, spool: Spool) -> None:
             assert process.stderr
             said = process.stderr.read()
     assert process.returncode == 130
-    assert "interrupted; what is in the queue stays there" in said
     assert "Traceback" not in said
+    golden(said.splitlines()[-1])
     assert len(spool.identifiers()) == 1
 
 
 def test_the_ini_file_is_named_behind_the_command(run, box: Path) -> None:
-    assert "other.ini: there is no such file" in run("check", "--config", str(box / "other.ini"))[2]
+    assert str(box / "other.ini") in run("check", "--config", str(box / "other.ini"))[2]
 
 
 # Each command: help, pipes, colours
@@ -153,7 +157,7 @@ def test_help_has_an_example_and_the_exit_statuses(run, command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("reader", ["cat", "true"], ids=["a pipe", "a reader that has gone"])
 def test_a_pipe(relay: Catcher, command: str, reader: str) -> None:
-    """No colours, no sign of life, no traceback."""
+    """No colours, no progress messages, no traceback."""
     words = " ".join([f"'{sys.executable}' -m pbxnotify.cli", command, *COMMANDS[command]])
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "EDITOR": "true"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How a mail leaves: over real sockets, to a real SMTP server and to one that misbehaves at every stage."""
+"""Mails leave over real sockets, to a real SMTP server and to one that misbehaves at every stage."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 import relay as far_end
+from golden import Golden
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
 
 from pbxnotify.errors import (
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
-    PbxnotifyError,
     RelayError,
     RelayMisconfigured,
     RelayUnavailable,
+    SettingsError,
 )
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
@@ -226,9 +227,12 @@ def test_what_it_said_in_the_middle_of_a_small_mail_is_its_answer() -> None:
         hung_up.set()
         raise far_end.Ended
 
+    def wait() -> None:
+        hung_up.wait()
+
     refused = pytest.raises(MailRefused, match="not such a subject")
     with ScriptedRelay(content=refuse_at_once) as far, Relay(settings(far.port)) as relay, refused:
-        relay.send(IVAN, MAIL, hung_up.wait)
+        relay.send(IVAN, MAIL, wait)
 
 
 def test_it_is_called_again_for_the_next_recipient() -> None:
@@ -270,7 +274,7 @@ def test_the_wait_for_the_answer_is_not_counted() -> None:
         assert relay.send(IVAN, MAIL) == relay.send(OLGA, MAIL) == "250 Ok"
 
 
-def test_the_caller_is_told_before_the_final_dot() -> None:
+def test_the_caller_is_called_before_the_final_dot() -> None:
     order: list[str] = []
 
     def answer(talk: far_end.Talk) -> None:
@@ -282,7 +286,7 @@ def test_the_caller_is_told_before_the_final_dot() -> None:
     assert order == ["written", "dot"]
 
 
-def test_the_caller_is_not_told_when_nothing_is_sent() -> None:
+def test_the_caller_is_not_called_when_nothing_is_sent() -> None:
     with ScriptedRelay(DATA="451 later") as far, Relay(settings(far.port)) as relay, pytest.raises(MailDeferred):
         relay.send(IVAN, MAIL, lambda: pytest.fail("the outcome is known"))
 
@@ -299,22 +303,22 @@ def test_no_final_dot_when_the_caller_fails() -> None:
 # Where the relay is
 
 
-def test_nothing_listens() -> None:
+def test_nothing_listens(golden: Golden) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     error = failure(port)
     assert (type(error), error.stage) == (RelayUnavailable, "connect")
-    assert "Connection refused (nothing listens there" in str(error)
+    golden(error)
 
 
-def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_such_name(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     def look_up(*arguments: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     error = failure(25, host="nowhere.test")
     assert (type(error), error.stage) == (RelayUnavailable, "connect")
-    assert "cannot be found: Name or service not known (check host" in str(error)
+    golden(error)
 
 
 def test_each_address_of_a_name_is_tried(catcher: Catcher, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,18 +352,18 @@ def test_we_greet_with_our_address(address: str, name: bytes) -> None:
         assert relay.lines[0] == b"EHLO " + name
 
 
-def test_a_plain_client_on_a_tls_port(certificates: Certificates) -> None:
+def test_a_plain_client_on_a_tls_port(certificates: Certificates, golden: Golden) -> None:
     with ScriptedRelay(tls=certificates.server, implicit=True) as relay:
         error = failure(relay.port, timeout=IMPATIENT)
         assert (type(error), error.stage) == (RelayUnavailable, "greeting")
-        assert f"ssl://127.0.0.1:{relay.port}" in str(error)
+        golden(error)
 
 
-def test_a_tls_client_on_a_plain_port() -> None:
+def test_a_tls_client_on_a_plain_port(golden: Golden) -> None:
     with ScriptedRelay() as relay:
         error = failure(relay.port, security="tls")
     assert (type(error), error.stage) == (RelayUnavailable, "TLS")
-    assert "127.0.0.1:587 without ssl://, and use_tls = yes" in str(error)
+    golden(str(error).rpartition(" (")[2])
 
 
 # TLS
@@ -382,28 +386,30 @@ def test_a_certificate_is_verified(security: str, host: str, certificates: Certi
 
 @BOTH_WAYS
 @pytest.mark.parametrize(
-    ("server", "authority", "words"),
+    ("server", "authority"),
     [
-        ("server", "unknown_ca_file", "signed by an authority unknown here"),
-        ("self_signed", "ca_file", "self-signed"),
-        ("expired", "ca_file", "has expired"),
-        ("elsewhere", "ca_file", "for another"),
+        ("server", "unknown_ca_file"),
+        ("self_signed", "ca_file"),
+        ("expired", "ca_file"),
+        ("elsewhere", "ca_file"),
     ],
     ids=["unknown authority", "self-signed", "expired", "another name"],
 )
-def test_a_bad_certificate(security: str, server: str, authority: str, words: str, certificates: Certificates) -> None:
+def test_a_bad_certificate(
+    security: str, server: str, authority: str, certificates: Certificates, golden: Golden
+) -> None:
     ca_file = getattr(certificates, authority)
     with secure_catcher(getattr(certificates, server), security) as catcher:
         error = failure(catcher.port, security=security, ca_file=ca_file, host="localhost")
         assert send(catcher.port, security=security, ca_file=ca_file, host="localhost", verify_certificate=False)
     assert (type(error), error.stage) == (RelayUnavailable, "TLS" if security == "tls" else "STARTTLS")
-    assert words in str(error)
-    assert "verify_certificate = no" in str(error)
+    golden(re.sub(r" \(.*?\)", "", str(error), count=1))  # less OpenSSL's own words
 
 
 def test_an_unknown_authority_is_not_trusted_by_default(certificates: Certificates) -> None:
     with secure_catcher(certificates.server, "tls") as catcher:
-        assert "ca_file" in str(failure(catcher.port, security="tls"))
+        error = failure(catcher.port, security="tls")
+    assert (type(error), error.stage, "ca_file" in str(error)) == (RelayUnavailable, "TLS", True)
 
 
 def test_the_systems_bundle_is_trusted(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,7 +431,7 @@ def test_the_systems_directory_is_trusted(
         assert send(catcher.port, security="tls")
 
 
-def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
+def test_a_ca_file_without_a_certificate(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text("no certificate")
     error = failure(25, security="tls", ca_file=str(path))
@@ -433,12 +439,12 @@ def test_a_ca_file_that_is_none(tmp_path: Path) -> None:
     assert str(path) in str(error)
 
 
-def test_starttls_stripped_means_no_mail() -> None:
+def test_starttls_stripped_means_no_mail(golden: Golden) -> None:
     with ScriptedRelay(extensions=["AUTH PLAIN"]) as relay:
         error = failure(relay.port, security="starttls", **LOGIN)
         assert [line.split()[0] for line in relay.lines] == [b"EHLO"]
     assert (type(error), error.stage) == (RelayUnavailable, "STARTTLS")
-    assert "does not offer STARTTLS (write host = ssl://127.0.0.1" in str(error)
+    golden(error)
 
 
 def test_plain_text_injected_before_tls_is_not_believed(certificates: Certificates) -> None:
@@ -471,7 +477,9 @@ def test_a_login(mechanism: str, security: str, certificates: Certificates) -> N
 
 @pytest.mark.parametrize(("security", "chosen"), [("none", "CRAM-MD5"), ("starttls", "PLAIN"), ("tls", "PLAIN")])
 @pytest.mark.parametrize("password", ["right", "wrong"])
-def test_one_mechanism_is_tried_once(security: str, chosen: str, password: str, certificates: Certificates) -> None:
+def test_one_mechanism_is_tried_once(
+    security: str, chosen: str, password: str, certificates: Certificates, golden: Golden
+) -> None:
     options: dict[str, Any] = {
         "security": security,
         "ca_file": certificates.ca_file,
@@ -486,29 +494,29 @@ def test_one_mechanism_is_tried_once(security: str, chosen: str, password: str, 
         else:
             error = failure(catcher.port, **options)
             assert (type(error), error.stage, error.code) == (RelayMisconfigured, "AUTH", 535)
-            assert "app password" in str(error)
+            golden(error)
         assert catcher.logins == [chosen]
 
 
 @pytest.mark.parametrize(
     "offered", [[], ["AUTH"], ["AUTH GSSAPI XOAUTH2"]], ids=["no AUTH", "nothing", "nothing usable"]
 )
-def test_no_login_that_can_be_used(offered: list[str]) -> None:
+def test_no_login_that_can_be_used(offered: list[str], golden: Golden) -> None:
     with ScriptedRelay(extensions=offered) as relay:
         error = failure(relay.port, **LOGIN)
         assert relay.commands("AUTH") == []
     assert (type(error), error.stage) == (RelayMisconfigured, "AUTH")
-    assert "offers no login" in str(error)
+    golden(error)
 
 
-def test_no_login_in_the_clear_over_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_login_in_the_clear_over_a_network(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(socket.socket, "getpeername", lambda self: ("192.0.2.1", 25), raising=False)
     with ScriptedRelay(extensions=["AUTH PLAIN"]) as relay:
         error = failure(relay.port, **LOGIN)
         assert relay.commands("AUTH") == []
         assert send(relay.port, allow_plaintext_login=True, **LOGIN)
     assert (type(error), error.stage) == (RelayMisconfigured, "AUTH")
-    assert "allow_plaintext_login = yes" in str(error)
+    golden(error)
 
 
 @pytest.mark.parametrize(
@@ -525,17 +533,19 @@ def test_a_strange_challenge(mechanism: str, challenge: str) -> None:
     assert SECRET not in str(error)
 
 
-def test_a_failing_password_command_closes_the_connection() -> None:
+def test_a_failing_password_command_reaches_no_relay(golden: Golden) -> None:
+    """It may take seconds, for which no relay would wait."""
     with ScriptedRelay(extensions=["AUTH PLAIN"]) as relay:
-        with pytest.raises(PbxnotifyError, match="password_command"):
+        with pytest.raises(SettingsError) as caught:
             send(relay.port, login="pbx", password_command="false")  # noqa: S106
-        assert relay.commands("AUTH") == []
+        assert (relay.connections, relay.commands("AUTH")) == (0, [])
+    golden(caught.value)
 
 
 # What is shown
 
 
-def conversation(port: int, **options: Any) -> list[str]:
+def transcript(port: int, **options: Any) -> list[str]:
     """Return the transcript of one mail, or of what was said until it failed."""
     lines: list[str] = []
     try:
@@ -548,7 +558,7 @@ def conversation(port: int, **options: Any) -> list[str]:
 
 def test_the_transcript() -> None:
     with ScriptedRelay(extensions=["AUTH PLAIN", "SIZE"]) as relay:
-        assert conversation(relay.port, **LOGIN) == [
+        assert transcript(relay.port, **LOGIN) == [
             "< 220 scripted.test ESMTP",
             "> EHLO [127.0.0.1]",
             "< 250-scripted.test",
@@ -572,7 +582,7 @@ def test_the_transcript() -> None:
 
 def test_no_secret_is_shown_even_if_the_relay_repeats_it() -> None:
     with ScriptedRelay(extensions=["AUTH LOGIN"], AUTH=far_end.echo_login) as relay:
-        shown = "\n".join(conversation(relay.port, **LOGIN))
+        shown = "\n".join(transcript(relay.port, **LOGIN))
     assert "535 5.7.8 nobody here is *** or *** or ***" in shown
     assert SECRET not in shown
     assert b64encode(SECRET.encode()).decode() not in shown
@@ -607,11 +617,11 @@ def test_a_name_beyond_ascii_needs_smtputf8(catcher: Catcher) -> None:
     ],
     ids=["recipient", "sender"],
 )
-def test_no_smtputf8(options: dict[str, Any], kind: type[RelayError], stage: str) -> None:
+def test_no_smtputf8(options: dict[str, Any], kind: type[RelayError], stage: str, golden: Golden) -> None:
     with Catcher(smtputf8=False) as catcher:
         error = failure(catcher.port, **options)
     assert (type(error), error.stage) == (kind, stage)
-    assert "SMTPUTF8" in str(error)
+    golden(error)
 
 
 NO_ADDRESSES = [
@@ -657,16 +667,16 @@ def test_a_refused_address_does_not_hold_up_the_next(catcher: Catcher) -> None:
     assert len(catcher.mails) == 1
 
 
-def test_a_mail_that_is_too_big_is_not_sent() -> None:
+def test_a_mail_that_is_too_big_is_not_sent(golden: Golden) -> None:
     with ScriptedRelay(extensions=["SIZE 1000"]) as relay:
         error = failure(relay.port, mail=MAIL * 100)
         assert relay.commands("MAIL") == []
     assert (type(error), error.code) == (MailRefused, 552)
-    assert "takes 1000 bytes at most" in str(error)
+    golden(error)
 
 
 @pytest.mark.parametrize("announced", ["SIZE", "SIZE 0", "SIZE 1000000", "SIZE -1", "SIZE \u00b2", "SIZE x"])
-def test_the_size_is_told(announced: str) -> None:
+def test_the_size_is_announced(announced: str) -> None:
     with ScriptedRelay(extensions=[announced]) as relay:
         send(relay.port)
         assert relay.commands("MAIL") == [b"MAIL FROM:<pbx@example.com> SIZE=%d" % len(MAIL)]
@@ -682,7 +692,7 @@ def test_a_relay_down_then_up(catcher: Catcher) -> None:
     assert send(catcher.port)
 
 
-def test_the_catcher_refuses_whom_it_is_told_to(catcher: Catcher) -> None:
+def test_the_catcher_refuses_whom_it_should(catcher: Catcher) -> None:
     catcher.answers[IVAN] = "550 5.1.1 no such user"
     assert type(failure(catcher.port)) is MailRefused
     assert send(catcher.port, OLGA)

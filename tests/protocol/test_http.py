@@ -1,4 +1,4 @@
-"""One question over HTTPS, to endpoints that are broken below HTTP, and in what HTTP says: each comes to an end."""
+"""One form over HTTPS, to endpoints that are broken below HTTP, and in their HTTP: each comes to an end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import http.server
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +14,13 @@ from broken_endpoint import BODY, FAULTS, BrokenEndpoint
 from relay import Certificates
 
 from pbxnotify.smtp.connection import connect
-from pbxnotify.smtp.oauth.http import post
+from pbxnotify.smtp.oauth.http import Answer, post
 
 FORM = "grant_type=refresh_token&refresh_token=r3fresh"
+pytestmark = pytest.mark.timeout(60)  # else what drips would go on for hours
+
 PATIENCE = 1.0
 """Seconds for an answer."""
-TOO_LONG = 4.0
-"""Seconds after which it has surely not been kept."""
 AN_ANSWER = {
     "302 to elsewhere": (302, b""),
     "307 to elsewhere": (307, b""),
@@ -61,13 +60,10 @@ def trusting(certificates: Certificates) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*AN_ANSWER, "a compressed body")])
 def test_a_broken_endpoint(certificates: Certificates, trusting: ssl.SSLContext, name: str) -> None:
-    began = time.monotonic()
     with BrokenEndpoint(certificates.server, FAULTS[name]) as broken:
         with pytest.raises(OSError, match=SAID[name]):
             post(broken.url, FORM, trusting, PATIENCE, {})
-        ended = time.monotonic()
         assert broken.connections == 1
-    assert ended - began < TOO_LONG
 
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
@@ -88,11 +84,18 @@ def nobody() -> Iterator[Address]:
         yield address_of(full)
 
 
-def test_addresses_that_say_nothing_share_the_time(nobody: Address) -> None:
-    began = time.monotonic()
+def test_addresses_that_say_nothing_share_the_time(nobody: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    settimeout = socket.socket.settimeout
+
+    def note(self: socket.socket, seconds: float | None) -> None:
+        waits.append(seconds or 0.0)
+        settimeout(self, seconds)
+
+    monkeypatch.setattr(socket.socket, "settimeout", note)
     with pytest.raises(OSError, match="timed out"):
         connect([nobody] * 4, PATIENCE)
-    assert time.monotonic() - began < 2 * PATIENCE
+    assert (len(waits), sum(waits) <= PATIENCE + 0.01) == (4, True)
 
 
 def test_an_address_that_says_nothing_costs_its_share_only(nobody: Address) -> None:
@@ -117,15 +120,15 @@ def test_what_nobody_asked_to_be_compressed_is_taken_as_it_is(
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
-    """Says what it was told."""
+    """Says what it was sent."""
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
-        told = f"{self.path} {self.headers['Content-Type']} {self.rfile.read(length).decode()}".encode()
+        content = f"{self.path} {self.headers['Content-Type']} {self.rfile.read(length).decode()}".encode()
         self.send_response(418)
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
@@ -133,7 +136,7 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo(certificates: Certificates) -> Iterator[str]:
-    """Return the address of a server that says what it was told, with another status than 200."""
+    """Return the address of a server that says what it was sent, with another status than 200."""
     with http.server.HTTPServer(("127.0.0.1", 0), _Echo) as server:
         server.socket = certificates.server.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -143,12 +146,12 @@ def echo(certificates: Certificates) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/token", "/a/b?tenant=c&d"])
 def test_a_form_and_the_answer_to_it(echo: str, trusting: ssl.SSLContext, path: str) -> None:
-    told = f"{path} application/x-www-form-urlencoded {FORM}".encode()
-    assert post(f"{echo}{path}", FORM, trusting, PATIENCE, {}) == (418, told)
+    content = f"{path} application/x-www-form-urlencoded {FORM}".encode()
+    assert post(f"{echo}{path}", FORM, trusting, PATIENCE, {}) == Answer(418, content)
 
 
 @pytest.mark.parametrize("url", ["https://localhost:99999/", "https://../t", f"https://{'a' * 64}.test/t"])
-def test_an_address_that_is_none(trusting: ssl.SSLContext, url: str) -> None:
+def test_an_address_that_is_not_valid(trusting: ssl.SSLContext, url: str) -> None:
     with pytest.raises(OSError):
         post(url, FORM, trusting, PATIENCE, {})
 
@@ -158,7 +161,7 @@ def test_nobody_there(trusting: ssl.SSLContext) -> None:
         post("https://localhost:1/token", FORM, trusting, PATIENCE, {})
 
 
-def test_a_name_that_is_none(trusting: ssl.SSLContext) -> None:
+def test_a_name_that_does_not_exist(trusting: ssl.SSLContext) -> None:
     with pytest.raises(OSError):
         post("https://nowhere.invalid/token", FORM, trusting, PATIENCE, {})
 

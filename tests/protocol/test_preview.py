@@ -1,4 +1,4 @@
-"""``pbxnotify preview``: what a mail would be, of samples and of given values."""
+"""``pbxnotify preview``: a mail of samples and of given values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
+from golden import Golden
 from relay import Catcher
 
 from pbxnotify.commands.preview import KINDS
-from pbxnotify.languages.language import LANGUAGE_CODES
+from pbxnotify.delivery.recipients import recipients_of
+from pbxnotify.events import MissedCall
+from pbxnotify.languages.language import LANGUAGE_CODES, load_language
+from pbxnotify.settings.load import ini_path, load_settings
 
+ENGLISH, RUSSIAN = load_language("en"), load_language("ru")
 INI = """\
 [smtp]
 sender = pbx@example.com
@@ -65,27 +70,28 @@ def test_every_mail_in_every_language(mail, kind: str, code: str) -> None:
 def test_the_first_employee_is_the_sample(mail) -> None:
     message = mail("missed")
     assert message["To"] == "maria@example.com"
-    assert message["Subject"] == "Пропущенный вызов: Алексей Портнов, +7 495 123-45-67"
+    caller = f"{RUSSIAN.sample_caller}, +7 495 123-45-67"
+    assert message["Subject"] == RUSSIAN.missed_call_subject.format(caller=caller)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "subject", "to"),
+    ("arguments", "caller", "to"),
     [
-        (["--to", "202"], "Missed call: Alexey Portnov, +7 495 123-45-67", "ivan@example.com"),
-        (["--to", "202", "--from", "5551212"], "Missed call: 5551212", "ivan@example.com"),
-        (["--to", "202", "--from", "201"], "Missed call: Мария, 201", "ivan@example.com"),
-        (["--to", "202", "--name", "Alice"], "Missed call: Alice, number unknown", "ivan@example.com"),
-        (["--to", "999"], "Missed call: Alexey Portnov, +7 495 123-45-67", "common@example.com"),
+        (["--to", "202"], f"{ENGLISH.sample_caller}, +7 495 123-45-67", "ivan@example.com"),
+        (["--to", "202", "--from", "5551212"], "5551212", "ivan@example.com"),
+        (["--to", "202", "--from", "201"], "Мария, 201", "ivan@example.com"),
+        (["--to", "202", "--name", "Alice"], f"Alice, {ENGLISH.unknown}", "ivan@example.com"),
+        (["--to", "999"], f"{ENGLISH.sample_caller}, +7 495 123-45-67", "common@example.com"),
     ],
 )
-def test_what_is_given(mail, arguments: list[str], subject: str, to: str) -> None:
+def test_what_is_given(mail, arguments: list[str], caller: str, to: str) -> None:
     message = mail("missed", *arguments)
-    assert (message["Subject"], message["To"]) == (subject, to)
+    assert (message["Subject"], message["To"]) == (ENGLISH.missed_call_subject.format(caller=caller), to)
 
 
 def test_why_and_for_how_long(run) -> None:
     said = run("preview", "missed", "--to", "202", "--cause", "cancel", "--duration", "7")[1]
-    assert "The caller hung up after 7 s." in said
+    assert ENGLISH.why["hung up"].format(length="7 s") in said
 
 
 def test_a_voicemail_has_its_recording(mail) -> None:
@@ -106,21 +112,22 @@ def test_an_alert(mail) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--cause", "declined"], "The call was declined."),
-        (["--cause", "not registered"], "The phone is not registered."),
-        (["--cause", "abandoned"], "The caller left the queue after 23 s."),
-        (["--private"], "From: number withheld"),
+        (["--cause", "declined"], ENGLISH.why["declined"]),
+        (["--cause", "not registered"], ENGLISH.why["not registered"]),
+        (["--cause", "abandoned"], ENGLISH.why["left the queue"].format(length="23 s")),
+        (["--private"], f"{ENGLISH.whose}: {ENGLISH.private}"),
     ],
 )
 def test_what_is_rare(run, arguments: list[str], said: str) -> None:
     assert said in run("preview", "missed", "--to", "202", *arguments)[1]
 
 
-def test_what_nobody_would_get_is_said(run, write_ini) -> None:
+def test_what_nobody_would_get_is_said(run, write_ini, golden: Golden) -> None:
     write_ini(INI.replace("[notifications]", "[notifications]\nenabled = no"))
     status, said, noted = run("preview", "missed")
-    assert (status, noted) == (0, "NOTE: nobody would be told: notifications are switched off\n")
-    assert "Пропущенный вызов" in said, "the employee's language"
+    assert status == 0
+    golden(noted, reason=recipients_of(MissedCall(), load_settings(ini_path())).reason)
+    assert RUSSIAN.missed_call in said, "the employee's language"
 
 
 def test_without_a_recording(mail, write_ini) -> None:
@@ -143,15 +150,16 @@ def test_a_terminal_of_any_encoding(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["missed"], ["missed", "--html", "-"]], ids=str)
-def test_a_full_disk(arguments: list[str]) -> None:
+def test_a_full_disk(arguments: list[str], golden: Golden) -> None:
     command = f"'{sys.executable}' -m pbxnotify.cli preview {' '.join(arguments)} > /dev/full"
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (74, b"pbxnotify: standard output: No space left on device\n")
+    assert done.returncode == 74
+    golden(done.stderr.decode())
 
 
-def test_the_page_alone(run, tmp_path: Path) -> None:
+def test_the_page_alone(run, tmp_path: Path, golden: Golden) -> None:
     file = tmp_path / "mail.html"
-    assert run("preview", "missed", "--html", str(file))[1] == f"written: {file}\n"
+    golden(run("preview", "missed", "--html", str(file))[1])
     assert file.read_text().startswith("<!DOCTYPE html>")
 
 
@@ -176,29 +184,38 @@ def test_nothing_is_sent_nor_kept(run, relay: Catcher, box: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "said"),
     [
-        pytest.param(["missed", "--html", "/nowhere/x.html"], 64, "/nowhere/x.html: No such file", id="no such folder"),
-        pytest.param(["missed", "--html", "/tmp"], 64, "/tmp: Is a directory", id="a directory"),  # noqa: S108
-        pytest.param(["missed", "--html", "a", "--eml", "b"], 64, "not allowed with", id="two files"),
-        pytest.param(["fax"], 64, "invalid choice: 'fax'", id="another kind"),
-        pytest.param(["missed", "--language", "xx"], 64, "invalid choice: 'xx'", id="another language"),
-        pytest.param(["missed", "--to", "&"], 64, "names no extension", id="nobody"),
-        pytest.param(
-            ["missed", "--subject", "x"], 64, "--subject says nothing in a mail of the kind missed", id="foreign"
-        ),
-        pytest.param(["alert", "--from", "5"], 64, "--from says nothing in a mail of the kind alert", id="foreign too"),
-        pytest.param(["voicemail", "--cause", "busy"], 64, "--cause says nothing", id="foreign as well"),
-        pytest.param(["missed", "--html", ""], 64, ": No such file", id="no name"),
+        pytest.param(["missed", "--html", "/nowhere/x.html"], "/nowhere/x.html: No such file", id="no such folder"),
+        pytest.param(["missed", "--html", "/tmp"], "/tmp: Is a directory", id="a directory"),  # noqa: S108
+        pytest.param(["missed", "--html", "a", "--eml", "b"], "not allowed with", id="two files"),
+        pytest.param(["fax"], "invalid choice: 'fax'", id="another kind"),
+        pytest.param(["missed", "--language", "xx"], "invalid choice: 'xx'", id="another language"),
+        pytest.param(["missed", "--html", ""], ": No such file", id="no name"),
     ],
 )
-def test_bad_input(run, arguments: list[str], status: int, said: str) -> None:
-    outcome = run("preview", *arguments)
-    assert outcome[0] == status
-    assert said in outcome[2]
+def test_bad_input(run, arguments: list[str], said: str) -> None:
+    status, _, error = run("preview", *arguments)
+    assert status == 64
+    assert said in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        pytest.param(["missed", "--to", "&"], "--to", id="nobody"),
+        pytest.param(["missed", "--subject", "x"], "--subject", id="foreign"),
+        pytest.param(["alert", "--from", "5"], "--from", id="foreign too"),
+        pytest.param(["voicemail", "--cause", "busy"], "--cause", id="foreign as well"),
+    ],
+)
+def test_an_option_that_cannot_be_used(run, golden: Golden, arguments: list[str], option: str) -> None:
+    status, _, error = run("preview", *arguments)
+    assert (status, option in error) == (64, True)
+    golden(error.splitlines()[-1])
 
 
 def test_a_mistake_in_the_ini_file(run, write_ini) -> None:
     write_ini(INI.replace("pbx_name", "pbxname"))
     status, _, said = run("preview", "missed")
-    assert (status, "did you mean pbx_name?" in said) == (78, True)
+    assert (status, "pbx_name?" in said) == (78, True)

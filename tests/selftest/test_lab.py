@@ -137,7 +137,7 @@ def test_dies_with_the_tests(version: int, tmp_path: Path) -> None:
     code = f"import lab, os, pathlib; lab.Asterisk({version}, pathlib.Path({str(tmp_path)!r}), dialplan='').start(); "
     for end in ("raise SystemExit", "os.kill(os.getpid(), 9)"):
         subprocess.run([sys.executable, "-c", code + end], check=False, cwd=Path(lab.__file__).parent)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + lab.PATIENCE
         while processes_of(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert processes_of(tmp_path) == []

@@ -136,7 +136,7 @@ class AuthorizationServer:
         """
         address = urlsplit(url)
         context = ssl.create_default_context(cafile=self._ca_file)
-        connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=60, context=context)
         try:
             cookie = f"consents={'yes' if consents else 'no'}"
             connection.request("GET", f"{address.path}?{address.query}", headers={"Cookie": cookie})

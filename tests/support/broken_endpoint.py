@@ -1,4 +1,4 @@
-"""The far end of HTTPS when it is broken: below HTTP, or in what HTTP says of itself."""
+"""A broken HTTPS server: below HTTP, or in its HTTP."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _flood(beginning: bytes, piece: bytes) -> Callable[[Talk], None]:
 
 
 def _redirect(status: str) -> Callable[[Talk], None]:
-    """Send the client to /elsewhere at the same port: who follows comes again."""
+    """Send the client to /elsewhere at the same port: a client that follows comes again."""
 
     def act(talk: Talk) -> None:
         location = f"Location: https://localhost:{talk.sock.getsockname()[1]}/elsewhere"

@@ -18,7 +18,7 @@ INI = """\
 host = 127.0.0.1
 port = {port}
 sender = pbx@example.com
-timeout = 30
+timeout = 60
 [notifications]
 enabled = {enabled}
 admin_email = admin@example.com

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 LONG = os.environ.get("PBXNOTIFY_FAULTS") == "long"
 EXAMPLES = 10_000 if LONG else 300
 """Of each property, made up by hypothesis."""
-PATIENCE = 0 if LONG else 300
+PATIENCE = 0 if LONG else 900
 """Seconds for one test; 0: no end."""
 KILL_AT = ROOT / "tests" / "support" / "kill_at.py"
 """What kills a process at one of its system calls."""

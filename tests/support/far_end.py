@@ -16,8 +16,14 @@ from checkout import ROOT
 MISSED = ROOT / "agi-bin" / "pbxnotify-missed.agi"
 VOICEMAIL = ROOT / "agi-bin" / "pbxnotify-voicemail.agi"
 BEGAN = int(time.time()) - 20
-"""When the channel was created; one that is older than a day says nothing of when it rang."""
+"""When the channel was created; if that is more than a day ago, it does not say when ringing began."""
 UNIQUE_ID = f"{BEGAN}.0"
+
+PATIENCE = 180
+"""Seconds, on a busy machine, until those who deliver have ended."""
+MARKED = {"FAR_END_OF": f"<{os.getpid()}>"}
+"""In the environment of our processes: other tests may run scripts of the same name beside us."""
+MARK = MARKED["FAR_END_OF"]
 
 ENVIRONMENT = {
     "agi_request": "pbxnotify-missed.agi",
@@ -57,12 +63,12 @@ def environment_text(values: Mapping[str, str] = ENVIRONMENT) -> bytes:
 
 
 def evaluate(expression: str, variables: Mapping[str, str]) -> str:
-    """Return what ``GET FULL VARIABLE`` makes of an expression, one pass as in Asterisk."""
+    """Return the value of an expression in ``GET FULL VARIABLE``, in one pass as Asterisk does it."""
     return re.sub(r"\$\{(.*?)\}", lambda match: variables.get(match[1], ""), expression)
 
 
 class FarEnd:
-    """Starts a script, answers its commands until it exits, and remembers what it was told."""
+    """Starts a script, answers its commands until it exits, and keeps them."""
 
     def __init__(self, variables: Mapping[str, str] = RANG_OUT, greeting: bytes | None = None) -> None:
         self.variables = dict(variables)
@@ -80,13 +86,13 @@ class FarEnd:
         environment: Mapping[str, str] | None = None,
         under: Sequence[str] = (),
     ) -> int:
-        """Run the script to its end, perhaps ``under`` another command; returns the exit status."""
+        """Run the script to its end, if need be ``under`` another command; returns the exit status."""
         with subprocess.Popen(
             [*under, self.python, str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {}), **MARKED},
         ) as process:
             self.pid = process.pid
             self._talk(process)
@@ -121,30 +127,31 @@ class FarEnd:
         asked = re.fullmatch(r'GET FULL VARIABLE "(.*)"', command)
         if asked:
             return f"200 result=1 ({evaluate(asked[1], self.variables)})\n".encode("utf-8", "surrogateescape")
-        told = re.fullmatch(r'SET VARIABLE "(\w+)" "(.*)"', command)
-        if told:
-            self.variables[told[1]] = told[2]
+        assignment = re.fullmatch(r'SET VARIABLE "(\w+)" "(.*)"', command)
+        if assignment:
+            self.variables[assignment[1]] = assignment[2]
             return b"200 result=1\n"
-        said = re.fullmatch(r'VERBOSE "(.*)" \d', command)
-        if said:
-            self.verbose.append(said[1])
+        message = re.fullmatch(r'VERBOSE "(.*)" \d', command)
+        if message:
+            self.verbose.append(message[1])
             return b"200 result=1\n"
         return b"510 Invalid or unknown command\n"
 
 
-def wait_for_released(script: Path = MISSED, seconds: float = 60) -> None:
-    """Wait until the processes that deliver after their call was let go have ended."""
-    deadline = time.monotonic() + seconds
-    while any(processes_named(script.name)):
-        assert time.monotonic() < deadline, f"still at work after {seconds} s"
+def wait_for_released(script: Path = MISSED, mark: str = MARK) -> None:
+    """Wait until the processes that deliver after their call was let go have ended: our own, by their environment."""
+    deadline = time.monotonic() + PATIENCE
+    while any(processes_named(script.name, mark)):
+        assert time.monotonic() < deadline, f"still at work after {PATIENCE} s"
         time.sleep(0.05)
 
 
-def processes_named(name: str) -> Iterator[Path]:
-    """Yield the folder in /proc of each process with this in its command line."""
+def processes_named(name: str, mark: str = "") -> Iterator[Path]:
+    """Yield the folder in /proc of each process with this in its command line, and that in its environment."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if name.encode() in (process / "cmdline").read_bytes():
+            named = name.encode() in (process / "cmdline").read_bytes()
+            if named and mark.encode() in (process / "environ").read_bytes():
                 yield process
         except OSError:
             continue

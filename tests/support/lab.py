@@ -35,6 +35,9 @@ from typing import Any, NoReturn, TypeVar, final
 HERE = Path(__file__).resolve().parent / "asterisk"
 SUITES = {22: "forky", 16: "bullseye"}
 
+PATIENCE = 90
+"""Seconds, on a busy machine; what is waited for usually takes less than one."""
+
 T = TypeVar("T")
 
 
@@ -475,7 +478,7 @@ class Call:
         self._process = process
         self._trace = trace
 
-    def wait(self, timeout: float = 90) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the scenario's end. Returns the call's final SIP status; raises where the scenario went amiss."""
         failed = self._process.wait(timeout)
         if failed:
@@ -511,7 +514,7 @@ class Phone:
         self._process, self._trace = _sipp(
             self._directory, self._scenario, PHONES, self.port, self._media_port, "-d", str(self._delay_ms)
         )
-        _poll(lambda: _is_bound(PHONES, self.port) or self._process.poll() is not None, 10, self._failure)
+        _poll(lambda: _is_bound(PHONES, self.port) or self._process.poll() is not None, PATIENCE, self._failure)
         if self._process.poll() is not None:
             raise LabError(self._failure())
         return self
@@ -545,7 +548,6 @@ EMPTY_CONF = [
 ]
 FOLDERS = ("etc", "lib", "run", "agi-bin", "cache", "sipp", "data/sounds", "log/cdr-csv", "log/cdr-custom")
 SPOOL_FOLDERS = ("voicemail", "tmp", "outgoing", "system", "monitor", "recording")
-BOOT_SECONDS = 30
 
 
 @final
@@ -602,7 +604,7 @@ class Asterisk:
             self._configure(root)
             self._hand_over()
             self._launch()
-            _poll(self._booted, BOOT_SECONDS, lambda: f"Asterisk does not boot:\n{self._output()}")
+            _poll(self._booted, PATIENCE, lambda: f"Asterisk does not boot:\n{self._output()}")
             self.mark()
         except BaseException:
             self.kill()
@@ -613,7 +615,7 @@ class Asterisk:
         if self._process and self._process.poll() is None:
             with contextlib.suppress(LabError):
                 self.command("core stop now")
-            self._process.wait(10)
+            self._process.wait(30)
         self.kill()
 
     def kill(self) -> None:
@@ -658,7 +660,7 @@ class Asterisk:
     def log_since_mark(self) -> str:
         return _read(self.log / "full", self._mark)
 
-    def wait_for_log(self, wanted: str | re.Pattern[str], count: int = 1, timeout: float = 20) -> str:
+    def wait_for_log(self, wanted: str | re.Pattern[str], count: int = 1, timeout: float = PATIENCE) -> str:
         """Wait for that many log lines since the mark (or the start) which hold the text; returns the last of them."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
 
@@ -668,7 +670,7 @@ class Asterisk:
 
         return _poll(found, timeout, lambda: f"not logged {count} times: {wanted!r}\n{self.log_since_mark()[-4000:]}")
 
-    def wait_until_idle(self, timeout: float = 20) -> None:
+    def wait_until_idle(self, timeout: float = PATIENCE) -> None:
         """Wait until no call is left."""
 
         def idle() -> bool:

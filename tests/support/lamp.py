@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from lab import PHONES, Asterisk
+from lab import PATIENCE, PHONES, Asterisk
 
 
 class Lamp:
@@ -29,7 +29,7 @@ class Lamp:
         self._thread.join()
         self._socket.close()
 
-    def wait_for(self, waiting: str, messages: str, timeout: float = 10) -> None:
+    def wait_for(self, waiting: str, messages: str, timeout: float = PATIENCE) -> None:
         """Wait until it was told ``Messages-Waiting: yes`` or ``no`` and new/old messages, in this order."""
         deadline = time.monotonic() + timeout
         with self._changed:

@@ -32,7 +32,7 @@ duration={duration}
 """
 CHANNEL = "PJSIP/trunk-00000001"
 SOX = {"WAV": "-t wav -e gsm-full-rate", "ulaw": "-t ul", "alaw": "-t al", "sln": "-t raw", "gsm": "-t gsm"}
-"""What sox is told to write a format."""
+"""sox's options to write a format."""
 
 
 def require(tool: str) -> str:
@@ -79,6 +79,31 @@ def message(
     for format_ in formats or ("wav",):
         sound(path.with_suffix(f".{format_}"), duration, hertz)
     return str(path)
+
+
+def six_messages(spool: Path) -> str:
+    """Leave six messages, each with a tone of its own; returns the path of the third, the only one of ``CHANNEL``."""
+    paths = [
+        message(
+            spool,
+            number=number,
+            channel=CHANNEL if number == 2 else f"PJSIP/other-{number}",
+            message_id=f"1795478867-{number:08}",
+            duration=1,
+            hertz=300 + 100 * number,
+        )
+        for number in range(6)
+    ]
+    return paths[2]
+
+
+def renumber(folder: Path) -> None:
+    """Close the gap at 0 as resequence_mailbox does: of each message first the sound, then the information."""
+    for kind in ("txt", "wav"):
+        (folder / f"msg0000.{kind}").unlink()
+    for number in range(1, len(list(folder.glob("*.txt"))) + 1):
+        for kind in ("wav", "txt"):
+            (folder / f"msg{number:04}.{kind}").rename(folder / f"msg{number - 1:04}.{kind}")
 
 
 def length_of(content: bytes, directory: Path) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbxnotify.delivery.settings_watch import test_event
-from pbxnotify.events import UNKNOWN_LENGTH, Alert, Event, MissedCall, Voicemail
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.languages.language import LANGUAGE_CODES
 from pbxnotify.mail.attachment import Attachment
 from pbxnotify.mail.compose import compose
@@ -16,7 +16,7 @@ from pbxnotify.settings.load import load_settings
 from pbxnotify.text import clean
 
 
-def ini(smtp: str = "", notifications: str = "", texts: str = "") -> str:
+def ini_with(smtp: str = "", notifications: str = "", texts: str = "") -> str:
     """Return an ini file with what is added to these sections."""
     return f"""\
 [smtp]
@@ -34,16 +34,16 @@ name = Иван Петров
 
 
 def texts(section: str, **options: str) -> str:
-    """Return an ini file with an admin's own texts."""
+    """Return an ini file with texts of the administrator."""
     lines = (f"{name} = '''{value}'''" for name, value in options.items())
-    return ini(texts="\n".join([f"[{section}]", *lines]))
+    return ini_with(texts="\n".join([f"[{section}]", *lines]))
 
 
 class Mail(NamedTuple):
     """What a mail is made of."""
 
     event: Event
-    ini: str = ini()
+    ini: str = ini_with()
     language: str = "en"
     attachment: Attachment | None = None
 
@@ -68,7 +68,7 @@ ALERT = Alert(1795478867.0, "disk", "1 % free\n\n/var/spool is nearly full.", "d
 RUSSIAN_ALERT = ALERT._replace(subject="диск почти полон", body="Свободно 1 %.\n\nМесто на диске кончается.")
 SOUND = Attachment(bytes(range(256)) * 40, "wav")
 TOO_LARGE = Attachment(too_large=23 << 20)
-HISTORY = ini(notifications="history_url = 'https://pbx.example.com/cdr?id=UNIQUEID&l=LINKEDID'")
+HISTORY = ini_with(notifications="history_url = 'https://pbx.example.com/cdr?id=UNIQUEID&l=LINKEDID'")
 LONG = "Константинопольский " * 20
 HOSTILE = {
     "encoded word": "=?utf-8?q?a=0D=0ABcc:evil=40example.com?=",
@@ -100,7 +100,7 @@ MAILS = {
     "voicemail, too large": Mail(MESSAGE, language="ru", attachment=TOO_LARGE),
     "voicemail, silent": Mail(MESSAGE._replace(duration=0, recording=""), attachment=Attachment()),
     "voicemail, missing": Mail(MESSAGE, attachment=Attachment()),
-    "voicemail, nothing known": Mail(Voicemail(1795478867.0, UNKNOWN_LENGTH), language="ru", attachment=SOUND),
+    "voicemail, nothing known": Mail(Voicemail(1795478867.0, None), language="ru", attachment=SOUND),
     **{f"missed call, {status}": Mail(CALL._replace(dial_status=status), HISTORY, "ru") for status in REASONS},
     **{f"test mail in {code}": Mail(test_event(code), language=code) for code in LANGUAGE_CODES},
     "alert": Mail(ALERT),
@@ -108,17 +108,17 @@ MAILS = {
     "own long Russian subject": Mail(CALL, texts("missed_calls", subject=LONG), "ru"),
     "own text": Mail(CALL, texts("missed_calls", body="Call\n\tNOTIFICATION_CALLERID\n.\n", footer="PBX_NAME")),
     "own text of long lines": Mail(CALL, texts("missed_calls", body="long " * 400 + "\n" + LONG)),
-    "own text of blanks at the ends of long lines": Mail(
+    "own text of spaces at the ends of long lines": Mail(
         CALL, texts("missed_calls", body="".join("y" * length + " \n" for length in range(70, 80)) + "Перезвоните.")
     ),
     "own HTML": Mail(CALL, texts("missed_calls", body="<p>From <b>NOTIFICATION_FROM</b></p>"), "ru"),
     "own page": Mail(CALL, texts("missed_calls", body=PAGE.format("NOTIFICATION_FROM"), footer="PBX_NAME")),
     "own page of a voicemail": Mail(MESSAGE, texts("voicemail", body=PAGE.format("VM_FROM")), attachment=TOO_LARGE),
-    "long sender in Russian": Mail(CALL, ini(f"sender_name = '{LONG[:100]}'")),
-    "very long sender": Mail(CALL, ini(f"sender_name = '{'long ' * 20}'")),
-    "long sender": Mail(CALL, ini(f"sender_name = '{'long ' * 11}'")),
-    "sender as long as a line": Mail(CALL, ini("sender_name = 'Офис на Тверской, дом 1'")),
-    "sender of specials": Mail(CALL, ini("sender_name = 'A \\ \"B\", (C) <d@example.com>'")),
+    "long sender in Russian": Mail(CALL, ini_with(f"sender_name = '{LONG[:100]}'")),
+    "very long sender": Mail(CALL, ini_with(f"sender_name = '{'long ' * 20}'")),
+    "long sender": Mail(CALL, ini_with(f"sender_name = '{'long ' * 11}'")),
+    "sender as long as a line": Mail(CALL, ini_with("sender_name = 'Офис на Тверской, дом 1'")),
+    "sender of specials": Mail(CALL, ini_with("sender_name = 'A \\ \"B\", (C) <d@example.com>'")),
     **{f"missed call of {kind}": Mail(CALL._replace(caller_name=clean(name))) for kind, name in HOSTILE.items()},
     **{
         f"voicemail of {kind}": Mail(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,9 @@ from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
+import wheels
 from checkout import ROOT
 from far_end import processes_named
 from lab import Asterisk, Phone, require_sipp
@@ -83,11 +87,32 @@ class Mail:
     message: EmailMessage
 
     @property
+    def text(self) -> str:
+        """The body as plain text."""
+        return text_of(self.message)
+
+    @property
     def recording(self) -> bytes | None:
         """What is attached, None if nothing is."""
         parts = list(self.message.iter_attachments())
         assert len(parts) <= 1
-        return parts[0].get_payload(decode=True) if parts else None
+        return bytes(parts[0].get_payload(decode=True)) if parts else None
+
+
+class Span(NamedTuple):
+    """From when to when, in seconds since 1970: however busy the machine is, what happened did so meanwhile."""
+
+    began: float
+    ended: float
+
+    def check_moment(self, moment: str, after: float = 0) -> None:
+        """Assert that a mail's date, in whole seconds, lies in it, and so many seconds or more after its beginning."""
+        at = datetime.strptime(moment, "%Y-%m-%d %H:%M:%S").timestamp()
+        assert self.began + after - 1 <= at <= self.ended, moment
+
+    def check_length(self, seconds: float, at_least: float) -> None:
+        """Assert that something lasted as long as it had to, within a second, and no longer than all of it."""
+        assert at_least - 1 <= seconds <= max(self.ended - self.began, at_least) + 1, seconds
 
 
 class Office:
@@ -122,13 +147,13 @@ class Office:
         require_sipp()
         return self.asterisk.phone(number, scenario, delay_ms)
 
-    def call(self, extension: str, scenario: str = "uac_noanswer", **options: object) -> float:
-        """Place a call and wait until nothing of it is left in Asterisk; returns when it began."""
+    def call(self, extension: str, scenario: str = "uac_noanswer", **options: Any) -> Span:
+        """Place a call and wait until nothing of it is left in Asterisk; returns from when to when it went on."""
         require_sipp()
         began = time.time()
         self.asterisk.call(scenario, extension, **options)
         self.asterisk.wait_until_idle()
-        return began
+        return Span(began, time.time())
 
     def mails(self, count: int) -> list[Mail]:
         """Wait for that many mails and for an empty queue; there must not be one more. Sorted by recipient."""
@@ -162,6 +187,10 @@ class Office:
             f"the dialplan was held for {median(held):.0f} ms in the median of {calls} calls, {max(held):.0f} at most"
         )
 
+    def executed_at(self, what: str) -> float:
+        """Return when the dialplan first came to something, in seconds."""
+        return logged_at(self.asterisk.wait_for_log(re.compile(f"Executing .*{what}"))) / 1000
+
     def no_mail(self) -> None:
         """Assert that the call that is over told nobody: what tells leaves a line in the log before it lets go."""
         assert " queued " not in self.log(), self.log()
@@ -179,7 +208,7 @@ class Office:
         """Return what pbxnotify has logged."""
         return self._log.read_text()
 
-    def wait_until(self, condition: Callable[[], object], timeout: float = 20) -> None:
+    def wait_until(self, condition: Callable[[], object], timeout: float = 60) -> None:
         """Wait for another process."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -209,17 +238,21 @@ def logged_at(line: str) -> float:
     return datetime.strptime(stamp[0], "%Y-%m-%d %H:%M:%S.%f").timestamp() * 1000
 
 
-def _fields(message: EmailMessage) -> dict[str, str]:
+def text_of(message: EmailMessage) -> str:
+    """Return the body of a mail as plain text."""
     body = message.get_body(("plain",))
-    text = str(body.get_content()) if body else ""
-    return dict(re.findall(r"^(\w+): (.*)$", text.replace("\r\n", "\n"), re.MULTILINE))
+    return str(body.get_content()).replace("\r\n", "\n") if body else ""
+
+
+def _fields(message: EmailMessage) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+): (.*)$", text_of(message), re.MULTILINE))
 
 
 def install(asterisk: Asterisk, directory: Path) -> None:
     """Install pbxnotify for an instance of Asterisk, as an admin does."""
     command = [
-        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={directory / 'venv'}", "EXTRAS=oauth2"),
+        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2"),
         *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
         *(f"ASTSPOOLDIR={asterisk.spool}", "SCHEDULER=none"),
     ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env={**os.environ, **wheels.QUICK}, check=True, stdout=subprocess.DEVNULL)

@@ -195,12 +195,12 @@ class Postfix:
         login, password = self._login
         user, _, realm = login.partition("@")
         accounts = self.directory / "accounts"
-        command = ["saslpasswd2", "-p", "-c", "-f", accounts, "-u", realm or "postfix.test", user]
+        command = ["saslpasswd2", "-p", "-c", "-f", str(accounts), "-u", realm or "postfix.test", user]
         subprocess.run(command, input=password, text=True, check=True)
         shutil.chown(accounts, "postfix")
 
     def _start(self) -> None:
-        ask = ["postconf", "-c", self.directory, "-h", "daemon_directory"]
+        ask = ["postconf", "-c", str(self.directory), "-h", "daemon_directory"]
         daemons = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
         # "-d" leaves the pipe to it and to all its daemons: it ends with the last of them.
         self._master = process_group.begin([f"{daemons}/master", "-d", "-c", self.directory])

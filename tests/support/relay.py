@@ -106,6 +106,8 @@ class Catcher:
         }
         self._arrived = threading.Condition()
         self._answer = threading.Event()
+        self.ca_file = ""
+        """What its certificate is verified with, for those who are to know."""
         self.clear()
 
     def __enter__(self) -> Catcher:
@@ -132,7 +134,7 @@ class Catcher:
         self._thread.join()
         self._loop.close()
 
-    def wait(self, count: int, timeout: float = 10) -> list[Caught]:
+    def wait(self, count: int, timeout: float = 60) -> list[Caught]:
         """Return the mails as soon as there are so many; fails if they do not come in time (seconds)."""
         with self._arrived:
             came = self._arrived.wait_for(lambda: len(self.mails) >= count, timeout)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import dovecot
 import login_office
 import pytest
 from authorization_server import Answer
 from dovecot import Dovecot, DovecotError
+from golden import Golden
 from login_office import LoginOffice
 from postfix import Postfix, PostfixError, require
 from relay import Catcher, Certificates
@@ -23,7 +26,6 @@ from pbxnotify.spool.store import Spool
 LOGIN = ("pbx@office.test", "s3cret-w0rd")
 OTHER_RELAY = str(len(PROVIDERS) + 1)
 """The choice of a relay that is no provider's."""
-UNTRUSTED = "localhost:{port} has a certificate that is signed by an authority unknown here"
 SECURITY = [pytest.param("ssl", id="TLS at once"), pytest.param("tls", id="STARTTLS")]
 
 Run = Callable[..., tuple[int, str, str]]
@@ -35,7 +37,7 @@ def start(catcher: Catcher, certificates: Certificates) -> Callable[..., Postfix
     """Prepare a Postfix in front of the catcher."""
     require()
 
-    def start(**options: object) -> Postfix:
+    def start(**options: Any) -> Postfix:
         return Postfix(catcher.port, LOGIN, certificates.server_file, **options)
 
     return start
@@ -80,63 +82,58 @@ def test_a_mail_arrives(run: Run, configure: Configure, postfix: Postfix, catche
 
 
 @pytest.mark.parametrize("security", SECURITY)
-def test_a_wrong_password(run: Run, configure: Configure, postfix: Postfix, security: str) -> None:
+def test_a_wrong_password(run: Run, configure: Configure, postfix: Postfix, security: str, golden: Golden) -> None:
     configure(postfix, security, password="wr0ng-w0rd")  # noqa: S106
     status, said, error = run("test", "-v", "ivan@office.test")
     assert status == os.EX_CONFIG
-    assert ["535 5.7.8" in error, "app password" in error] == [True] * 2
+    assert "535 5.7.8" in error
+    golden(error.rpartition(" (")[2])
     assert "wr0ng" not in said + error
 
 
 @pytest.mark.parametrize("security", SECURITY)
-def test_an_untrusted_certificate(run: Run, configure: Configure, postfix: Postfix, security: str) -> None:
-    port = configure(postfix, security, ca_file="")
+def test_an_untrusted_certificate(
+    run: Run, configure: Configure, postfix: Postfix, security: str, golden: Golden
+) -> None:
+    configure(postfix, security, ca_file="")
     status, _, error = run("test", "ivan@office.test")
-    assert (status, UNTRUSTED.format(port=port) in error) == (os.EX_TEMPFAIL, True)
+    assert status == os.EX_TEMPFAIL
+    golden(error.partition(" (")[0])
 
 
 @pytest.mark.parametrize(
-    ("account", "told"),
-    [
-        pytest.param({}, "offers no login that can be used, but none at all (it may want use_tls = yes", id="a login"),
-        pytest.param({"login": "", "password": ""}, "530 5.7.0 Must issue a STARTTLS command first", id="a mail"),
-    ],
+    "account", [pytest.param({}, id="a login"), pytest.param({"login": "", "password": ""}, id="a mail")]
 )
 def test_nothing_goes_in_the_clear(
-    run: Run, configure: Configure, postfix: Postfix, account: dict[str, str], told: str
+    run: Run, configure: Configure, postfix: Postfix, account: dict[str, str], golden: Golden
 ) -> None:
     configure(postfix, host=f"localhost:{postfix.starttls_port}", **account)
     status, _, error = run("test", "ivan@office.test")
-    assert (status, told in error) == (os.EX_CONFIG, True)
+    assert status == os.EX_CONFIG
+    golden(re.sub("SIZE=[0-9]+", "SIZE=N", error))
 
 
 @pytest.mark.parametrize(
-    ("settings", "recipient", "answer", "hint"),
+    ("settings", "recipient", "answer"),
     [
-        pytest.param(
-            {"sender": "boss@office.test"},
-            "ivan@office.test",
-            "553 5.7.1 <boss@",
-            "(sender must be an address that the login may send from)",
-            id="not its own sender",
-        ),
-        pytest.param({}, "nobody@office.test", "550 5.1.1 <nobody@", "recipient table\n", id="an unknown recipient"),
-        pytest.param(
-            {"login": "", "password": ""},
-            "ivan@office.test",
-            "554 5.7.1 <ivan@",
-            "(it may want login and password before it takes mail for others)",
-            id="no login",
-        ),
+        pytest.param({"sender": "boss@office.test"}, "ivan@office.test", "553 5.7.1 <boss@", id="not its own sender"),
+        pytest.param({}, "nobody@office.test", "550 5.1.1 <nobody@", id="an unknown recipient"),
+        pytest.param({"login": "", "password": ""}, "ivan@office.test", "554 5.7.1 <ivan@", id="no login"),
     ],
 )
 def test_what_is_refused(
-    run: Run, configure: Configure, postfix: Postfix, settings: dict[str, str], recipient: str, answer: str, hint: str
+    run: Run,
+    configure: Configure,
+    postfix: Postfix,
+    settings: dict[str, str],
+    recipient: str,
+    answer: str,
+    golden: Golden,
 ) -> None:
     configure(postfix, **settings)
     status, _, error = run("test", recipient)
-    assert (status, f"answered RCPT TO:<{recipient}> with {answer}" in error) == (os.EX_UNAVAILABLE, True)
-    assert hint in error
+    assert (status, f"RCPT TO:<{recipient}> with {answer}" in error) == (os.EX_UNAVAILABLE, True)
+    golden(re.sub("SIZE=[0-9]+", "SIZE=N", error))
 
 
 # From nothing to a test mail, and what follows
@@ -159,7 +156,7 @@ def test_setup_at_a_terminal(
         for label in ("missed calls", "voicemail", "language", "Use notifications"):
             shell.answer(label, "")
         shell.wait_for("535 5.7.8")
-        shell.answer("w to write it all the same [a]: ", "a")
+        shell.answer("w to write it anyway [a]: ", "a")
         for label in ("Number", "SMTP host", "SMTP port", "Use TLS", "Verify", "SMTP login"):
             shell.answer(label, "")
         shell.answer("SMTP password", LOGIN[1])
@@ -183,23 +180,25 @@ def test_edit_at_a_terminal(configure: Configure, postfix: Postfix, catcher: Cat
 
 @pytest.mark.parametrize("security", SECURITY)
 def test_the_way_to_it_stage_by_stage(
-    run: Run, configure: Configure, start: Callable[..., Postfix], security: str
+    run: Run, configure: Configure, start: Callable[..., Postfix], security: str, golden: Golden
 ) -> None:
     with start(message_size_limit=10240000) as postfix:
         configure(postfix, security)
         status, said, _ = run("check", "--connect")
     stages = dict(line.split(None, 1) for line in said.splitlines()[-6:])
     assert (status, stages["AUTH"]) == (0, f"{LOGIN[0]}: accepted")
-    assert "certificate for localhost" in stages["TLS" if security == "ssl" else "STARTTLS"]
-    assert "takes mails up to 9.8 MB" in stages["SIZE"]
-    assert "write max_attachment = 7" in stages["SIZE"]
+    assert "localhost" in stages["TLS" if security == "ssl" else "STARTTLS"]
+    golden(stages["SIZE"])
 
 
-def test_a_mail_larger_than_it_takes(run: Run, configure: Configure, start: Callable[..., Postfix]) -> None:
+def test_a_mail_larger_than_it_takes(
+    run: Run, configure: Configure, start: Callable[..., Postfix], golden: Golden
+) -> None:
     with start(message_size_limit=200) as postfix:
         configure(postfix)
         status, _, error = run("test", "ivan@office.test")
-    assert (status, "takes 200 bytes at most" in error) == (os.EX_UNAVAILABLE, True)
+    assert status == os.EX_UNAVAILABLE
+    golden(re.sub("has [0-9]+", "has SIZE", error))
 
 
 # ---- the Postfix itself
@@ -306,7 +305,7 @@ def test_a_mail_with_a_token(
     assert kept.access not in said
 
 
-def test_a_token_that_a_real_server_takes_no_more_is_renewed(
+def test_a_token_that_a_real_server_no_longer_accepts_is_renewed(
     run: Run, login_office_behind_postfix: tuple[LoginOffice, Postfix], catcher: Catcher
 ) -> None:
     office, postfix = login_office_behind_postfix
@@ -326,5 +325,5 @@ def test_a_withdrawn_login_at_a_real_server(run: Run, login_office_behind_postfi
     office.server.withdraw()
     status, said, complained = run("test", "-v", "ivan@office.test")
     assert status == os.EX_CONFIG
-    assert "answered AUTH OAUTHBEARER (status invalid_token) with 535 5.7.8" in complained
+    assert "AUTH OAUTHBEARER (status invalid_token) with 535 5.7.8" in complained
     assert [secret in said + complained for secret in (kept.access, kept.refresh, "nobodys")] == [False] * 3

@@ -161,7 +161,7 @@ def test_the_ini_file_that_asterisk_may_not_read(host: Host, catcher: Catcher) -
     """``check`` runs as the owner of the spool, so root hears of it too."""
     host.ini.chmod(0o600)
     status, said = host.command("check")
-    assert (status, "reading it is not allowed; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
+    assert (status, "permission denied; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
     assert host.call().status == "QUEUED"
     host.ini.chmod(0o640)
     assert host.command("queue", "run")[0] == os.EX_OK
@@ -174,7 +174,7 @@ def test_root_is_not_told_that_all_is_well_where_asterisks_user_reads_nothing(
 ) -> None:
     host.ini.chmod(0o600)
     status, said = host.command(*command)
-    assert (status, "reading it is not allowed; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
+    assert (status, "permission denied; make it readable for Asterisk's user" in said) == (os.EX_CONFIG, True)
 
 
 # The settings
@@ -205,7 +205,7 @@ def test_root_edits_what_asterisks_user_goes_on_reading(host: Host, monkeypatch:
 def test_who_may_not_write_the_directory_hears_it_at_once(host: Host, command: tuple[str, ...]) -> None:
     host.ini.parent.chmod(0o755)
     status, said = host.command(*command, user=ASTERISK)
-    assert (status, "may not be written; run this as root (sudo)" in said) == (os.EX_CONFIG, True)
+    assert (status, "is not writable; run this as root (sudo)" in said) == (os.EX_CONFIG, True)
 
 
 def test_setup_tries_as_asterisks_user(host: Host, catcher: Catcher, tmp_path: Path) -> None:
@@ -237,4 +237,4 @@ def test_a_file_that_asterisks_user_cannot_reach_is_a_mistake_and_no_traceback(h
     for command in ("check", "queue run", "status"):
         status, said = host.command(*command.split())
         assert (status != 1, "Traceback" in said) == (True, False), said
-    assert "is no file that can be read" in host.logged()
+    assert "is not the absolute path of a readable file" in host.logged()

@@ -1,1 +1,1 @@
-"""The administrator's own texts, filled in."""
+"""The administrator's templates, filled in."""

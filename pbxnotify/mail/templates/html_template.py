@@ -1,4 +1,4 @@
-"""The admin's own HTML: values put in so that no caller changes it, and its words as plain text."""
+"""The administrator's HTML: filled in so that no caller's text changes it, and its words as plain text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from pbxnotify.mail.templates.html_tokenizer import Token, Value, html_tokens
-from pbxnotify.mail.templates.placeholders import Placeholders, fill_text
+from pbxnotify.mail.templates.placeholders import Filled, Placeholders
 from pbxnotify.text import escape_html, html_of_text
 
 ELEMENT = re.compile(
@@ -16,16 +16,15 @@ ELEMENT = re.compile(
     "|head|header|hr|html|i|img|ins|kbd|li|link|main|meta|ol|p|pre|s|section|small|span|strike|strong|style|sub|sup"
     "|table|tbody|td|tfoot|th|thead|title|tr|tt|u|ul"
 )
-"""What makes a text HTML. Others may stand there too, but <name>, <data> or <time> may be words of a plain text."""
+"""What makes a text HTML. Other elements do not, since <name>, <data> or <time> may be words of a plain text."""
 
 URL_ATTRIBUTE = re.compile(
     "action|background|cite|classid|codebase|data|dynsrc|formaction|href|icon|longdesc|lowsrc|manifest|ping|poster"
     "|profile|src|srcset|usemap|xlink:href"
 )
 CODE_ATTRIBUTE = re.compile("on.*|content|srcdoc|style", re.DOTALL)
-"""Attributes with a language of their own; content may be the address of a refresh."""
-URLS = ("HISTORY_URL",)
-"""Parameters that are whole addresses of the admin's."""
+"""Attributes in a language of their own; ``content`` may be the address of a refresh."""
+URLS = ("HISTORY_URL",)  # variables that are whole addresses, written by the administrator
 SCRIPT = re.compile(r"(?:java|vb)script:|data:(?!image/)", re.IGNORECASE)
 DIALLED = re.compile(r"\s*(?:tel|sms):", re.IGNORECASE)
 
@@ -33,8 +32,7 @@ PARAGRAPH = re.compile("blockquote|dl|h[1-6]|hr|p|pre")
 LINE = re.compile(
     "address|article|body|caption|center|dd|div|dt|fieldset|footer|form|header|li|main|nav|ol|section|table|tr|ul"
 )
-NEW_LINE, NEW_PARAGRAPH, HARD_BLANK = "\v", "\f", "\x1f"
-"""Stand in a text until it is known what is around them."""
+NEW_LINE, NEW_PARAGRAPH, HARD_SPACE = "\v", "\f", "\x1f"  # stand in a text until it is known what surrounds them
 
 
 def is_html(template: str) -> bool:
@@ -42,54 +40,64 @@ def is_html(template: str) -> bool:
     return any(ELEMENT.fullmatch(token.name.lstrip("/")) for token in html_tokens(template) if token.kind != "stray")
 
 
-def fill_html(template: str, parameters: Mapping[str, str]) -> str:
-    """Return an HTML template with its values, each escaped for where it stands.
+def fill_template(template: str, variables: Mapping[str, str]) -> Filled:
+    """Return a template as plain text and as HTML, in whichever of them it is written."""
+    if is_html(template):
+        return Filled(text_of_html(template, variables), fill_html(template, variables), is_html=True)
+    text = Placeholders(variables).fill(template)
+    page, url = html_of_text(text), escape_html(variables.get("HISTORY_URL", ""))
+    return Filled(text, page.replace(url, f'<a href="{url}">{url}</a>') if url else page)
 
-    In a tag only values of attributes are filled. What never ends is made text, an endless quote ends with its tag.
+
+def fill_html(template: str, variables: Mapping[str, str]) -> str:
+    """Return an HTML template with its values, each escaped for its place.
+
+    In a tag only the values of attributes are filled in. What never ends becomes text; an endless quote ends with its
+    tag.
     """
-    filling = Placeholders(parameters)
-    return "".join(_filled(token, filling) for token in html_tokens(template))
+    placeholders = Placeholders(variables)
+    return "".join(_filled(token, placeholders) for token in html_tokens(template))
 
 
-def _filled(token: Token, filling: Placeholders) -> str:
+def _filled(token: Token, placeholders: Placeholders) -> str:
     if token.kind in ("stray", "text"):
-        return filling.into(token.source.replace("<", "&lt;"), _in_text)
+        return placeholders.fill(token.source.replace("<", "&lt;"), _in_text)
     if token.kind == "tag":
-        values = "".join(value.before + _quoted(value, _attribute(value, filling)) for value in token.values)
+        values = "".join(value.before + _quoted(value, _attribute(value, placeholders)) for value in token.values)
         return f"{values}{token.quote}{token.tail}"
     if token.kind == "end":
         return f"<{token.name}>"
-    return token.source if token.kind == "declaration" else _code(token, filling)
+    return token.source if token.kind == "declaration" else _code(token, placeholders)
 
 
-def _code(token: Token, filling: Placeholders) -> str:
-    """Return a comment or the inside of an element such as <style>, filled unless that would end it, as in </NAME>."""
-    filled = filling.into(token.source, _in_code)
+def _code(token: Token, placeholders: Placeholders) -> str:
+    """Return a comment or the content of <style> and the like, filled in unless that would end it, as in </NAME>."""
+    filled = placeholders.fill(token.source, _in_code)
     around = filled if token.kind == "comment" else f"<{token.name}>{filled}</{token.name}>"
     if not any(again.kind == token.kind and again.source == filled for again in html_tokens(around)):
         filled = token.source
-    # A comment may begin in a script too, and </script> be no end of it; // is the same without that.
+    # A comment that begins in a script hides the </script>; // means the same and does not.
     return filled.replace("<!--", "//") if token.name == "script" else filled
 
 
 def _quoted(value: Value, filled: str) -> str:
-    """Return what is not empty without quotes: else the next attribute would be taken for the value."""
+    """Return a value, "" in quotes of its own if it has none: else the next attribute would be taken for it."""
     return filled or ("" if value.before.endswith(("'", '"')) else '""')
 
 
-def _attribute(value: Value, filling: Placeholders) -> str:
-    """Return the value of an attribute, filled; none if it is a script, which no mail program runs."""
+def _attribute(value: Value, placeholders: Placeholders) -> str:
+    """Return the value of an attribute, filled in; "" for a script, which no mail program runs."""
     if not URL_ATTRIBUTE.fullmatch(value.name):
-        return filling.into(value.text, _in_code_of_attribute if is_code(value.name) else _in_attribute)
+        return placeholders.fill(value.text, _in_code_of_attribute if is_code(value.name) else _in_attribute)
     path = re.split("[?#]", value.text, maxsplit=1)[0]
     in_path = _in_number if DIALLED.match(path) else _in_path
-    filled = filling.into(path, in_path) + filling.into(value.text[len(path) :], _in_query)
-    # Browsers read over line breaks and tabs in an address.
+    filled = placeholders.fill(path, in_path) + placeholders.fill(value.text[len(path) :], _in_query)
+    # Browsers ignore line breaks and tabs in an address.
     return "" if SCRIPT.match(re.sub(r"[\x00-\x20]", "", html.unescape(filled))) else filled
 
 
 def is_code(attribute: str) -> bool:
-    """Return whether an attribute has a language of its own, of which a value may only be a word."""
+    """Return whether an attribute has a language of its own, in which a value can only be a word."""
     return CODE_ATTRIBUTE.fullmatch(attribute) is not None
 
 
@@ -98,12 +106,12 @@ def _in_text(name: str, value: str) -> str:
 
 
 def _in_attribute(name: str, value: str) -> str:
-    """Return references for all that could end a value, quoted or not, or that somebody might take for its end."""
+    """Return references for all that ends a value, quoted or not, or that some program might take for its end."""
     return re.sub(r"[^\w%+./:?~-]", lambda match: f"&#{ord(match[0])};", value)
 
 
 def _in_code(name: str, value: str) -> str:
-    """Return what has no meaning in any language: letters and digits, blanks and + . -."""
+    """Return what has no meaning in any language: letters, digits, spaces and + . -."""
     return re.sub(r"[^\w +.-]", "", " ".join(value.split()))
 
 
@@ -112,91 +120,86 @@ def _in_code_of_attribute(name: str, value: str) -> str:
 
 
 def _in_path(name: str, value: str) -> str:
-    return _in_attribute(name, value) if name in URLS else _encoded(value, "+")
+    return _in_attribute(name, value) if name in URLS else quote(value, "+", errors="replace")
 
 
 def _in_query(name: str, value: str) -> str:
-    """Return it percent-encoded; + is a blank behind a ?."""
-    return _encoded(value, "")
+    """Return it percent-encoded, + as well, which means a space after a ?."""
+    return quote(value, "", errors="replace")
 
 
 def _in_number(name: str, value: str) -> str:
-    """Return the last number in a value, as it is dialled: of ``Ivan, +7 (495) 123-45-67`` only +74951234567.
+    """Return the last number in a value, as it is dialled: +74951234567 of ``Ivan, +7 (495) 123-45-67``.
 
     Without this a telephone would dial letters by its keys: 6862379 for "number withheld".
     """
     numbers = re.findall(r"[+*#0-9][-+*#0-9 .()]*", value)
-    return _encoded(re.sub(r"[- .()]", "", numbers[-1] if numbers else ""), "+*")
+    return quote(re.sub(r"[- .()]", "", numbers[-1] if numbers else ""), "+*")
 
 
-def _encoded(value: str, safe: str) -> str:
-    return quote(value, safe=safe, errors="replace")
-
-
-def text_of_html(template: str, parameters: Mapping[str, str]) -> str:
+def text_of_html(template: str, variables: Mapping[str, str]) -> str:
     """Return the words of an HTML template with their values, for programs that show no HTML."""
-    words = _Words(Placeholders(parameters))
+    text = _PlainText(Placeholders(variables))
     for token in html_tokens(template.replace("\0", "")):
-        words.add(token)
-    return words.text()
+        text.add(token)
+    return text.finished()
 
 
-class _Words:
+class _PlainText:
     """Plain text, put together token by token.
 
-    A value is kept out of it, as its number between two NULs, until blanks and line breaks have been tidied up.
+    The number of a value stands for it, between two NULs, until spaces and line breaks have been tidied up.
     """
 
-    def __init__(self, filling: Placeholders) -> None:
-        self._filling = filling
+    def __init__(self, placeholders: Placeholders) -> None:
+        self._placeholders = placeholders
         self._pieces: list[str] = []
         self._values: list[str] = []
         self._address = ""
-        self._link = 0
-        """The first piece of the link that has this address."""
-        self._as_it_is = False
+        self._link = 0  # the first piece of the link that has this address
+        self._is_preformatted = False
 
     def add(self, token: Token) -> None:
-        """Add what is seen of a token."""
+        """Add what a token shows."""
         name = token.name.lstrip("/")
         if token.kind in ("stray", "text"):
-            self._pieces.append(self._said(token.source))
+            self._pieces.append(self._shown(token.source))
         elif token.kind in ("tag", "end"):
             if name == "a":
                 self._end_link()
             if name == "pre":
-                self._as_it_is = token.kind == "tag"
+                self._is_preformatted = token.kind == "tag"
             self._pieces.append(_break(name))
-            self._pieces.append(self._begun(token) if token.kind == "tag" else "")
+            self._pieces.append(self._opened(token) if token.kind == "tag" else "")
 
-    def text(self) -> str:
-        """Return the text, without more than one empty line."""
+    def finished(self) -> str:
+        """Return the text, with at most one empty line between two others."""
         self._end_link()
         text = "".join(self._pieces).replace("\xa0", " ")
-        text = re.sub(rf"(?<={NEW_LINE}-{HARD_BLANK})[ \n\v\f]+", "", text)
+        text = re.sub(rf"(?<={NEW_LINE}-{HARD_SPACE})[ \n\v\f]+", "", text)
         text = re.sub(r"[ \n\v\f]+", _gap, text).strip(" \n")
-        return self._with_values(text.replace(HARD_BLANK, " "))
+        return self._with_values(text.replace(HARD_SPACE, " "))
 
-    def _begun(self, token: Token) -> str:
-        """Return what the begin of an element adds; remember a link."""
+    def _opened(self, token: Token) -> str:
+        """Return what the beginning of an element adds; remember a link."""
         values = {value.name: value for value in reversed(token.values)}
         if token.name == "a" and "href" in values:
-            self._address = html.unescape(_attribute(values["href"], self._filling))
+            self._address = html.unescape(_attribute(values["href"], self._placeholders))
             self._link = len(self._pieces)
         if token.name == "img" and "alt" in values:
-            return self._said(values["alt"].text)
-        return {"br": "\n", "li": f"-{HARD_BLANK}", "td": " ", "th": " "}.get(token.name, "")
+            return self._shown(values["alt"].text)
+        return {"br": "\n", "li": f"-{HARD_SPACE}", "td": " ", "th": " "}.get(token.name, "")
 
     def _end_link(self) -> None:
-        """Add the address of a link, unless it is a number, a mail address or what has been said."""
+        """Add the address of a link, unless it is a number, a mail address, or the text of the link."""
         words = self._with_values("".join(self._pieces[self._link :])).strip() if self._address else ""
         if "://" in self._address and self._address != words:
             self._pieces.append(f" ({self._kept('', self._address)})")
         self._address = ""
 
-    def _said(self, source: str) -> str:
-        source = source.replace(" ", HARD_BLANK) if self._as_it_is else re.sub(r"[ \t\n\f\r]+", " ", source)
-        return html.unescape(self._filling.into(source, self._kept))
+    def _shown(self, source: str) -> str:
+        source = source.replace(" ", HARD_SPACE) if self._is_preformatted else re.sub(r"[ \t\n\f\r]+", " ", source)
+        return html.unescape(self._placeholders.fill(source, self._kept))
 
     def _kept(self, name: str, value: str) -> str:
         self._values.append(value)
@@ -210,16 +213,7 @@ def _break(element: str) -> str:
     return NEW_PARAGRAPH if PARAGRAPH.fullmatch(element) else NEW_LINE if LINE.fullmatch(element) else ""
 
 
-def _gap(blanks: re.Match[str]) -> str:
+def _gap(spaces: re.Match[str]) -> str:
     """Return what stands between two words."""
-    least = 2 if NEW_PARAGRAPH in blanks[0] else 1 if NEW_LINE in blanks[0] else 0
-    return "\n" * min(max(blanks[0].count("\n"), least), 2) or " "
-
-
-def as_text_and_html(template: str, parameters: Mapping[str, str]) -> tuple[str, str]:
-    """Return a body as plain text and as HTML; an HTML template is used as it is, with every value escaped."""
-    if is_html(template):
-        return text_of_html(template, parameters), fill_html(template, parameters)
-    text = fill_text(template, parameters)
-    page, url = html_of_text(text), escape_html(parameters.get("HISTORY_URL", ""))
-    return text, page.replace(url, f'<a href="{url}">{url}</a>') if url else page
+    least = 2 if NEW_PARAGRAPH in spaces[0] else 1 if NEW_LINE in spaces[0] else 0
+    return "\n" * min(max(spaces[0].count("\n"), least), 2) or " "

@@ -1,8 +1,8 @@
-"""HTML taken apart into tags, text and code, as browsers do it; in linear time, whatever is written.
+"""HTML taken apart into tags, text and code as browsers do it, in linear time whatever is written.
 
 The rules are those of https://html.spec.whatwg.org/multipage/parsing.html#tokenization, but for one: what never ends (a
 tag, a comment, a ``<style>``) is text, so that a slip hides no words. Python's html.parser would not do: it reads
-attributes otherwise than browsers, and takes minutes for 400 KB of ``<!--`` (3.11).
+attributes differently from browsers, and takes minutes for 400 KB of ``<!--`` (3.11).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pbxnotify.namedtuple import NamedTuple
 
 RAW = ("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp")
-"""Elements in which a tag is no tag."""
+"""Elements whose content is not HTML."""
 
 BLANK = r" \t\n\f\r"
 NAME = r"[a-z][a-z0-9]*(?:[:-][a-z0-9]+)*"
@@ -41,41 +41,37 @@ class Value(NamedTuple):
     """The value of an attribute."""
 
     before: str
-    """What stands before it in the tag, behind the value before it; its own opening quote included."""
-    name: str
-    """Of the attribute, in small letters."""
+    """What stands between it and the previous value, or the beginning of the tag; its opening quote included."""
+    name: str  # of the attribute, in lower case
     text: str
 
 
 class Token(NamedTuple):
-    """A piece of a template. They are many: a dataclass would take twice the time."""
+    """A piece of a template."""
 
     kind: str
-    """text, tag, end (of an element), code (in an element of RAW), comment, declaration; stray: what never ends."""
+    """text, tag, end (tag), code (content of an element of RAW), comment, declaration, or stray: what never ends."""
     source: str
     begin: int
-    name: str = ""
-    """Of the element, in small letters; ``/p`` if it ends here, ``!doctype`` of a declaration."""
+    name: str = ""  # of the element, in lower case; ``/p`` of its end tag, ``!doctype`` of a declaration
     values: tuple[Value, ...] = ()
-    quote: str = ""
-    """What is missing at the end of the last value."""
-    tail: str = ""
-    """What stands in a tag behind the last value."""
+    quote: str = ""  # the quote missing at the end of the last value
+    tail: str = ""  # what stands in a tag after the last value
 
     @property
     def end(self) -> int:
-        """Return where the next one begins."""
+        """Return where the next token begins."""
         return self.begin + len(self.source)
 
 
 def html_tokens(template: str) -> Iterator[Token]:
-    """Yield all that a template consists of, in its order."""
+    """Yield the whole template, token by token."""
     text, position, endless = 0, 0, set[str]()
     while begin := BEGIN.search(template, position):
         kind = begin.lastgroup or ""
         name = begin[kind].lower()
         position = begin.end()
-        # What never ended once is not tried again: that would take the square of the time.
+        # What never ended once is not tried again: that would take quadratic time.
         what = name if name in RAW else kind
         if what in endless:
             continue
@@ -90,7 +86,7 @@ def html_tokens(template: str) -> Iterator[Token]:
 
 
 def _found(template: str, begin: re.Match[str], kind: str, name: str) -> list[Token]:
-    """Return what begins here: a token, or an element of RAW up to its end; nothing if it never ends."""
+    """Return the token that begins here, or the three of an element of RAW; nothing if it never ends."""
     if kind != "tag":
         rest = REST[kind].match(template, begin.end())
         return [Token(kind, begin[0] + rest[0], begin.start(), name)] if rest else []
@@ -106,7 +102,7 @@ def _found(template: str, begin: re.Match[str], kind: str, name: str) -> list[To
 
 
 def _tag(template: str, begin: re.Match[str], name: str) -> Token | None:
-    """Return a tag with the values of its attributes; a quote that never ends does so where the tag ends."""
+    """Return a tag with the values of its attributes; a quote that never ends is ended by the tag."""
     values, quote, position, seen = [], "", begin.end(), begin.start()
     while attribute := ATTRIBUTE.match(template, position):
         position = attribute.end()

@@ -1,48 +1,53 @@
-"""A template filled: the names of parameters in it are replaced by their values, in one pass."""
+"""Placeholders, the names of variables in a template, are replaced by the variables' values, in one pass."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-Written = Callable[[str, str], str]
-"""How a parameter is written, given its name and its value."""
+from pbxnotify.namedtuple import NamedTuple
 
 
-def as_it_is(name: str, value: str) -> str:
-    """Return the value."""
-    return value
+class Filled(NamedTuple):
+    """A template with its values, in both forms that a mail has."""
+
+    text: str
+    html: str
+    is_html: bool = False  # whether the template is written in HTML
+
+
+class OwnTexts(NamedTuple):
+    """The administrator's texts, filled in; without a subject or body, the built-in ones are used."""
+
+    subject: str
+    body: Filled | None
+    footer: Filled
 
 
 class Placeholders:
-    """The parameters of a mail, to be put into its templates or into pieces of one.
+    """The placeholders of some variables, to be replaced in templates or in pieces of one.
 
-    A name is written bare or as ``${NAME}``. What a value says is never looked at again: a caller named as a parameter
+    A name is written bare or as ``${NAME}``. What a value says is never looked at again: a caller named as a variable
     stays that.
     """
 
-    def __init__(self, parameters: Mapping[str, str]) -> None:
-        """Take the value of each parameter."""
-        self.parameters = parameters
-        names = "|".join(sorted(map(re.escape, parameters), key=len, reverse=True)) or "(?!)"
-        # A name within a longer one, or within ${...} of another name, is none of ours.
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """Take the value of each variable."""
+        self.variables = variables
+        names = "|".join(sorted(map(re.escape, variables), key=len, reverse=True)) or "(?!)"
+        # A name within a longer one, or within ${...} of another name, is not a placeholder.
         bare = rf"(?<![A-Z_])(?P<bare>{names})(?![A-Z_])"
         self._name = re.compile(rf"\$\{{(?P<braced>{names})\}}|(?P<other>\$\{{\w+\}})|{bare}")
 
-    def into(self, template: str, written: Written = as_it_is) -> str:
-        """Return a template, or a piece that cuts no name in two, with every parameter written in this way."""
+    def fill(self, template: str, escape: Callable[[str, str], str] = lambda name, value: value) -> str:
+        """Return a template, or a piece that cuts no name in two, filled in; ``escape`` gets a name and its value."""
 
         def value(match: re.Match[str]) -> str:
             name = match["braced"] or match["bare"]
-            return written(name, self.parameters[name]) if name else match[0]
+            return escape(name, self.variables[name]) if name else match[0]
 
         return self._name.sub(value, template)
 
     def names_in(self, template: str) -> Iterator[str]:
-        """Yield the parameters that stand in a template, each as often as it does."""
+        """Yield the variables whose placeholders stand in a template, each as often as it does."""
         return (name for match in self._name.finditer(template) if (name := match["braced"] or match["bare"]))
-
-
-def fill_text(template: str, parameters: Mapping[str, str]) -> str:
-    """Return a template of plain text with the values of its parameters."""
-    return Placeholders(parameters).into(template)

@@ -1,4 +1,4 @@
-"""One question to an endpoint over HTTPS: http.client with an end to every wait and to every answer."""
+"""Sends one form to an endpoint over HTTPS: http.client with an end to every wait and to every answer."""
 
 from __future__ import annotations
 
@@ -9,53 +9,58 @@ import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.smtp.connection import SHORTEST, connect, look_up
 
-LONGEST = 65536
-"""Bytes of an answer."""
+LONGEST = 65536  # bytes of an answer
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
+class Answer(NamedTuple):
+    """The answer to a form, which may be an error of HTTP."""
+
+    status: int
+    body: bytes
+
+
 class _Timely(ssl.SSLSocket):
-    """A socket whose waits for bytes end at the same moment, all together."""
+    """A socket with one deadline for everything: http.client would wait for each byte of a header anew."""
 
     deadline: float
 
     def recv_into(self, *arguments: object) -> int:
-        """Receive, as long as there is time left; whatever trickles in wins none."""
+        """Receive, as long as there is time left."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise socket.timeout("timed out")  # which is TimeoutError from Python 3.10 on, and wants words before
+            raise socket.timeout("timed out")  # TimeoutError from Python 3.10 on
         self.settimeout(left)
-        return super().recv_into(*arguments)  # type: ignore[arg-type]  # what it takes is nothing to us
+        return super().recv_into(*arguments)  # type: ignore[arg-type]  # they are passed on as they came
 
 
-def post(
-    url: str, form: str, trusting: ssl.SSLContext, seconds: float, headers: Mapping[str, str]
-) -> tuple[int, bytes]:
-    """Send a form, and return the status and the body of the answer, which may be an error of HTTP.
+def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: Mapping[str, str]) -> Answer:
+    """Send a form, and return the answer.
 
-    Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after so many seconds
-    at most, the look-up apart; and for what is no HTTP, or has no end.
+    Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after ``seconds`` at
+    most, the DNS lookup apart; and for an answer that is not HTTP, or has no end.
     """
     try:
-        return _post(urlsplit(url), form, reach(url, trusting, seconds), headers)
+        return _post(urlsplit(url), form, reach(url, context, seconds), headers)
     except OSError:  # some of which, of certificates, are ValueErrors too
         raise
     except (http.client.HTTPException, ValueError) as error:
         raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
 
 
-def reach(url: str, trusting: ssl.SSLContext, seconds: float) -> _Timely:
-    """Return a connection with the endpoint, whose waits together end so many seconds from now. Raises OSError."""
+def reach(url: str, context: ssl.SSLContext, seconds: float) -> _Timely:
+    """Return a connection with the endpoint, whose deadline is ``seconds`` from now. Raises OSError."""
     address = urlsplit(url)
     addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
     deadline = time.monotonic() + seconds
     reached = connect(addresses, seconds)
     try:
         reached.settimeout(max(deadline - time.monotonic(), SHORTEST))
-        trusting.sslsocket_class = _Timely
-        encrypted = trusting.wrap_socket(reached, server_hostname=address.hostname)
+        context.sslsocket_class = _Timely
+        encrypted = context.wrap_socket(reached, server_hostname=address.hostname)
     except BaseException:
         reached.close()
         raise
@@ -64,7 +69,7 @@ def reach(url: str, trusting: ssl.SSLContext, seconds: float) -> _Timely:
     return encrypted
 
 
-def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> Answer:
     connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=reached.context)
     connection.sock = reached
     try:
@@ -77,4 +82,4 @@ def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, s
         raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
     if answer.length:
         raise ConnectionError("closed the connection in the middle of its answer")
-    return answer.status, body
+    return Answer(answer.status, body)

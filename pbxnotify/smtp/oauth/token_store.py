@@ -1,7 +1,8 @@
-"""The tokens that let us in without a password: kept in a file, and renewed by one process at a time.
+"""The file of tokens: what the provider has issued for each account, changed by one process at a time.
 
-The file lies in the spool, for that belongs to Asterisk's user and is closed to all others. A call with a valid token
-reads it, and nothing else; only who must renew one imports what speaks OAuth 2.
+It lies in the spool, which belongs to Asterisk's user and is closed to all others. A call with a valid token reads it,
+and nothing else; what speaks OAuth 2 is imported for a renewal only. There are two accounts in it while one is tried,
+which must not cost the login that works.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from pbxnotify.errors import GrantRefused, RelayUnavailable, TokenFileDamaged
+from pbxnotify.errors import LoginRefused, LoginUnavailable, TokenFileDamaged
 from pbxnotify.files import open_no_follow
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY, has_library
@@ -22,16 +23,14 @@ from pbxnotify.spool.store import Spool
 
 if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.oauth.authorization_server import Grant
+    from pbxnotify.smtp.oauth.answers import Grant
 
 FILE = "oauth2.json"
-MARGIN = 60.0
-"""Seconds before its end from which on a token is renewed: the relay looks at it a little later than we."""
-PATIENCE = 90.0
-"""Seconds for which a process waits for another one to renew the token."""
+MARGIN = 60.0  # seconds before it expires at which a token is renewed: the relay looks at it a little later than we do
+PATIENCE = 90.0  # seconds for which a process waits for another one to renew the token
 STALE, AGAIN = 30 * 86400.0, 86400.0
-"""Seconds after which a login is renewed though no mail needs it, and until that is tried once more: Google
-ends one that is not used for six months, Microsoft for 90 days, Yandex a year after it was renewed."""
+"""Seconds after which a login is renewed although no mail needs it, and until that is tried again: Google ends one that
+is not used for six months, Microsoft for 90 days, Yandex a year after it was renewed."""
 LOG_IN = "log in with  pbxnotify oauth login"
 
 
@@ -39,58 +38,50 @@ class Access(NamedTuple):
     """A token to log in with."""
 
     token: str
-    is_new: bool
-    """It was issued for this very login, so another one would fare no better."""
-    was_rejected: bool = False
-    """The relay has rejected one before, and taken none since."""
+    is_new: bool  # it was issued for this very login, so another one would not help
+    was_rejected: bool = False  # the relay has rejected one before, and accepted none since
 
 
 class Tokens(NamedTuple):
-    """What we have for one account; times are seconds since the epoch, 0 for unknown."""
+    """What we have for one account; times are seconds since the epoch, None (0 in older files) for unknown."""
 
     access: str = ""
-    refresh: str = ""
-    """What a new access token is asked for with."""
-    obtained: float = 0.0
-    expires: float = 0.0
-    """When the access token ends, by the clock here."""
-    ends: float = 0.0
-    """When the refresh token ends."""
-    refused: str = ""
-    """Why the last renewal was refused for good."""
-    refused_at: float = 0.0
-    rejected: str = ""
-    """Why the relay has rejected a token that was new, and has taken none since."""
-    tended: float = 0.0
-    """When it was last tried to keep the login from ending unused."""
+    refresh: str = ""  # what a new access token is requested with
+    obtained: float | None = None
+    expires: float | None = None  # when the access token expires, by the clock here
+    ends: float | None = None  # when the refresh token expires
+    refused: str = ""  # why the last renewal was refused for good
+    refused_at: float | None = None
+    rejected: str = ""  # why the relay has rejected a token that was new, and has accepted none since
+    tended: float | None = None  # when we last tried to keep the login from expiring unused
 
     def is_valid(self) -> bool:
         """Return whether the access token lets us in, as far as we know: a clock that was set back knows nothing."""
         now = time.time()
-        began = self.obtained - MARGIN <= now
+        began = (self.obtained or 0.0) - MARGIN <= now
         return bool(self.access) and began and (not self.expires or now < self.expires - MARGIN)
 
     def is_stale(self) -> bool:
         """Return whether the provider may end the login before a mail needs it."""
         now = time.time()
-        is_tended = 0 <= now - self.tended < AGAIN
-        return bool(self.refresh) and not self.refused and now - self.obtained > STALE and not is_tended
+        is_tended = 0 <= now - (self.tended or 0.0) < AGAIN
+        return bool(self.refresh) and not self.refused and now - (self.obtained or 0.0) > STALE and not is_tended
 
     def is_sound(self) -> bool:
-        """Return whether this is what we write: times that are some, tokens that fit into a command."""
+        """Return whether this is what we write: times that are times, tokens that fit into a command."""
         moments = (self.obtained, self.expires, self.ends, self.refused_at, self.tended)
-        are_times = all(type(moment) in (int, float) and 0 <= moment < 1e11 for moment in moments)
+        are_times = all(moment is None or (type(moment) in (int, float) and 0 <= moment < 1e11) for moment in moments)
         texts = (self.access, self.refresh, self.refused, self.rejected)
         return are_times and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
 
     def renewed(self, grant: Grant) -> Tokens:
-        """Return them with what was issued just now.
+        """Return these tokens with what was issued just now.
 
-        A provider that gives no new refresh token lets the old one go on (RFC 6749 section 6).
+        A provider that issues no new refresh token lets the old one go on (RFC 6749 section 6).
         """
         now = time.time()
-        ends = now + grant.refresh_lifetime if grant.refresh_lifetime else 0.0 if grant.refresh else self.ends
-        expires = now + grant.lifetime if grant.lifetime else 0.0
+        ends = now + grant.refresh_lifetime if grant.refresh_lifetime else None if grant.refresh else self.ends
+        expires = now + grant.lifetime if grant.lifetime else None
         return Tokens(grant.access, grant.refresh or self.refresh, now, expires, ends, rejected=self.rejected)
 
 
@@ -100,15 +91,15 @@ def path() -> str:
 
 
 def account(relay: Smtp) -> str:
-    """Return whose tokens these settings want: no other login, application or endpoint may ever see them."""
+    """Return whose tokens these settings need: no other login, application or endpoint may ever see them."""
     oauth2 = relay.oauth2
     return f"{relay.login} by {oauth2.client_id} at {oauth2.token_url} for {oauth2.scope}"
 
 
 def at_hand(relay: Smtp, rejected: str = "") -> Access | None:
-    """Return the token that is kept, if it is valid and another than the one that the relay has rejected.
+    """Return the stored token, if it is valid and not the one that the relay has rejected.
 
-    Raises GrantRefused if the file cannot be read.
+    Raises LoginRefused if the file cannot be read.
     """
     with suppress(TokenFileDamaged):  # on a full disk it may be half written at this very moment
         kept = read(relay)
@@ -118,26 +109,26 @@ def at_hand(relay: Smtp, rejected: str = "") -> Access | None:
 
 
 def read(relay: Smtp) -> Tokens:
-    """Return what is kept for these settings, empty if there is nothing. Raises GrantRefused if it is damaged."""
-    return _all().get(account(relay), Tokens())
+    """Return the tokens for these settings, empty if there are none. Raises LoginRefused if the file is damaged."""
+    return _read_all().get(account(relay), Tokens())
 
 
 def may_end_soon(relay: Smtp) -> bool:
     """Return whether the provider may end the login before a mail needs it."""
-    with suppress(GrantRefused):
+    with suppress(LoginRefused):
         return relay.wants_token and read(relay).is_stale()
     return False
 
 
 def is_kept(relay: Smtp) -> bool:
-    """Return whether there is a token for these settings, of use or not."""
-    with suppress(GrantRefused):
+    """Return whether there is a token for these settings, usable or not."""
+    with suppress(LoginRefused):
         return read(relay) != Tokens()
     return False
 
 
-def _all() -> dict[str, Tokens]:
-    """Return what is kept, by account. Raises GrantRefused if it is damaged."""
+def _read_all() -> dict[str, Tokens]:
+    """Return all tokens, by account. Raises LoginRefused if the file is damaged."""
     try:
         with open(path(), encoding="utf-8", opener=open_no_follow) as file:
             kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(file.read(state.LONGEST)).items()}
@@ -146,8 +137,8 @@ def _all() -> dict[str, Tokens]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        what = f"the token in {path()} cannot be read: {error.strerror}; mend that, or {LOG_IN}"
-        raise GrantRefused(what) from None
+        what = f"the token in {path()} cannot be read: {error.strerror}; correct that, or {LOG_IN}"
+        raise LoginRefused(what) from None
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise TokenFileDamaged(f"the token in {path()} is damaged; {LOG_IN}") from None
     return kept
@@ -159,30 +150,30 @@ def trouble(relay: Smtp) -> str:
         return ""
     try:
         kept = read(relay)
-    except GrantRefused as error:
+    except LoginRefused as error:
         return str(error)
     if kept.refused or kept.rejected:
         return kept.refused or kept.rejected
-    is_there = kept.is_valid() or (bool(kept.refresh) and not 0 < kept.ends < time.time())
+    is_there = kept.is_valid() or (bool(kept.refresh) and not (kept.ends and kept.ends < time.time()))
     if not has_library():
         return f"{NO_LIBRARY}, then  pbxnotify {'queue run --all' if is_there else 'oauth login'}"
     return "" if is_there else f"{relay.login}: there is no token{' any more' if kept.obtained else ''}: {LOG_IN}"
 
 
 def write(relay: Smtp, tokens: Tokens) -> None:
-    """Put the tokens for these settings in place, durable, if not empty; those of other accounts stay. Raises OSError.
+    """Store the tokens for these settings, durably, if not empty; those of other accounts stay. Raises OSError.
 
-    Durable, because a provider may have ended the old ones with the new ones.
+    Durably, because a provider may have revoked the old ones with the new ones.
     """
     try:
-        others = _all()
-    except GrantRefused:  # there is nothing in it that could be kept
-        others = {}
-    _put({**others, account(relay): tokens})
+        kept = _read_all()
+    except LoginRefused:  # there is nothing in it that could be kept
+        kept = {}
+    _write_all({**kept, account(relay): tokens})
 
 
 def forget() -> bool:
-    """Forget all tokens, and what a process has left that was killed while it wrote them; returns whether there were
+    """Remove all tokens, and what a process that was killed while it wrote them has left; returns whether there were
     any. The caller is ``alone``. Raises OSError."""
     folder = os.path.join(spool_path(), "tmp")
     left = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{FILE}.")]
@@ -193,20 +184,18 @@ def forget() -> bool:
 
 
 def others(relay: Smtp) -> list[str]:
-    """Return whose tokens are kept beside those for these settings. Raises GrantRefused if they are damaged."""
-    return [whose for whose in _all() if whose != account(relay)]
+    """Return the other accounts whose tokens are in the file. Raises LoginRefused if it is damaged."""
+    return [whose for whose in _read_all() if whose != account(relay)]
 
 
-def forget_others(relay: Smtp) -> list[str]:
-    """Forget all tokens but those for these settings; returns whose. Raises OSError, GrantRefused, RelayUnavailable."""
+def forget_others(relay: Smtp) -> None:
+    """Remove the tokens of all other accounts. Raises OSError, LoginRefused, LoginUnavailable."""
     with alone():
-        forgotten = others(relay)
-        if forgotten:
-            _put({whose: kept for whose, kept in _all().items() if whose not in forgotten})
-    return forgotten
+        if others(relay):
+            _write_all({account(relay): read(relay)})
 
 
-def _put(kept: dict[str, Tokens]) -> None:
+def _write_all(kept: dict[str, Tokens]) -> None:
     record = {whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()}
     if record:
         state.replace(spool_path(), FILE, json.dumps(record).ljust(state.ROOM), durable=True)
@@ -216,7 +205,7 @@ def _put(kept: dict[str, Tokens]) -> None:
 
 @contextmanager
 def alone(patience: float | None = None) -> Iterator[None]:
-    """Be the only process that changes the tokens, within ``PATIENCE`` or so many seconds. Raises RelayUnavailable.
+    """Be the only process that changes the tokens, after ``patience`` or ``PATIENCE`` seconds. Raises LoginUnavailable.
 
     The lock is one on the spool itself; those on its folders are held while mails leave.
     """
@@ -225,8 +214,7 @@ def alone(patience: float | None = None) -> Iterator[None]:
         try:
             is_alone = stack.enter_context(Spool(spool_path()).alone("", seconds))
         except OSError as error:
-            raise RelayUnavailable(f"no token can be kept in {spool_path()}: {error.strerror}", stage="AUTH") from None
+            raise LoginUnavailable(f"no token can be stored in {spool_path()}: {error.strerror}") from None
         if not is_alone:
-            what = f"another process has been renewing the token for {seconds:g} s"
-            raise RelayUnavailable(what, stage="AUTH")
+            raise LoginUnavailable(f"another process has been renewing the token for {seconds:g} s")
         yield

@@ -22,7 +22,7 @@ def hear(expected):
     while answer[3:4] == b"-":
         answer = answers.readline()
     if not answer.startswith(expected):
-        sys.exit(answer)
+        sys.exit(answer.decode(errors="replace"))
 
 
 def secured(plain):

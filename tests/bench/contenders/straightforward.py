@@ -39,7 +39,7 @@ def connect():
     smtp = config["smtp"]
     context = ssl.create_default_context(cafile=smtp["ca_file"]) if smtp["mode"] != "plain" else None
     if smtp["mode"] == "tls":
-        relay = smtplib.SMTP_SSL("localhost", int(smtp["port"]), context=context, timeout=30)
+        relay: smtplib.SMTP = smtplib.SMTP_SSL("localhost", int(smtp["port"]), context=context, timeout=30)
     else:
         relay = smtplib.SMTP("localhost", int(smtp["port"]), timeout=30)
     if smtp["mode"] == "starttls":

@@ -14,7 +14,7 @@ BEGAN = "1795478867.0"
 UNSET = dict.fromkeys(
     ("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "CDR(lastapp)", "PBXNOTIFY_CAUSE"), ""
 )
-"""Variables that Asterisk answered for: they are unset."""
+"""Variables that Asterisk said are unset."""
 
 
 def missed(argument: str = "101", **variables: str) -> MissedCall | None:
@@ -116,7 +116,7 @@ def test_a_phone_that_was_available_is_not_asked_about() -> None:
     assert call.phone == ""
 
 
-def test_a_channel_that_could_not_be_asked_is_told() -> None:
+def test_a_channel_that_could_not_be_asked_counts_as_missed() -> None:
     call = missed_call_on({"CALLERID(num)": "5551212", "UNIQUEID": "1795478867.0"}, "101", NOW)
     assert call == MissedCall(1795478867.0, 23, ("101",), "5551212", linked_id="1795478867.0", unique_id="1795478867.0")
 
@@ -183,7 +183,7 @@ def test_whether_a_voicemail_was_left(variables: dict[str, str], left_a_message:
         pytest.param({"CDR(start,u)": "1795478880.123456"}, 23, id="no VoiceMail"),
     ],
 )
-def test_the_greeting_is_no_ringing(variables: dict[str, str], duration: int) -> None:
+def test_the_greeting_is_not_ringing(variables: dict[str, str], duration: int) -> None:
     call = missed(**variables)
     assert call is not None
     assert call.duration == duration

@@ -1,4 +1,4 @@
-"""What counts as a missed call, what is kept of it, and how it is written down."""
+"""Events to and from JSON, their keys, and the cleaning of their texts."""
 
 from __future__ import annotations
 
@@ -49,11 +49,26 @@ MESSAGE = Voicemail(
 )
 
 
-@pytest.mark.parametrize(
-    "event", [CALL, MESSAGE, Alert(1.0, "disk", "full", "disk-/")], ids=["missed", "voicemail", "alert"]
-)
+EVENTS = {
+    "missed": CALL,
+    "voicemail": MESSAGE,
+    "alert": Alert(1.0, "disk", "full", "disk-/"),
+    "silent": MESSAGE._replace(duration=0),
+    "nothing known": Voicemail(),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_json_and_back(event: Event) -> None:
     assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
+
+
+def test_unknown_numbers_in_a_queue_file() -> None:
+    record = {"event": "voicemail", "duration": -1, "number": 0}
+    assert event_to_json(Voicemail()).items() >= record.items()
+    read = event_from_json(record)
+    assert isinstance(read, Voicemail)
+    assert (read.duration, read.number) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,8 @@ def test_json_and_back(event: Event) -> None:
         pytest.param({"event": "missed", "extensions": "101"}, id="text for a list"),
         pytest.param({"event": "missed", "time": None}, id="null"),
         pytest.param({"event": "voicemail", "duration": True}, id="yes for a number"),
+        pytest.param({"event": "voicemail", "number": False}, id="no for a number"),
+        pytest.param({"event": "voicemail", "duration": "1"}, id="text for a length"),
     ],
 )
 def test_a_damaged_record(record: dict[str, object]) -> None:
@@ -72,7 +89,7 @@ def test_a_damaged_record(record: dict[str, object]) -> None:
         event_from_json(record)
 
 
-def test_a_message_is_told_once_whatever_becomes_of_its_file() -> None:
+def test_a_message_has_one_key_whatever_becomes_of_its_file() -> None:
     gone = MESSAGE._replace(message_id="")
     assert list(MESSAGE.keys().values()) == ["voicemail-1795478867-00000001"]
     assert tuple(gone.keys().values()) == MESSAGE.aliases() == ("voicemail-1.1-msg0003",)

@@ -1,4 +1,4 @@
-"""What is said in the log: one line, without what has no place there."""
+"""A line of the log: always one line, and without withheld numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_log_file_that_cannot_be_written_raises_nothing(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(("inode", "said"), [(0, False), (1, True)], ids=["the journal", "a file, below a journal"])
-def test_the_journal_is_told_once(
+def test_the_journal_gets_a_line_once(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], inode: int, said: bool
 ) -> None:
     """A command of systemd's has the journal behind syslog and behind stderr."""

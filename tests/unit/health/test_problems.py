@@ -1,38 +1,42 @@
-"""The course of a problem: what is to be told of it, and when."""
+"""A problem is raised, reminded of and resolved: what the administrator is notified of, and when."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from golden import Golden
 
-from pbxnotify.health.problems import ILL, UNSURE, WELL, Change, Finding, Problem, ProblemTracker
+from pbxnotify.health.problems import Change, Observation, Problem, ProblemTracker, State
 from pbxnotify.languages.language import load_language
 from pbxnotify.settings.load import load_settings
 from pbxnotify.settings.sections import Settings
 
+OK, UNKNOWN, PROBLEM = State
+
 
 @pytest.fixture
-def configured(write_ini: Callable[[str], Path]) -> Settings:
-    """Return settings that remind each 10 hours."""
+def settings(write_ini: Callable[[str], Path]) -> Settings:
+    """Return settings with a reminder every 10 hours."""
     return load_settings(write_ini("[system]\nremind_hours = 10\n[notifications]\ntimezone = Europe/Moscow\n"))
 
 
-class Looks:
-    """Looks at one thing, at times of our choice."""
+class Runs:
+    """Runs of the monitor that observe one thing, at times of our choice."""
 
-    def __init__(self, configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         self.problem: Problem | None = None
         self.changes: list[Change] = []
-        self._configured, self._monkeypatch = configured, monkeypatch
+        self._settings, self._monkeypatch = settings, monkeypatch
 
-    def at(self, hours: float, state: int, critical: bool = False, *, dies: bool = False, **more: object) -> list[str]:
-        """Return what is to be told by mail so many hours after the beginning; who dies does not remember it."""
+    def at(self, hours: float, state: State, critical: bool = False, *, dies: bool = False, **more: Any) -> list[str]:
+        """Return what is to be mailed so many hours after the beginning; a process that ``dies`` does not keep it."""
         self._monkeypatch.setattr(time, "time", lambda: 1795478867.0 + 3600 * hours)
-        finding = Finding("x", state, f"it is {('well', 'unsure', 'ill')[state]}", "why", critical, **more)
-        step = ProblemTracker(self._configured, load_language("en")).step(finding, self.problem)
+        seen = Observation("x", state, f"state: {state.name}", "why", critical, **more)
+        step = ProblemTracker(self._settings, load_language("en")).step(seen, self.problem)
         self.problem = step.before if dies else step.after
         if not step.change:
             return []
@@ -41,103 +45,109 @@ class Looks:
 
 
 @pytest.fixture
-def looks(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> Looks:
-    """Return looks from now on."""
-    return Looks(configured, monkeypatch)
+def runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """Return runs from now on."""
+    return Runs(settings, monkeypatch)
 
 
-RAISED, STILL, SOLVED = ["warning: it is ill"], ["warning: still: it is ill"], ["info: solved: it is ill"]
+EN = load_language("en")
+SUBJECT = "state: PROBLEM"
+RAISED = [f"warning: {SUBJECT}"]
+REMINDED = [f"warning: {EN.still.format(subject=SUBJECT)}"]
+RESOLVED = [f"info: {EN.over.format(subject=SUBJECT)}"]
 
 
-def test_a_reminder_each_time_the_hours_have_passed(looks: Looks) -> None:
-    told = [looks.at(hours, ILL) for hours in (0, 1, 9.9, 10, 11, 20)]
-    assert told == [RAISED, [], [], STILL, [], STILL]
+def test_a_reminder_each_time_the_hours_have_passed(runs: Runs) -> None:
+    notified = [runs.at(hours, PROBLEM) for hours in (0, 1, 9.9, 10, 11, 20)]
+    assert notified == [RAISED, [], [], REMINDED, [], REMINDED]
 
 
-def test_a_reminder_says_since_when(looks: Looks) -> None:
-    looks.at(0, ILL)
-    looks.at(10, ILL)
-    assert looks.changes[-1].text == "why\nSince: Tuesday, 24 November 2026, 03:07"
+def test_a_reminder_says_since_when(runs: Runs, golden: Golden) -> None:
+    runs.at(0, PROBLEM)
+    runs.at(10, PROBLEM)
+    assert runs.changes[-1].text.startswith("why\n")
+    golden(runs.changes[-1].text)
+
+
+@pytest.mark.parametrize(("hours", "length"), [(0.01, "36 seconds"), (1.26, "1 hour 15 minutes")], ids=str)
+def test_a_resolved_problem_says_how_long_it_lasted(runs: Runs, hours: float, length: str, golden: Golden) -> None:
+    runs.at(0, PROBLEM)
+    runs.at(hours / 2, OK)
+    assert runs.at(hours, OK) == RESOLVED
+    assert length in runs.changes[-1].text
+    golden(runs.changes[-1].text)
+
+
+def test_what_comes_and_goes_is_one_problem(runs: Runs) -> None:
+    states = [PROBLEM, OK, PROBLEM, OK, PROBLEM, UNKNOWN, OK, UNKNOWN, OK, OK, OK]
+    notified = [runs.at(0.1 * number, state) for number, state in enumerate(states)]
+    assert [one for one in notified if one] == [RAISED, RESOLVED]
+    assert notified[9] == RESOLVED
+
+
+def test_worse_is_reported_at_once_and_better_is_not(runs: Runs) -> None:
+    notified = [runs.at(0, PROBLEM), runs.at(1, PROBLEM, True), runs.at(2, PROBLEM, False), runs.at(3, PROBLEM, True)]
+    assert notified == [RAISED, [f"critical: {SUBJECT}"], [], []]
+
+
+def test_unknown_from_the_beginning_is_nothing(runs: Runs) -> None:
+    assert runs.at(0, UNKNOWN) == runs.at(1, OK) == []
+
+
+def test_what_is_unknown_is_not_reminded_of(runs: Runs) -> None:
+    assert [runs.at(hours, state) for hours, state in ((0, PROBLEM), (30, UNKNOWN), (60, UNKNOWN))] == [RAISED, [], []]
+
+
+def test_a_clock_set_back_reminds_later_and_set_ahead_once(runs: Runs) -> None:
+    notified = [runs.at(hours, PROBLEM) for hours in (1000, 0, 9, 10, 90000, 90001)]
+    assert notified == [RAISED, [], [], REMINDED, REMINDED, []]
+
+
+def test_what_has_happened_is_never_resolved(runs: Runs) -> None:
+    assert runs.at(0, PROBLEM, happened=True) == RAISED
+    assert runs.problem is None
+
+
+def test_what_only_syslog_heard_of_is_resolved_there_too(runs: Runs) -> None:
+    assert runs.at(0, PROBLEM, by_mail=False) == runs.at(1, OK) == runs.at(2, OK) == []
+    assert [change.subject for change in runs.changes] == [SUBJECT, EN.over.format(subject=SUBJECT)]
+
+
+def test_what_mail_can_say_later_is_mailed_with_the_reminder(runs: Runs) -> None:
+    notified = [runs.at(0, PROBLEM, by_mail=False), runs.at(25, PROBLEM), runs.at(26, OK), runs.at(27, OK)]
+    assert notified == [[], REMINDED, [], RESOLVED]
+
+
+def test_what_needs_a_moment_is_raised_at_the_second_run(runs: Runs) -> None:
+    assert [runs.at(hours, PROBLEM, patience=2) for hours in (0, 0.1, 0.2)] == [[], RAISED, []]
+
+
+def test_what_needed_only_a_moment_is_never_raised(runs: Runs) -> None:
+    states = (PROBLEM, OK, OK, PROBLEM, UNKNOWN, OK)
+    assert [runs.at(0.1 * number, state, patience=2) for number, state in enumerate(states)] == [[]] * 6
 
 
 @pytest.mark.parametrize(
-    ("hours", "length"), [(0.01, "It lasted: 36 seconds"), (1.26, "It lasted: 1 hour 15 minutes")], ids=str
-)
-def test_when_it_is_over_it_says_how_long_it_lasted(looks: Looks, hours: float, length: str) -> None:
-    looks.at(0, ILL)
-    looks.at(hours / 2, WELL)
-    assert looks.at(hours, WELL) == SOLVED
-    assert looks.changes[-1].text == length
-
-
-def test_what_comes_and_goes_is_one_problem(looks: Looks) -> None:
-    states = [ILL, WELL, ILL, WELL, ILL, UNSURE, WELL, UNSURE, WELL, WELL, WELL]
-    told = [looks.at(0.1 * number, state) for number, state in enumerate(states)]
-    assert [one for one in told if one] == [RAISED, SOLVED]
-    assert told[9] == SOLVED
-
-
-def test_worse_is_told_at_once_and_better_is_not(looks: Looks) -> None:
-    told = [looks.at(0, ILL), looks.at(1, ILL, True), looks.at(2, ILL, False), looks.at(3, ILL, True)]
-    assert told == [RAISED, ["critical: it is ill"], [], []]
-
-
-def test_unsure_from_the_beginning_is_nothing(looks: Looks) -> None:
-    assert looks.at(0, UNSURE) == looks.at(1, WELL) == []
-
-
-def test_what_is_unsure_is_not_reminded_of(looks: Looks) -> None:
-    assert [looks.at(hours, state) for hours, state in ((0, ILL), (30, UNSURE), (60, UNSURE))] == [RAISED, [], []]
-
-
-def test_a_clock_set_back_reminds_later_and_set_ahead_once(looks: Looks) -> None:
-    told = [looks.at(hours, ILL) for hours in (1000, 0, 9, 10, 90000, 90001)]
-    assert told == [RAISED, [], [], STILL, STILL, []]
-
-
-def test_what_has_happened_is_never_over(looks: Looks) -> None:
-    assert looks.at(0, ILL, passes=True) == RAISED
-    assert looks.problem is None
-
-
-def test_what_only_syslog_heard_of_is_over_there_too(looks: Looks) -> None:
-    assert looks.at(0, ILL, by_mail=False) == looks.at(1, WELL) == looks.at(2, WELL) == []
-    assert [change.subject for change in looks.changes] == ["it is ill", "solved: it is ill"]
-
-
-def test_what_mail_can_tell_of_later_is_told_with_the_reminder(looks: Looks) -> None:
-    told = [looks.at(0, ILL, by_mail=False), looks.at(25, ILL), looks.at(26, WELL), looks.at(27, WELL)]
-    assert told == [[], STILL, [], SOLVED]
-
-
-def test_what_needs_a_moment_is_told_at_the_second_look(looks: Looks) -> None:
-    assert [looks.at(hours, ILL, patience=2) for hours in (0, 0.1, 0.2)] == [[], RAISED, []]
-
-
-def test_what_needed_a_moment_only_is_never_told(looks: Looks) -> None:
-    states = (ILL, WELL, WELL, ILL, UNSURE, WELL)
-    assert [looks.at(0.1 * number, state, patience=2) for number, state in enumerate(states)] == [[]] * 6
-
-
-@pytest.mark.parametrize(
-    "looked",
+    "seen",
     [
-        pytest.param([(0, ILL)], id="raised"),
-        pytest.param([(0, ILL), (10, ILL)], id="reminded of"),
-        pytest.param([(0, ILL), (1, WELL), (2, WELL)], id="over"),
+        pytest.param([(0, PROBLEM)], id="raised"),
+        pytest.param([(0, PROBLEM), (10, PROBLEM)], id="reminded of"),
+        pytest.param([(0, PROBLEM), (1, OK), (2, OK)], id="resolved"),
     ],
 )
-def test_who_dies_before_it_is_remembered_tells_the_same_again(looks: Looks, looked: list[tuple[float, int]]) -> None:
-    for hours, state in looked[:-1]:
-        looks.at(hours, state)
-    hours, state = looked[-1]
-    assert looks.at(hours, state, dies=True) == looks.at(hours + 0.1, state) != []
-    first, second = looks.changes[-2:]
+def test_a_process_that_dies_before_it_is_kept_is_followed_by_the_same_again(
+    runs: Runs, seen: list[tuple[float, State]]
+) -> None:
+    for hours, state in seen[:-1]:
+        runs.at(hours, state)
+    hours, state = seen[-1]
+    assert runs.at(hours, state, dies=True) == runs.at(hours + 0.1, state) != []
+    first, second = runs.changes[-2:]
     assert first.identity == second.identity
 
 
-def test_a_second_outage_is_another_one(looks: Looks) -> None:
-    for hours, state in enumerate((ILL, WELL, WELL, ILL)):
-        looks.at(hours, state)
-    first, _, second = looks.changes
+def test_a_second_outage_is_another_one(runs: Runs) -> None:
+    for hours, state in enumerate((PROBLEM, OK, OK, PROBLEM)):
+        runs.at(hours, state)
+    first, _, second = runs.changes
     assert first.identity != second.identity

@@ -1,22 +1,15 @@
-"""The languages: each says everything, and writes dates and lengths of time as its readers do."""
+"""The languages: each is complete, and writes dates and lengths of time as its readers do."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from checkout import ROOT
 
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, LANGUAGE_CODES, Language, load_language
 
-PACKAGE = ROOT / "pbxnotify"
 TEXTS = Language._fields
 WHOLE_TEXTS = [name for name in TEXTS if isinstance(getattr(load_language(DEFAULT_LANGUAGE), name), str)]
 
@@ -26,7 +19,7 @@ def test_these_are_the_languages() -> None:
 
 
 SAME_AS_IN_ENGLISH = {"decimal_mark"}
-"""Texts that another language may have in common with English: others were forgotten."""
+"""Texts that another language may have in common with English; any other has been forgotten."""
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGE_CODES if code != DEFAULT_LANGUAGE])
@@ -46,19 +39,19 @@ def test_nothing_is_missing(code: str, name: str) -> None:
 
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
 @pytest.mark.parametrize("name", WHOLE_TEXTS)
-def test_a_text_has_the_same_places_to_fill_in(code: str, name: str) -> None:
-    def places(language: Language) -> list[str]:
+def test_a_text_has_the_same_placeholders(code: str, name: str) -> None:
+    def placeholders(language: Language) -> list[str]:
         return sorted(re.findall(r"\{\w*\}", getattr(language, name)))
 
-    assert places(load_language(code)) == places(load_language(DEFAULT_LANGUAGE))
+    assert placeholders(load_language(code)) == placeholders(load_language(DEFAULT_LANGUAGE))
 
 
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
-def test_every_reason_is_there_with_the_same_places(code: str) -> None:
-    def places(language: Language) -> dict[str, list[str]]:
+def test_every_reason_is_there_with_the_same_placeholders(code: str) -> None:
+    def placeholders(language: Language) -> dict[str, list[str]]:
         return {reason: re.findall(r"\{\w*\}", sentence) for reason, sentence in language.why.items()}
 
-    assert places(load_language(code)) == places(load_language(DEFAULT_LANGUAGE))
+    assert placeholders(load_language(code)) == placeholders(load_language(DEFAULT_LANGUAGE))
     assert all(sentence.endswith(".") for sentence in load_language(code).why.values())
 
 
@@ -123,54 +116,3 @@ def test_lengths_of_time(seconds: int, english: str, russian: str, short: str) -
 def test_moments(zone: timezone, english: str, russian: str) -> None:
     when = datetime.fromtimestamp(1795478867, zone)
     assert (load_language("en").moment(when), load_language("ru").moment(when)) == (english, russian)
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    """Return the languages of a copy of the package."""
-    shutil.copytree(PACKAGE, tmp_path / "pbxnotify", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path / "pbxnotify" / "languages"
-
-
-def preview(copied: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run ``pbxnotify preview`` of a copy, with one language for the installation."""
-    ini = copied / "pbxnotify.ini"
-    ini.write_text(f"[notifications]\nlanguage = {code}\ntimezone = UTC\n")
-    command = [sys.executable, "-m", "pbxnotify.cli", "--config", str(ini), "preview", "missed"]
-    environment = {**os.environ, "PYTHONPATH": str(copied.parent.parent), "PYTHONSAFEPATH": "1"}
-    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
-
-
-def test_another_language_is_one_file(copied: Path) -> None:
-    english = (copied / "en.py").read_text()
-    german = english.replace("Missed call: {caller}", "Anruf in Abwesenheit: {caller}")
-    (copied / "de.py").write_text(german)
-    assert "Subject: Anruf in Abwesenheit: Alexey Portnov" in preview(copied, "de").stdout
-
-
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [
-        pytest.param(
-            ("(?m)^    (silent|when)=.*\n", ""),
-            "TypeError: .*missing 2 required positional arguments: 'when' and 'silent'",
-            id="lacks texts",
-        ),
-        pytest.param((r"LANGUAGE = Language\(", "LANGUAGE = Language(("), "SyntaxError", id="no Python"),
-        pytest.param(("(?m)^LANGUAGE =", "OTHER ="), "AttributeError", id="no language"),
-    ],
-)
-def test_a_broken_language_is_named_and_mails_are_in_english(copied: Path, broken: tuple[str, str], said: str) -> None:
-    (copied / "de.py").write_text(re.sub(*broken, (copied / "en.py").read_text()))
-    done = preview(copied, "de")
-    assert "Subject: Missed call: Alexey Portnov" in done.stdout
-    assert re.search(f"{copied}/de.py: {said}.*; mails are in English", done.stderr)
-
-
-def test_a_copy_beside_is_no_language(copied: Path) -> None:
-    shutil.copy(copied / "ru.py", copied / "ru.bak.py")
-    assert "'ru.bak' is no language of ours" in preview(copied, "ru.bak").stderr
-
-
-def test_a_language_that_is_not_there(copied: Path) -> None:
-    assert "'xx' is no language of ours; write en, ru, or another file" in preview(copied, "xx").stderr

@@ -1,4 +1,4 @@
-"""What is attached: real recordings through the real tools, and what goes when a tool does not."""
+"""What is attached: real recordings through the real tools, and what is sent when a tool fails."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import shutil
 import wave
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from golden import Golden
 from mailboxes import length_of, require, sound
 
 from pbxnotify.events import Voicemail
@@ -21,7 +23,7 @@ SECONDS = 4
 
 @pytest.fixture
 def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Leave only these tools on the PATH; one given as a script is a far end of ours."""
+    """Leave only these tools on the PATH; those given as scripts are stand-ins for tools."""
 
     def only(*tools: str, **scripts: str) -> None:
         directory = tmp_path / "bin"
@@ -36,9 +38,12 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return only
 
 
-def prepared(path: Path, **settings: object) -> Attachment:
+def prepared(path: Path, scratch: Path | None = None, **settings: Any) -> Attachment:
     """Return what becomes of a recording."""
-    return prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings))
+    directory = str(scratch) if scratch else None
+    made = prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings), directory)
+    assert made is not None
+    return made
 
 
 def length_of_wav(content: bytes) -> float:
@@ -91,17 +96,17 @@ def test_ffmpeg_makes_mp3_of_what_lame_cannot_read(tmp_path: Path, only, format_
 
 
 @pytest.mark.parametrize(
-    ("audio", "scripts", "why"),
+    ("audio", "scripts", "tool"),
     [
-        pytest.param("mp3", {}, "lame or ffmpeg is not installed", id="no tool for mp3"),
-        pytest.param("wav", {}, "sox or ffmpeg is not installed", id="no tool for wav"),
-        pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame: exit status 3 broken", id="the tool fails"),
-        pytest.param("wav", {"sox": "exit 0"}, "sox: it made 0 bytes of 4 s of sound", id="the tool makes nothing"),
-        pytest.param("mp3", {"lame": "exec sleep 60"}, "lame: not finished after 0.2 s", id="the tool hangs"),
+        pytest.param("mp3", {}, "lame", id="no tool for mp3"),
+        pytest.param("wav", {}, "sox", id="no tool for wav"),
+        pytest.param("mp3", {"lame": "echo broken >&2; exit 3"}, "lame", id="the tool fails"),
+        pytest.param("wav", {"sox": "exit 0"}, "sox", id="the tool makes nothing"),
+        pytest.param("mp3", {"lame": "exec sleep 60"}, "lame", id="the tool hangs"),
     ],
 )
-def test_without_the_tool_it_goes_as_it_is(
-    tmp_path: Path, only, monkeypatch, audio: str, scripts: dict[str, str], why: str
+def test_without_the_tool_it_is_attached_unconverted(
+    tmp_path: Path, only, monkeypatch, golden: Golden, audio: str, scripts: dict[str, str], tool: str
 ) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
     sleep = shutil.which("sleep")
@@ -109,7 +114,8 @@ def test_without_the_tool_it_goes_as_it_is(
     monkeypatch.setattr(attachment, "CONVERSION_TIMEOUT", 0.2)
     made = prepared(path, audio=audio)
     assert (made.content, made.format) == (path.read_bytes(), "WAV")
-    assert why in made.remark
+    assert tool in made.remark
+    golden(made.remark)
 
 
 def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:
@@ -118,10 +124,10 @@ def test_the_next_tool_is_tried_when_one_fails(tmp_path: Path, only) -> None:
     assert prepared(path, audio="wav").format == "wav"
 
 
-def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only) -> None:
+def test_lame_alone_is_no_help_for_gsm(tmp_path: Path, only, golden: Golden) -> None:
     path = sound(tmp_path / "x.gsm", SECONDS)
     only("lame")
-    assert prepared(path, audio="mp3").remark == "the recording goes as it is, not as mp3: ffmpeg is not installed"
+    golden(prepared(path, audio="mp3").remark)
 
 
 def test_mp3_is_not_made_larger(tmp_path: Path) -> None:
@@ -136,16 +142,16 @@ def test_a_recording_that_is_no_sound_goes_as_it_is(tmp_path: Path) -> None:
     path.write_bytes(b"RIFF" + os.urandom(3000))
     made = prepared(path, audio="mp3")
     assert (made.content, made.format) == (path.read_bytes(), "WAV")
-    assert made.remark.startswith("the recording goes as it is, not as mp3: ffmpeg: exit status")
+    assert "ffmpeg: exit status" in made.remark
 
 
-def test_one_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+def test_one_that_is_too_large_is_left_out(tmp_path: Path, golden: Golden) -> None:
     path = tmp_path / "x.wav"
     with open(path, "wb") as file:
         file.truncate(500 << 20)
     made = prepared(path)
     assert (made.content, made.too_large) == (b"", 500 << 20)
-    assert "max_attachment = 14 MB" in made.remark
+    golden(made.remark)
 
 
 @pytest.mark.parametrize("audio", ["mp3", "wav"])
@@ -170,27 +176,28 @@ def test_one_that_is_too_large_as_wav_goes_as_it_is(tmp_path: Path) -> None:
     assert prepared(path, audio="wav", max_attachment=1).format == "WAV"
 
 
-def test_one_that_has_vanished(tmp_path: Path) -> None:
+def test_one_that_has_vanished(tmp_path: Path, golden: Golden) -> None:
     made = prepared(tmp_path / "x.wav")
-    assert (made.content, made.remark) == (b"", "the recording cannot be read: No such file or directory")
+    assert made.content == b""
+    golden(made.remark)
 
 
 def test_a_message_without_a_recording() -> None:
     assert prepare_attachment("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")
 
 
-def test_a_tool_that_cannot_be_started(tmp_path: Path, only) -> None:
+def test_a_tool_that_cannot_be_started(tmp_path: Path, only, golden: Golden) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
     only(sox="exit 0")
     (tmp_path / "bin" / "nice").unlink()
     made = prepared(path, audio="wav")
     assert (made.content, made.format) == (path.read_bytes(), "WAV")
-    assert "sox: it cannot be started: No such file or directory" in made.remark
+    golden(made.remark)
 
 
 def test_no_room_for_what_a_tool_makes(tmp_path: Path) -> None:
     path = sound(tmp_path / "x.WAV", SECONDS)
-    made = prepare_attachment(str(path), Voicemail(recording="WAV"), Settings(audio="wav"), str(tmp_path / "missing"))
+    made = prepared(path, tmp_path / "missing", audio="wav")
     assert made.content == path.read_bytes()
 
 
@@ -215,7 +222,5 @@ def test_nothing_is_left_in_the_scratch_directory(tmp_path: Path) -> None:
     require("lame")
     path, scratch = sound(tmp_path / "x.WAV", SECONDS), tmp_path / "scratch"
     scratch.mkdir()
-    assert (
-        prepare_attachment(str(path), Voicemail(recording="WAV"), Settings(audio="mp3"), str(scratch)).format == "mp3"
-    )
+    assert prepared(path, scratch, audio="mp3").format == "mp3"
     assert list(scratch.iterdir()) == []

@@ -16,6 +16,7 @@ from pbxnotify.settings.load import load_settings
 from pbxnotify.settings.sections import Settings
 from pbxnotify.text import clean
 
+ENGLISH = load_language("en")
 CALL = MissedCall(caller_number="+74951234567", caller_name="Alice Smith")
 INI = """\
 [notifications]
@@ -29,7 +30,7 @@ mobile = +7 916 123-45-67
 
 
 @pytest.fixture
-def configured(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
+def settings(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
     """Return settings with a card and a phone book."""
     book = tmp_path / "book.csv"
     book.write_text("number,name\n+7 (495) 123-45-67,Ромашка\n102,not Anna\n103,The Kitchen\n+44 20 7946 0000,London\n")
@@ -58,17 +59,15 @@ def configured(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
         pytest.param("+15550000000", "x" * 200, "x" * 100, id="a long name"),
     ],
 )
-def test_the_name(configured: Settings, kind: type, number: str, name: str, known: str) -> None:
+def test_the_name(settings: Settings, kind: type, number: str, name: str, known: str) -> None:
     call = kind(caller_number=number, caller_name=name)
-    assert caller_in(call, load_language("en"), configured).name == known
+    assert caller_in(call, ENGLISH, settings).name == known
 
 
 def test_a_phone_book_that_cannot_be_read_costs_the_name(write_ini, logged, tmp_path: Path) -> None:
-    configured = load_settings(write_ini(INI.format(book=tmp_path / "none.csv")))
+    settings = load_settings(write_ini(INI.format(book=tmp_path / "none.csv")))
     for _ in range(3):
-        assert (
-            caller_in(CALL._replace(caller_name=""), load_language("en"), configured).in_one_line == "+7 495 123-45-67"
-        )
+        assert caller_in(CALL._replace(caller_name=""), ENGLISH, settings).in_one_line == "+7 495 123-45-67"
     assert logged().count("none.csv") == 1
 
 
@@ -76,19 +75,19 @@ def test_a_phone_book_that_cannot_be_read_costs_the_name(write_ini, logged, tmp_
     ("call", "number", "is_shown"),
     [
         pytest.param(CALL, "+74951234567", True, id="a number"),
-        pytest.param(CALL._replace(caller_number=""), "number unknown", False, id="none"),
-        pytest.param(CALL._replace(private=True), "number withheld", False, id="withheld"),
-        pytest.param(CALL._replace(caller_number="Anonymous"), "number withheld", False, id="anonymous"),
-        pytest.param(CALL._replace(caller_number="unknown"), "number unknown", False, id="unknown"),
+        pytest.param(CALL._replace(caller_number=""), ENGLISH.unknown, False, id="none"),
+        pytest.param(CALL._replace(private=True), ENGLISH.private, False, id="withheld"),
+        pytest.param(CALL._replace(caller_number="Anonymous"), ENGLISH.private, False, id="anonymous"),
+        pytest.param(CALL._replace(caller_number="unknown"), ENGLISH.unknown, False, id="unknown"),
     ],
 )
-def test_the_number(configured: Settings, call: MissedCall, number: str, is_shown: bool) -> None:
-    told = caller_in(call, load_language("en"), configured)
-    assert (told.number, told.is_shown, bool(told.telephone)) == (number, is_shown, is_shown)
+def test_the_number(settings: Settings, call: MissedCall, number: str, is_shown: bool) -> None:
+    caller = caller_in(call, ENGLISH, settings)
+    assert (caller.number, caller.is_shown, bool(caller.telephone)) == (number, is_shown, is_shown)
 
 
-def test_who_withholds_the_number_has_no_name_either(configured: Settings) -> None:
-    assert caller_in(CALL._replace(private=True), load_language("en"), configured).in_one_line == "number withheld"
+def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None:
+    assert caller_in(CALL._replace(private=True), ENGLISH, settings).in_one_line == ENGLISH.private
 
 
 @pytest.mark.parametrize(
@@ -115,8 +114,8 @@ def test_who_withholds_the_number_has_no_name_either(configured: Settings) -> No
     ],
 )
 def test_how_a_number_is_read_and_dialled(number: str, readable: str, telephone: str) -> None:
-    told = Caller("", number)
-    assert (told.readable, told.telephone) == (readable, telephone)
+    caller = Caller("", number)
+    assert (caller.readable, caller.telephone) == (readable, telephone)
 
 
 @given(st.text(st.sampled_from("0123456789+ -()./*#;=&\"'<>абв")).map(clean))

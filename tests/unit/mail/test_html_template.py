@@ -1,4 +1,4 @@
-"""The admin's own HTML: no caller changes it, whatever it looks like, and it can be read without HTML too."""
+"""The administrator's HTML: no caller changes it, whatever it looks like, and it can be read without HTML too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pbxnotify.mail.templates.html_template import fill_html, is_html, text_of_html
 
 HOSTILE = 'x onclick=a() "><script>'
-PARAMETERS = {
+VARIABLES = {
     "VM_FROM": HOSTILE,
     "VM_CALLERID": '"Alexey" <101>',
     "VM_CALLER_NUM": "+7 (495) 123-45-67",
@@ -40,7 +40,7 @@ PARAMETERS = {
         pytest.param("<b@example.com> <i.petrov@example.com>", False, id="an address that begins as a tag"),
         pytest.param("<https://example.com/>", False, id="an address of the web"),
         pytest.param("a < b > c <3", False, id="comparisons"),
-        pytest.param("<VM_CALLERID> ${VM_DUR}", False, id="a parameter"),
+        pytest.param("<VM_CALLERID> ${VM_DUR}", False, id="a variable"),
         pytest.param("<Иван> <extension>", False, id="words"),
         pytest.param("<p", False, id="a tag that never ends"),
         pytest.param("<!-- <b> -->", False, id="a comment"),
@@ -54,7 +54,7 @@ def test_is_html(template: str, expected: bool) -> None:
     ("template", "filled"),
     [
         pytest.param("<b>VM_CALLERID</b>", "<b>&quot;Alexey&quot; &lt;101&gt;</b>", id="in text"),
-        pytest.param("<b>VM_CONTEXT</b>", "<b>VM_FROM</b>", id="a caller named as a parameter stays that"),
+        pytest.param("<b>VM_CONTEXT</b>", "<b>VM_FROM</b>", id="a caller named as a variable stays that"),
         pytest.param("<b>VM_MAILBOX</b>VM_MAILBOX", "<b>101</b>101", id="names divided by a tag"),
         pytest.param("${VM_MAILBOX}s ${OTHER}", "101s ${OTHER}", id="as in voicemail.conf"),
         pytest.param("<p>VM_WHOM", "<p>Anna<br>\nIvan", id="two lines"),
@@ -72,7 +72,7 @@ def test_is_html(template: str, expected: bool) -> None:
         pytest.param(
             '<a href="https://crm/VM_CALLER_NUM?n=VM_CALLER_NUM">',
             '<a href="https://crm/+7%20%28495%29%20123-45-67?n=%2B7%20%28495%29%20123-45-67">',
-            id="a plus is a blank behind ? only",
+            id="a plus is a space after ? only",
         ),
         pytest.param(
             "<a href=HISTORY_URL>", "<a href=https://pbx.example.com/cdr?a&#61;1&#38;b&#61;2>", id="the call history"
@@ -107,7 +107,7 @@ def test_is_html(template: str, expected: bool) -> None:
     ],
 )
 def test_fill(template: str, filled: str) -> None:
-    assert fill_html(template, PARAMETERS) == filled
+    assert fill_html(template, VARIABLES) == filled
 
 
 POSITIONS = [
@@ -186,14 +186,14 @@ BROKEN = st.lists(st.sampled_from(PIECES)).map(lambda pieces: "<p>a" + "".join(p
 
 @given(template=BROKEN, caller=CALLERS.filter(lambda caller: caller.strip(" \t\n\f\r\0")))
 def test_no_caller_changes_broken_html(template: str, caller: str) -> None:
-    """Somebody who is nothing but blanks is another matter: without a text a browser opens no <b> again."""
+    """A caller of spaces alone is another matter: without a text a browser opens no <b> again."""
     filled = fill_html(template, {"CALLER": caller})
     assert elements(filled) == elements(fill_html(template, {"CALLER": "x"}))
 
 
 @given(BROKEN)
 def test_broken_html_hides_nothing_behind_it(template: str) -> None:
-    page = html5lib.parse(fill_html(template, PARAMETERS) + "<address>PBX</address>", namespaceHTMLElements=False)
+    page = html5lib.parse(fill_html(template, VARIABLES) + "<address>PBX</address>", namespaceHTMLElements=False)
     assert page.find(".//address") is not None
 
 
@@ -215,9 +215,9 @@ def test_broken_html_hides_nothing_behind_it(template: str) -> None:
             "<head><title>a</title><style>b</style></head><script>c</script><!-- d -->e", "e", id="what is not seen"
         ),
         pytest.param('<a href="https://a/?n=VM_MAILBOX&amp;b">w</a>', "w (https://a/?n=101&b)", id="a link"),
-        pytest.param('<a href="HISTORY_URL">HISTORY_URL</a>', PARAMETERS["HISTORY_URL"], id="an address as its words"),
-        pytest.param('<a href="HISTORY_URL">a<a href="tel:1">b</a>', f"a ({PARAMETERS['HISTORY_URL']})b", id="links"),
-        pytest.param('<a href="tel:VM_CALLER_NUM">VM_CALLER_NUM</a>', PARAMETERS["VM_CALLER_NUM"], id="a number"),
+        pytest.param('<a href="HISTORY_URL">HISTORY_URL</a>', VARIABLES["HISTORY_URL"], id="an address as its words"),
+        pytest.param('<a href="HISTORY_URL">a<a href="tel:1">b</a>', f"a ({VARIABLES['HISTORY_URL']})b", id="links"),
+        pytest.param('<a href="tel:VM_CALLER_NUM">VM_CALLER_NUM</a>', VARIABLES["VM_CALLER_NUM"], id="a number"),
         pytest.param('<a href="mailto:a@example.com">a</a> <a name="b">c</a>', "a c", id="no address of the web"),
         pytest.param('<img src="a.png" alt="from VM_MAILBOX"><img src="b.png">', "from 101", id="an image"),
         pytest.param("<p>VM_WHOM</p>", "Anna\nIvan", id="two lines"),
@@ -227,13 +227,13 @@ def test_broken_html_hides_nothing_behind_it(template: str) -> None:
     ],
 )
 def test_as_text(template: str, text: str) -> None:
-    assert text_of_html(template, PARAMETERS) == text
+    assert text_of_html(template, VARIABLES) == text
 
 
 @given(BROKEN | st.text())
 def test_any_template_can_be_handled(template: str) -> None:
     assert is_html(template) in (True, False)
-    assert "\0" not in text_of_html(template, PARAMETERS)
+    assert "\0" not in text_of_html(template, VARIABLES)
 
 
 @pytest.mark.parametrize(
@@ -261,5 +261,5 @@ def test_a_megabyte_is_handled_in_linear_time(piece: str) -> None:
     """What took the square of the time would not end before the time limit of a test."""
     template = "<p>" + piece * (1_000_000 // len(piece))
     assert is_html(template)
-    assert fill_html(template, PARAMETERS)
-    assert len(text_of_html(template, PARAMETERS)) < 4_000_000
+    assert fill_html(template, VARIABLES)
+    assert len(text_of_html(template, VARIABLES)) < 4_000_000

@@ -1,8 +1,9 @@
-"""How a mail looks: the parts of the page, and the admin's text in it."""
+"""How a mail looks: the parts of the page, and the administrator's text in it."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import html5lib
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from pbxnotify.mail.caller import Caller
 from pbxnotify.mail.content import Content
 from pbxnotify.mail.page import ACCENTS, page_of_content, page_of_own_text
+from pbxnotify.mail.templates.placeholders import Filled
 
-LETTER = Content(
+CONTENT = Content(
     subject="Missed call: Alice, 5551212",
     kind="Missed call",
     accent="missed",
@@ -20,13 +22,13 @@ LETTER = Content(
     paragraphs=("The caller left a message.",),
     rows=(("For", "Ivan (101)"), ("When", "today")),
     link="https://pbx.example.com/?a=1&b=2",
-    link_words="See the call history",
+    link_text="See the call history",
 )
 
 
-def rendered(letter: Content = LETTER, footer: str = "office") -> str:
-    """Return the page of a letter."""
-    return page_of_content(letter, "en", footer)
+def rendered(content: Content = CONTENT, footer: str = "office") -> str:
+    """Return the page of a mail."""
+    return page_of_content(content, "en", footer)
 
 
 def visible(html: str) -> list[str]:
@@ -53,22 +55,22 @@ def test_the_preview_is_not_seen() -> None:
 
 
 def test_without_a_name_the_number_is_the_title() -> None:
-    html = rendered(LETTER._replace(caller=Caller("", "5551212")))
+    html = rendered(CONTENT._replace(caller=Caller("", "5551212")))
     assert re.search(r"<h1[^>]*><a href=\"tel:5551212\"[^>]*>5551212</a></h1>", html)
     assert visible(html).count("5551212") == 1
 
 
 def test_a_number_that_is_not_dialled_is_no_link() -> None:
-    assert "tel:" not in rendered(LETTER._replace(caller=Caller("Alice", "101")))
+    assert "tel:" not in rendered(CONTENT._replace(caller=Caller("Alice", "101")))
 
 
 def test_words_for_a_number_begin_a_heading() -> None:
-    html = rendered(LETTER._replace(caller=Caller("", "number withheld", is_shown=False)))
+    html = rendered(CONTENT._replace(caller=Caller("", "number withheld", is_shown=False)))
     assert re.search("<h1[^>]*>Number withheld</h1>", html)
 
 
 def test_what_nobody_called_about_has_a_title() -> None:
-    html = rendered(LETTER._replace(caller=None, title="Disk full"))
+    html = rendered(CONTENT._replace(caller=None, title="Disk full"))
     assert re.search("<h1[^>]*>Disk full</h1>", html)
     assert "5551212" not in html.partition("<main")[2]
 
@@ -83,21 +85,21 @@ HOSTILE = "<b>&\"'"
 @pytest.mark.parametrize(
     "parts",
     [
-        *({part: HOSTILE} for part in ("subject", "kind", "lead", "link_words")),
+        *({part: HOSTILE} for part in ("subject", "kind", "lead", "link_text")),
         {"caller": None, "title": HOSTILE},
         {"caller": Caller(HOSTILE, "1")},
         {"caller": Caller("", HOSTILE)},
     ],
     ids=str,
 )
-def test_no_part_becomes_markup(parts: dict[str, object]) -> None:
-    html = rendered(LETTER._replace(**parts))
+def test_no_part_becomes_markup(parts: dict[str, Any]) -> None:
+    html = rendered(CONTENT._replace(**parts))
     assert "<b>" not in html
     assert "&lt;b&gt;&amp;&quot;&#x27;" in html
 
 
 def test_rows_and_paragraphs_are_escaped_and_keep_their_lines() -> None:
-    html = rendered(LETTER._replace(paragraphs=("a <i>\nb",), rows=(("<u>", "<s>"),)))
+    html = rendered(CONTENT._replace(paragraphs=("a <i>\nb",), rows=(("<u>", "<s>"),)))
     assert "a &lt;i&gt;<br>\nb" in html
     assert not re.search("<[ius]>", html)
 
@@ -113,7 +115,7 @@ def test_each_row_is_named_for_screen_readers() -> None:
 @pytest.mark.parametrize("accent", ACCENTS)
 def test_both_modes_have_their_colours(accent: str) -> None:
     light, dark = ACCENTS[accent]
-    html = page_of_content(LETTER._replace(accent=accent), "en", "")
+    html = page_of_content(CONTENT._replace(accent=accent), "en", "")
     head, _, body = html.partition("<body")
     assert light in body
     assert dark in head.partition("prefers-color-scheme:dark")[2]
@@ -135,7 +137,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("accent", ACCENTS)
 def test_every_colour_can_be_read(accent: str) -> None:
-    head, _, body = page_of_content(LETTER._replace(accent=accent), "en", "office").partition("<body")
+    head, _, body = page_of_content(CONTENT._replace(accent=accent), "en", "office").partition("<body")
     background = re.search("background:(#[0-9a-f]{6})", body)
     dark_background = re.search("background:(#[0-9a-f]{6})", head)
     assert background
@@ -147,9 +149,9 @@ def test_every_colour_can_be_read(accent: str) -> None:
 
 
 def test_the_admins_text_is_on_a_page_of_ours() -> None:
-    html = page_of_own_text("a<br>\nb", "subject", "missed", "ru", "too large", "office", is_dark=True)
+    html = page_of_own_text(Filled("a\nb", "a<br>\nb"), CONTENT, "ru", "too large", "office")
     assert '<html lang="ru">' in html
-    assert "<title>subject</title>" in html
+    assert "<title>Missed call: Alice, 5551212</title>" in html
     assert visible(html) == ["a", "b", "too large", "office"]
 
 
@@ -163,16 +165,16 @@ def test_the_admins_text_is_on_a_page_of_ours() -> None:
     ],
 )
 def test_a_whole_page_of_the_admins_stays_as_it_is(own: str, expected: str) -> None:
-    html = page_of_own_text(own, "subject", "missed", "en", "N", "F", is_dark=False)
+    html = page_of_own_text(Filled("", own, is_html=True), CONTENT, "en", "N", "F")
     assert re.sub(r"<(p|div)[^>]*>|</(p|div)>|\n", "", html) == expected
 
 
-@pytest.mark.parametrize(("is_dark", "schemes"), [(True, "light dark"), (False, "light")])
-def test_the_admins_own_colours_are_not_put_on_dark(is_dark: bool, schemes: str) -> None:
-    html = page_of_own_text("<p>x</p>", "s", "missed", "en", "", "", is_dark=is_dark)
+@pytest.mark.parametrize(("is_html", "schemes"), [(False, "light dark"), (True, "light")])
+def test_the_admins_own_colours_are_not_put_on_dark(is_html: bool, schemes: str) -> None:
+    html = page_of_own_text(Filled("x", "<p>x</p>", is_html), CONTENT, "en", "", "")
     assert f'<meta name="color-scheme" content="{schemes}">' in html
     assert f":root{{color-scheme:{schemes}}}" in html
-    assert ("prefers-color-scheme:dark" in html) == is_dark
+    assert ("prefers-color-scheme:dark" in html) != is_html
 
 
 def test_it_fits_narrow_and_wide_screens() -> None:
@@ -182,6 +184,8 @@ def test_it_fits_narrow_and_wide_screens() -> None:
     assert "@media (max-width:300px){th,td{display:block}a{white-space:normal!important}}" in html
 
 
-@pytest.mark.parametrize("letter", [LETTER, Content("s", "k", "info", "l", "t")], ids=["all parts", "the fewest parts"])
-def test_the_page_is_html(letter: Content) -> None:
-    html5lib.HTMLParser(strict=True).parse(rendered(letter))
+@pytest.mark.parametrize(
+    "content", [CONTENT, Content("s", "k", "info", "l", "t")], ids=["all parts", "the fewest parts"]
+)
+def test_the_page_is_html(content: Content) -> None:
+    html5lib.HTMLParser(strict=True).parse(rendered(content))

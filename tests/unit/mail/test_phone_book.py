@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from golden import Golden
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def book(tmp_path: Path) -> Path:
         pytest.param("74951234567", "4951234567", id="called without any prefix"),
         pytest.param('="84951234567"', "84951234567", id="a formula that keeps Excel from counting"),
         pytest.param('"8 (495) 123-45-67"', "84951234567", id="in quotes"),
-        pytest.param("8\u00a0495\u00a0123\u201145\u201167", "84951234567", id="with unbreakable blanks and hyphens"),
+        pytest.param("8\u00a0495\u00a0123\u201145\u201167", "84951234567", id="with unbreakable spaces and hyphens"),
         pytest.param("12345", "12345", id="five digits"),
         pytest.param("101", "101", id="an extension"),
         pytest.param("*45", "*45", id="a short number of another kind"),
@@ -78,7 +79,7 @@ def test_another_number(book: Path, written: str, number: str) -> None:
         pytest.param("84951234567\tAnna\n", "Anna", id="tab"),
         pytest.param("84951234567;Smith, Anna\n", "Smith, Anna", id="semicolon, and a comma in the name"),
         pytest.param('84951234567,"Smith, Anna"\n', "Smith, Anna", id="quotes"),
-        pytest.param('84951234567, "Smith, Anna" \n', "Smith, Anna", id="quotes behind a blank"),
+        pytest.param('84951234567, "Smith, Anna" \n', "Smith, Anna", id="quotes after a space"),
         pytest.param('84951234567;"Firma ""Sun"""\n', 'Firma "Sun"', id="quotes in quotes"),
         pytest.param('84951234567;Firma "Sun"\n', 'Firma "Sun"', id="quotes in the name only"),
         pytest.param('1;"Sun\n84951234567;Anna\n', "Anna", id="below a quote that is not closed"),
@@ -90,7 +91,7 @@ def test_another_number(book: Path, written: str, number: str) -> None:
         pytest.param("\n  \n ;;\n84951234567,Anna\n", "Anna", id="below blank rows"),
         pytest.param("84951234567,Anna,Smith,anna@example.com\n", "Anna", id="more columns"),
         pytest.param("1,A\r84951234567,Anna\r", "Anna", id="lines of an old Mac"),
-        pytest.param("84951234567,  Anna \t Smith  \n", "Anna Smith", id="blanks"),
+        pytest.param("84951234567,  Anna \t Smith  \n", "Anna Smith", id="spaces"),
         pytest.param("84951234567;An\x1b[31mna\x07\n", "An [31mna", id="controls"),
         pytest.param("84951234567,An\u202ena\n", "An na", id="a mark that turns the text round"),
         pytest.param(f"84951234567,{'A' * 300}\n", "A" * 256, id="a name that is too long"),
@@ -143,7 +144,7 @@ def test_a_large_phone_book(book: Path, report: Callable[[str], None]) -> None:
     report(f"{(time.monotonic() - began) * 1000:.0f} ms for the last of 100 000 rows, {book.stat().st_size} bytes")
 
 
-# What is no phone book
+# What is not a phone book
 
 
 @pytest.fixture
@@ -165,34 +166,33 @@ def one_long_line(path: Path) -> None:
         file.truncate(100 << 20)
 
 
-NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda path: None, "cannot be read: No such file or directory"),
-    "a directory": (Path.mkdir, "cannot be read: Is a directory"),
-    "a pipe": (os.mkfifo, "is no regular file"),
-    "a link to itself": (loop, "cannot be read: Too many levels of symbolic links"),
-    "100 MB": (one_long_line, "is larger than 20 MB"),
-    "NULs": (lambda path: path.write_bytes(b"84951234567,An\0na\n"), "is no text in UTF-8, windows-1251, or UTF-16"),
-    "UTF-16 without its mark": (lambda path: path.write_bytes("1,A".encode("utf-16-le")), "is no text in UTF-8, "),
-    "no encoding": (lambda path: path.write_bytes(b"84951234567,\x98\n"), "is no text in UTF-8, "),
-    "no UTF-16": (lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"), "is no text in UTF-8, "),
+NO_PHONE_BOOKS: dict[str, Callable[[Path], object]] = {
+    "missing": lambda path: None,
+    "a directory": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a link to itself": loop,
+    "100 MB": one_long_line,
+    "NULs": lambda path: path.write_bytes(b"84951234567,An\0na\n"),
+    "UTF-16 without its mark": lambda path: path.write_bytes("1,A".encode("utf-16-le")),
+    "no encoding": lambda path: path.write_bytes(b"84951234567,\x98\n"),
+    "no UTF-16": lambda path: path.write_bytes(b"\xff\xfe\x00\xdc1\0"),
 }
 
 
-@pytest.mark.parametrize(("make", "why"), NO_FILES.values(), ids=NO_FILES)
-def test_what_cannot_be_used(book: Path, make: Callable[[Path], object], why: str) -> None:
+@pytest.mark.parametrize("make", NO_PHONE_BOOKS.values(), ids=NO_PHONE_BOOKS)
+def test_what_cannot_be_used(book: Path, golden: Golden, make: Callable[[Path], object]) -> None:
     make(book)
     with pytest.raises(PhoneBookError) as caught:
         name_in_phone_book(str(book), NUMBER)
-    assert str(caught.value).startswith(f"the phone book {book} {why}")
-    assert str(caught.value).endswith("; mend that, or empty phone_book in [notifications]")
+    golden(caught.value)
 
 
 def test_a_file_that_we_may_not_read(nobody: None) -> None:
-    with pytest.raises(PhoneBookError, match="cannot be read: Permission denied"):
+    with pytest.raises(PhoneBookError, match=r"/etc/shadow .*Permission denied"):
         name_in_phone_book("/etc/shadow", NUMBER)
 
 
-def test_what_this_system_takes_for_no_path() -> None:
+def test_what_is_not_a_path_to_this_system() -> None:
     with pytest.raises(PhoneBookError, match="embedded null byte"):
         name_in_phone_book("/etc/\0", NUMBER)
 

@@ -1,4 +1,4 @@
-"""Parameters put into texts, in one pass."""
+"""Templates filled in with the values of variables, in one pass."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxnotify.mail.templates.html_template import as_text_and_html
-from pbxnotify.mail.templates.placeholders import fill_text
+from pbxnotify.mail.templates.html_template import fill_template
+from pbxnotify.mail.templates.placeholders import Filled, Placeholders
 
-PARAMETERS = {
+VARIABLES = {
     "NOTIFICATION_TO": "101",
     "NOTIFICATION_TOTAL": "9",
     "NOTIFICATION_CALLERID": "NOTIFICATION_TO",
@@ -23,34 +23,34 @@ PARAMETERS = {
         pytest.param("to NOTIFICATION_TO.", "to 101.", id="bare name"),
         pytest.param("to ${NOTIFICATION_TO}s", "to 101s", id="as in voicemail.conf"),
         pytest.param("NOTIFICATION_TOTAL", "9", id="the longer name first"),
-        pytest.param("NOTIFICATION_CALLERID", "NOTIFICATION_TO", id="a caller named as a parameter stays that"),
-        pytest.param("NOTIFICATION_TOsec", "101sec", id="no blank behind it"),
+        pytest.param("NOTIFICATION_CALLERID", "NOTIFICATION_TO", id="a caller named as a variable stays that"),
+        pytest.param("NOTIFICATION_TOsec", "101sec", id="no space after it"),
         pytest.param("VM_CALLERIDS ORIG_VM_CALLERID", "VM_CALLERIDS ORIG_VM_CALLERID", id="a part of a longer name"),
         pytest.param("${ORIG_VM_CALLERID}", "${ORIG_VM_CALLERID}", id="another variable of voicemail.conf"),
-        pytest.param("NOTIFICATION_NOTHING ${TODAY} $5 \\1", "NOTIFICATION_NOTHING ${TODAY} $5 \\1", id="no parameter"),
+        pytest.param("NOTIFICATION_NOTHING ${TODAY} $5 \\1", "NOTIFICATION_NOTHING ${TODAY} $5 \\1", id="no variable"),
         pytest.param("", "", id="nothing"),
     ],
 )
 def test_fill(template: str, filled: str) -> None:
-    assert fill_text(template, PARAMETERS) == filled
+    assert Placeholders(VARIABLES).fill(template) == filled
 
 
 def test_line_breaks_of_plain_text_are_kept() -> None:
-    assert as_text_and_html("a\nb & c", {"X": ""}) == ("a\nb & c", "a<br>\nb &amp; c")
+    assert fill_template("a\nb & c", {"X": ""}) == Filled("a\nb & c", "a<br>\nb &amp; c")
 
 
 def test_plain_text_never_becomes_html() -> None:
-    assert as_text_and_html("from VM_CALLERID", PARAMETERS)[1] == "from &quot;Alexey&quot; &lt;101&gt;"
+    assert fill_template("from VM_CALLERID", VARIABLES).html == "from &quot;Alexey&quot; &lt;101&gt;"
 
 
 def test_an_html_body_is_used_as_it_is_with_values_escaped() -> None:
-    text, page = as_text_and_html("<p>from <b>VM_CALLERID</b></p>", PARAMETERS)
-    assert page == "<p>from <b>&quot;Alexey&quot; &lt;101&gt;</b></p>"
-    assert text == 'from "Alexey" <101>'
+    html = "<p>from <b>&quot;Alexey&quot; &lt;101&gt;</b></p>"
+    filled = Filled('from "Alexey" <101>', html, is_html=True)
+    assert fill_template("<p>from <b>VM_CALLERID</b></p>", VARIABLES) == filled
 
 
 @given(st.text())
 def test_caller_text_is_never_markup(caller: str) -> None:
-    text, page = as_text_and_html("<p>CALLER</p>", {"CALLER": caller})
-    assert text == caller
-    assert page.replace("<br>\n", "").count("<") == 2
+    filled = fill_template("<p>CALLER</p>", {"CALLER": caller})
+    assert filled.text == caller
+    assert filled.html.replace("<br>\n", "").count("<") == 2

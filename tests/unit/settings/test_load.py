@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from checkout import ROOT
+from golden import Golden
 from hypothesis import given, strategies
 
 from pbxnotify.errors import SettingsError
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings
+from pbxnotify.settings.options import Option, options
 from pbxnotify.settings.sections import SECTIONS, Check, Employee, Least, Settings
-from pbxnotify.settings.smtp import Smtp
-from pbxnotify.settings.validators import Option, options
 
 SAMPLE = ROOT / "etc" / "pbxnotify.ini"
 SECRET = "Hunter2" * 2
@@ -73,16 +73,16 @@ def test_the_example_of_an_employee_equals_the_defaults(ini: Path) -> None:
 
 def test_the_smallest_file_of_the_sample_works(ini: Path) -> None:
     smallest = SAMPLE.read_text(encoding="utf-8").partition("these 9 lines:\n#\n")[2].partition("\n#\n")[0]
-    configured = loaded(ini, re.sub("(?m)^#", "", smallest))
+    settings = loaded(ini, re.sub("(?m)^#", "", smallest))
     assert len(smallest.splitlines()) == 9
-    assert (configured.smtp.security, configured.employees[0].emails) == ("tls", ("alexey@example.com",))
+    assert (settings.smtp.security, settings.employees[0].emails) == ("tls", ("alexey@example.com",))
 
 
 @pytest.mark.parametrize(
     ("section", "name", "declared"),
     [
         pytest.param(section, name, field, id=f"{section}-{name}")
-        for section, kind in SECTIONS.items()
+        for section, kind in {**SECTIONS, "checks": Check}.items()
         for name, field in options(kind).items()
     ],
 )
@@ -92,9 +92,16 @@ def test_the_sample_file_shows_each_option_with_its_label_and_comment(
     lines = sample_lines()
     lines = lines[lines.index(f"[{section}]") :]
     place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} ="))
-    above = lines[:place][-3:]
-    assert f"# {declared.write}" in above
-    assert not declared.label or f"# {declared.label}" in above
+    above = "\n".join(lines[:place]).rpartition("\n\n")[2].splitlines()
+    comment = " ".join(line[2:] for line in above)
+    assert comment.startswith(f"{declared.label} {declared.expected}".lstrip())
+
+
+def test_the_sample_file_fits_a_terminal() -> None:
+    labels = {option.label for kind in SECTIONS.values() for option in options(kind).values()}
+    assert [line for line in SAMPLE.read_text(encoding="utf-8").splitlines() if len(line) > 80] == [
+        f"# {label}" for label in labels if len(label) > 78
+    ]
 
 
 def test_the_sample_file_shows_nothing_else() -> None:
@@ -117,24 +124,18 @@ def test_the_example_of_a_check_equals_the_defaults(ini: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"),
+    ("text", "place"),
     [
-        pytest.param("[[a]]\n", "2: [system] [[a]]: there is no command here; write command = ...", id="no command"),
-        pytest.param(
-            "[[a]]\ncommand = x\nwarn = 5\n",
-            "4: [system] [[a]] warn: there is no such option here; correct its name or remove the line",
-            id="another option",
-        ),
-        pytest.param("[[a]]\ncommand = 'x\n", "3: [system] [[a]] command: the value's quotes", id="a quote"),
-        pytest.param(
-            "[[disks]]\n",
-            "2: [system] [[disks]]: there is no command here; write command = ...",
-            id="named as an option",
-        ),
+        pytest.param("[[a]]\n", "2: [system] [[a]]", id="no command"),
+        pytest.param("[[a]]\ncommand = x\nwarn = 5\n", "4: [system] [[a]] warn", id="another option"),
+        pytest.param("[[a]]\ncommand = 'x\n", "3: [system] [[a]] command", id="a quote"),
+        pytest.param("[[disks]]\n", "2: [system] [[disks]]", id="named as an option"),
     ],
 )
-def test_mistakes_in_a_check(ini: Path, text: str, problem: str) -> None:
-    assert problems(ini, f"[system]\n{text}")[0].startswith(problem)
+def test_mistakes_in_a_check(ini: Path, golden: Golden, text: str, place: str) -> None:
+    first = problems(ini, f"[system]\n{text}")[0]
+    assert first.startswith(f"{place}: ")
+    golden(first)
 
 
 @pytest.mark.parametrize(
@@ -275,11 +276,11 @@ def test_sender_address(ini: Path, text: str, expected: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("written", ["'a#b'", '"a#b"', "'''a#b'''", "'a#b' # mine", "'a#b'# mine"])
 def test_a_quoted_password_keeps_its_hash(ini: Path, written: str) -> None:
-    assert loaded(ini, f"[smtp]\nlogin = a\npassword = {written}").smtp.secret() == "a#b"
+    assert loaded(ini, f"[smtp]\nlogin = a\npassword = {written}").smtp.password == "a#b"  # noqa: S105
 
 
 def test_a_semicolon_and_a_percent_sign_are_ordinary(ini: Path) -> None:
-    assert loaded(ini, "[smtp]\nlogin = a\npassword = a;b%(c)s").smtp.secret() == "a;b%(c)s"
+    assert loaded(ini, "[smtp]\nlogin = a\npassword = a;b%(c)s").smtp.password == "a;b%(c)s"  # noqa: S105
 
 
 def test_a_comment_beside_a_value(ini: Path) -> None:
@@ -293,8 +294,8 @@ def test_line_breaks_of_a_body_are_kept(ini: Path) -> None:
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["Unix", "Windows", "old Mac"])
 def test_any_line_end_and_a_byte_order_mark(ini: Path, line_end: str) -> None:
     text = "\ufeff# mine\n[smtp]\nhost = mx\n[employees]\n[[101]]\nname = Анна\n"
-    configured = loaded(ini, text.replace("\n", line_end))
-    assert (configured.smtp.host, configured.employees[0].name) == ("mx", "Анна")
+    settings = loaded(ini, text.replace("\n", line_end))
+    assert (settings.smtp.host, settings.employees[0].name) == ("mx", "Анна")
 
 
 def test_employees_keep_what_is_written(ini: Path) -> None:
@@ -327,88 +328,70 @@ def test_a_phone_book_that_may_be_missing(ini: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "text", "problem"),
+    ("section", "text", "place"),
     [
-        pytest.param("smtp", "port = 0", "port: '0' is no number from 1 to 65535", id="port 0"),
-        pytest.param("smtp", "port = 65536", "port: '65536' is no number", id="port too high"),
-        pytest.param("smtp", "port = abc", "port: 'abc' is no number", id="port of letters"),
-        pytest.param("smtp", "port = ٢٥", "port: '٢٥' is no number", id="port in other digits"),
-        pytest.param("smtp", "timeout =", "timeout: '' is no number from 1 to 600", id="empty number"),
-        pytest.param("smtp", "host =", "host: '' holds no valid domain name", id="empty host"),
-        pytest.param("smtp", "host = http://mx", "host: 'http://mx' starts with an unknown protocol", id="protocol"),
-        pytest.param("smtp", "host = mx:x", "host: 'mx:x' is no number from 1 to 65535", id="host's port"),
-        pytest.param("smtp", "host = [::x]:25", "host: '[::x]:25' holds no valid IPv6", id="IPv6"),
-        pytest.param("smtp", "host = a b", "host: 'a b' holds no valid domain", id="host with a space"),
-        pytest.param("smtp", "host = mx:25\nport = 26", "port: 26 here, but 25 in host; remove", id="two ports"),
-        pytest.param("smtp", "use_tls = maybe", "use_tls: 'maybe' is neither yes nor no; write yes", id="yes or no"),
-        pytest.param("smtp", "use_tls = yes, no", "use_tls: the value holds a comma; put it in quotes", id="list"),
-        pytest.param("smtp", "ca_file = /nowhere", "ca_file: '/nowhere' is no file", id="file"),
-        pytest.param("smtp", "login = a", "login: there is no password; write", id="login without password"),
-        pytest.param("smtp", "password = b", "password: there is no login", id="password without login"),
-        pytest.param("smtp", "password_command = b", "password_command: there is no login", id="command, no login"),
-        pytest.param("smtp", "password_command = 'a \"'", "password_command: the value is no command", id="command"),
-        pytest.param(
-            "smtp", "login = a\npassword = b\npassword_command = c", "password_command: there is a", id="both"
-        ),
-        pytest.param("smtp", "host = mx\nlogin = a\npassword = b", "login: it would cross the", id="plain text"),
-        pytest.param("smtp", "password = a,b", "password: the value holds a comma; put it in quotes", id="comma"),
-        pytest.param("smtp", "password = a#b", "password: the value is cut off at its #; put it in quotes", id="cut"),
-        pytest.param("smtp", "password = a #b", "password: the value is cut off at its #", id="cut after a space"),
-        pytest.param("smtp", "password = #b", "password: the value is cut off at its #", id="cut at the start"),
-        pytest.param("smtp", "login = a#b", "login: the value is cut off at its #", id="login cut"),
-        pytest.param("missed_calls", "subject = Call#1", "subject: the value is cut off at its #", id="subject cut"),
-        pytest.param(
-            "voicemail", "subject = Call #VM_MSGNUM", "subject: the value is cut off at its #", id="number cut"
-        ),
-        pytest.param("missed_calls", "subject = a, b", "subject: the value holds a comma", id="comma in a text"),
-        pytest.param("missed_calls", "subject = '''a\nb'''", "subject: the value spans several", id="two lines"),
-        pytest.param("missed_calls", "causes = ANSWER", "causes: 'ANSWER' means that somebody answered", id="ANSWER"),
-        pytest.param(
-            "missed_calls", "causes = BSY", "causes: 'BSY' is no DIALSTATUS of Asterisk (did you mean BUSY?)", id="BSY"
-        ),
-        pytest.param("notifications", "language = de", "language: 'de' is no language of ours", id="language"),
-        pytest.param(
-            "notifications",
-            "timezone = europe/mosco",
-            "timezone: 'europe/mosco' is no time zone of this host (did you mean Europe/Moscow?)",
-            id="time zone",
-        ),
-        pytest.param("notifications", "timezone = ../x", "timezone: '../x' is no time zone", id="path as zone"),
-        pytest.param("notifications", "timezone = Europe", "timezone: 'Europe' is no time zone", id="folder as zone"),
-        pytest.param("notifications", "date_format =", "date_format: '' renders nothing", id="date format"),
-        pytest.param("notifications", "history_url = pbx", "history_url: 'pbx' is no address of a web", id="link"),
-        pytest.param("notifications", "phone_book = a.csv", "phone_book: 'a.csv' does not begin", id="relative path"),
-        pytest.param("smtp", "hots = a", "hots: there is no such option here (did you mean host?)", id="typo"),
-        pytest.param("smtp", "email = a", "email: there is no such option here; write it below [missed_c", id="lost"),
-        pytest.param("smtp", "[[host]]", "[[host]]: is an option; write host = ...", id="section for an option"),
-        pytest.param("smtp", "port = 25 ; smtp", "port: '25 ; smtp' is no number", id="semicolon behind a value"),
-        pytest.param("smtp", "[[x]]", "[[x]]: there is no such section here; ", id="section too deep"),
-        pytest.param("employees", "name = a", "name: belongs to no section below this one", id="no extension"),
-        pytest.param("employees", "[[1 1]]", "[[1 1]]: this is no extension", id="extension"),
-        pytest.param("employees", "[[1]]\nmobile = 1-23", "[[1]] mobile: '1-23' is no mobile number", id="mobile"),
-        pytest.param("employees", "[[1]]\nmobile = +", "[[1]] mobile: '+' is no mobile number", id="no digits"),
+        pytest.param("smtp", "port = 0", "port", id="port 0"),
+        pytest.param("smtp", "port = 65536", "port", id="port too high"),
+        pytest.param("smtp", "port = abc", "port", id="port of letters"),
+        pytest.param("smtp", "port = ٢٥", "port", id="port in other digits"),
+        pytest.param("smtp", "timeout =", "timeout", id="empty number"),
+        pytest.param("smtp", "host =", "host", id="empty host"),
+        pytest.param("smtp", "host = http://mx", "host", id="protocol"),
+        pytest.param("smtp", "host = mx:x", "host", id="host's port"),
+        pytest.param("smtp", "host = [::x]:25", "host", id="IPv6"),
+        pytest.param("smtp", "host = a b", "host", id="host with a space"),
+        pytest.param("smtp", "host = mx:25\nport = 26", "port", id="two ports"),
+        pytest.param("smtp", "use_tls = maybe", "use_tls", id="yes or no"),
+        pytest.param("smtp", "use_tls = yes, no", "use_tls", id="list"),
+        pytest.param("smtp", "ca_file = /nowhere", "ca_file", id="file"),
+        pytest.param("smtp", "login = a", "login", id="login without password"),
+        pytest.param("smtp", "password = b", "password", id="password without login"),
+        pytest.param("smtp", "password_command = b", "password_command", id="command, no login"),
+        pytest.param("smtp", "password_command = 'a \"'", "password_command", id="command"),
+        pytest.param("smtp", "login = a\npassword = b\npassword_command = c", "password_command", id="both"),
+        pytest.param("smtp", "host = mx\nlogin = a\npassword = b", "login", id="plain text"),
+        pytest.param("smtp", "password = a,b", "password", id="comma"),
+        pytest.param("smtp", "password = a#b", "password", id="cut"),
+        pytest.param("smtp", "password = a #b", "password", id="cut after a space"),
+        pytest.param("smtp", "password = #b", "password", id="cut at the start"),
+        pytest.param("smtp", "login = a#b", "login", id="login cut"),
+        pytest.param("missed_calls", "subject = Call#1", "subject", id="subject cut"),
+        pytest.param("voicemail", "subject = Call #VM_MSGNUM", "subject", id="number cut"),
+        pytest.param("missed_calls", "subject = a, b", "subject", id="comma in a text"),
+        pytest.param("missed_calls", "subject = '''a\nb'''", "subject", id="two lines"),
+        pytest.param("missed_calls", "causes = ANSWER", "causes", id="ANSWER"),
+        pytest.param("missed_calls", "causes = BSY", "causes", id="BSY"),
+        pytest.param("notifications", "language = de", "language", id="language"),
+        pytest.param("notifications", "timezone = europe/mosco", "timezone", id="time zone"),
+        pytest.param("notifications", "timezone = ../x", "timezone", id="path as zone"),
+        pytest.param("notifications", "timezone = Europe", "timezone", id="folder as zone"),
+        pytest.param("notifications", "date_format =", "date_format", id="date format"),
+        pytest.param("notifications", "history_url = pbx", "history_url", id="link"),
+        pytest.param("notifications", "phone_book = a.csv", "phone_book", id="relative path"),
+        pytest.param("smtp", "hots = a", "hots", id="typo"),
+        pytest.param("smtp", "email = a", "email", id="lost"),
+        pytest.param("smtp", "[[host]]", "[[host]]", id="section for an option"),
+        pytest.param("smtp", "port = 25 ; smtp", "port", id="semicolon behind a value"),
+        pytest.param("smtp", "[[x]]", "[[x]]", id="section too deep"),
+        pytest.param("employees", "name = a", "name", id="no extension"),
+        pytest.param("employees", "[[1 1]]", "[[1 1]]", id="extension"),
+        pytest.param("employees", "[[1]]\nmobile = 1-23", "[[1]] mobile", id="mobile"),
+        pytest.param("employees", "[[1]]\nmobile = +", "[[1]] mobile", id="no digits"),
         pytest.param(
             "employees",
             "[[1]]\nmobile = +7 916 123-45-67\n[[2]]\nmobile = 89161234567",
-            "[[2]] mobile: '89161234567' belongs to [[1]] already",
+            "[[2]] mobile",
             id="mobile of two",
         ),
     ],
 )
-def test_a_problem(ini: Path, section: str, text: str, problem: str) -> None:
+def test_a_problem(ini: Path, golden: Golden, section: str, text: str, place: str) -> None:
     (only,) = problems(ini, f"[{section}]\n{text}")
-    line = 1 + next(
-        number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if _is_blamed(line, problem)
-    )
-    assert only.startswith(f"{line}: [{section}] {problem}")
+    option = place.rpartition("]] ")[2]
+    line = 1 + max(number for number, line in enumerate(text.splitlines(), 1) if line.split(" =")[0] == option)
+    assert only.startswith(f"{line}: [{section}] {place}: ")
     assert "; " in only
-
-
-def _is_blamed(line: str, problem: str) -> bool:
-    """Return whether a line of the ini file is the one that a problem names."""
-    return re.split(r"[ :]", problem.partition("]] ")[2] or problem)[0] == re.split(" ", line)[0].rstrip(":") or (
-        line.startswith("[[") and problem.startswith(f"{line}:")
-    )
+    golden(only)
 
 
 @pytest.mark.parametrize(
@@ -433,38 +416,36 @@ def _is_blamed(line: str, problem: str) -> bool:
         "a@[127.0.0.1]",
     ],
 )
-def test_an_address_that_is_none(ini: Path, written: str) -> None:
+def test_an_address_that_is_none(ini: Path, golden: Golden, written: str) -> None:
     (only,) = problems(ini, f"[missed_calls]\nemail = {written}")
-    assert re.match(
-        r"2: \[missed_calls\] email: .* (is no e-mail address|holds no valid domain name); write name@", only
-    )
+    assert only.startswith("2: [missed_calls] email: ")
+    golden(only)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "place"),
     [
-        pytest.param("host = a", "1: host: there is no such option here; write it below [smtp]", id="no section"),
-        pytest.param("smtp = a", "1: smtp: is a section; write [smtp] on a line of its own", id="no brackets"),
-        pytest.param("[smpt]\nx = y", "1: [smpt]: there is no such section (did you mean smtp?); ", id="typo"),
-        pytest.param("[smtp]\n[[host", "2: this header is broken; write [section], or ", id="cut in a header"),
-        pytest.param("[smtp]\n[host]]", "2: [host]: this header is broken; write", id="unequal brackets"),
-        pytest.param("[smtp]\nhos", "2: neither an option nor a section; write option = ", id="cut in a name"),
-        pytest.param("[smtp]\nhost = 'a", "2: [smtp] host: the value's quotes or commas do", id="quote open"),
-        pytest.param("[missed_calls]\nbody = '''a\n\nb", "2: [missed_calls] body: the text is not closed", id="cut"),
-        pytest.param("[smtp]\nhost = a\nhost = b", "3: [smtp] host: this option is there twice", id="option twice"),
+        pytest.param("host = a", "1: host: ", id="no section"),
+        pytest.param("smtp = a", "1: smtp: ", id="no brackets"),
+        pytest.param("[smpt]\nx = y", "1: [smpt]: ", id="typo"),
+        pytest.param("[smtp]\n[[host", "2: malformed", id="cut in a header"),
+        pytest.param("[smtp]\n[host]]", "2: [host]: ", id="unequal brackets"),
+        pytest.param("[smtp]\nhos", "2: neither", id="cut in a name"),
+        pytest.param("[smtp]\nhost = 'a", "2: [smtp] host: ", id="quote open"),
+        pytest.param("[missed_calls]\nbody = '''a\n\nb", "2: [missed_calls] body: ", id="cut"),
+        pytest.param("[smtp]\nhost = a\nhost = b", "3: [smtp] host: ", id="option twice"),
         pytest.param(
-            "[employees]\n[[101]]\nname = a\n[['101']]\nname = b",
-            "4: [employees] [[101]]: this section is there twice; merge the two",
-            id="extension twice",
+            "[employees]\n[[101]]\nname = a\n[['101']]\nname = b", "4: [employees] [[101]]: ", id="extension twice"
         ),
     ],
 )
-def test_a_broken_line(ini: Path, text: str, expected: str) -> None:
+def test_a_broken_line(ini: Path, golden: Golden, text: str, place: str) -> None:
     (only,) = problems(ini, text)
-    assert only.startswith(expected)
+    assert only.startswith(place)
+    golden(only)
 
 
-def test_all_problems_come_at_once_in_the_order_of_their_lines(ini: Path) -> None:
+def test_all_problems_come_at_once_in_the_order_of_their_lines(ini: Path, golden: Golden) -> None:
     text = """\
 [notifications]
 enabled = maybe
@@ -480,19 +461,14 @@ port = x
 pasword = b
 "no value"
 """
-    assert [problem.partition(";")[0] for problem in problems(ini, text)] == [
-        "2: [notifications] enabled: 'maybe' is neither yes nor no",
-        "5: [employees] [[101]] email: 'a' is no e-mail address",
-        "8: [smtp] body: there is no such option here",
-        "11: [smtp] port: 'x' is no number from 1 to 65535",
-        "12: [smtp] pasword: there is no such option here (did you mean password?)",
-        "13: neither an option nor a section",
-    ]
+    found = problems(ini, text)
+    assert [int(problem.partition(":")[0]) for problem in found] == [2, 5, 8, 11, 12, 13]
+    golden("\n".join(found))
 
 
 def test_a_password_that_cannot_be_read_is_not_missed_as_well(ini: Path) -> None:
     (only,) = problems(ini, "[smtp]\nlogin = a\npassword b")
-    assert only.startswith("3: neither an option")
+    assert only.startswith("3: neither ")
 
 
 def test_a_mistyped_password_is_not_missed_as_well(ini: Path) -> None:
@@ -501,56 +477,58 @@ def test_a_mistyped_password_is_not_missed_as_well(ini: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "place"),
     [
-        pytest.param("[smtp]\n".encode("utf-16"), ":1: this is no text in UTF-8", id="UTF-16"),
-        pytest.param("[smtp]\n".encode("utf-16-le"), ":1: this is no text in UTF-8", id="UTF-16 without its mark"),
-        pytest.param("[smtp]\n# Анна".encode("cp1251"), ":2: this is no text in UTF-8", id="Windows-1251"),
-        pytest.param(b"[smtp]\nhost = a\0b", ":2: [smtp] host: 'a\\x00b' holds no valid domain name", id="NUL"),
-        pytest.param(
-            b"[notifications]\npbx_name = a\0b", ":2: [notifications] pbx_name: 'a\\x00b' spans", id="NUL in a line"
-        ),
-        pytest.param("[smtp]\nhost = a".encode("utf-16-le"), ":1: this is no text in UTF-8", id="UTF-16"),
+        pytest.param("[smtp]\n".encode("utf-16"), ":1: ", id="UTF-16"),
+        pytest.param("[smtp]\n".encode("utf-16-le"), ":1: ", id="UTF-16 without its mark"),
+        pytest.param("[smtp]\n# Анна".encode("cp1251"), ":2: ", id="Windows-1251"),
+        pytest.param(b"[smtp]\nhost = a\0b", ":2: [smtp] host: ", id="NUL"),
+        pytest.param(b"[notifications]\npbx_name = a\0b", ":2: [notifications] pbx_name: ", id="NUL in a line"),
+        pytest.param("[smtp]\nhost = a".encode("utf-16-le"), ":1: ", id="UTF-16 in one line"),
     ],
 )
-def test_a_file_that_is_no_text(ini: Path, content: bytes, expected: str) -> None:
+def test_a_file_that_is_no_text(ini: Path, golden: Golden, content: bytes, place: str) -> None:
     ini.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         load_settings(ini)
-    assert str(caught.value).startswith(f"{ini}{expected}")
+    assert str(caught.value).startswith(f"{ini}{place}")
+    golden(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    "name",
     [
-        pytest.param("missing.ini", "there is no such file", id="missing"),
-        pytest.param(".", "this is a directory", id="directory"),
-        pytest.param("file/below", "it cannot be read", id="below a file"),
-        pytest.param("a\0b", "it cannot be read", id="NUL in its name"),
+        pytest.param("missing.ini", id="missing"),
+        pytest.param(".", id="directory"),
+        pytest.param("file/below", id="below a file"),
+        pytest.param("a\0b", id="NUL in its name"),
     ],
 )
-def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, expected: str) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path, golden: Golden, name: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path / name)
-    assert str(caught.value).startswith(f"{tmp_path / name}: {expected}")
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    golden(caught.value, nul="\0")
 
 
-@pytest.fixture
+@contextmanager
 def nobody() -> Iterator[None]:
-    """Let root's rights rest: root may read everything."""
+    """Give up root's rights for a while: root may read everything."""
     user = os.geteuid()
     os.seteuid(65534 if user == 0 else user)
-    yield
-    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
-def test_a_file_that_must_not_be_read(ini: Path, request: pytest.FixtureRequest) -> None:
+def test_a_file_that_must_not_be_read(ini: Path, golden: Golden) -> None:
     ini.touch(0o000)
-    request.getfixturevalue("nobody")
-    with pytest.raises(SettingsError) as caught:
+    with nobody(), pytest.raises(SettingsError) as caught:
         load_settings(ini)
-    assert str(caught.value).startswith(f"{ini}: reading it is not allowed; make it readable")
+    assert str(caught.value).startswith(f"{ini}: ")
+    golden(caught.value)
 
 
 # Secrets
@@ -588,37 +566,6 @@ def test_the_settings_show_no_secret(ini: Path) -> None:
     assert SECRET not in repr(loaded(ini, f"[smtp]\nlogin = a\npassword_command = echo {SECRET}"))
 
 
-def command(text: str) -> Smtp:
-    """Return settings whose password a Python program prints."""
-    return Smtp(password_command=f'"{sys.executable}" -c "{text}"')
-
-
-def test_the_first_line_of_a_command_is_the_password() -> None:
-    assert command("print('a b '); print('c')").secret() == "a b "
-
-
-@pytest.mark.parametrize(
-    ("smtp", "expected"),
-    [
-        pytest.param(command(f"print('{SECRET}'); exit(3)"), "ended with exit status 3", id="failed"),
-        pytest.param(command(f"print('\\n{SECRET}')"), "printed no password", id="empty"),
-        pytest.param(Smtp(password_command=f"/nowhere {SECRET}"), "cannot be started (No such", id="missing"),
-    ],
-)
-def test_a_command_that_gives_no_password(smtp: Smtp, expected: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        smtp.secret()
-    assert str(caught.value).startswith(f"[smtp] password_command: it {expected}")
-    assert SECRET not in str(caught.value)
-    assert caught.value.__context__ is None
-
-
-def test_a_command_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbxnotify.settings.smtp.PASSWORD_COMMAND_TIMEOUT", 0.1)
-    with pytest.raises(SettingsError, match="is not finished after"):
-        command("import time; time.sleep(60)").secret()
-
-
 # Whatever is in the file
 
 WORDS = ["[", "]", "smtp", "employees", "[[101]]", "host", "password", "port", "email", "body", "=", "#", ",", "@"]
@@ -650,5 +597,7 @@ def test_a_half_written_file(ini: Path, end: int) -> None:
         assert [problem.startswith(f"{ini}:{lines}: ") for problem in error.problems] == [True]
 
 
-def test_a_semicolon_begins_no_comment(ini: Path) -> None:
-    assert problems(ini, "[smtp]\n;login = x") == ["2: [smtp]: ; begins no comment here; write # instead"]
+def test_a_semicolon_starts_no_comment(ini: Path, golden: Golden) -> None:
+    (only,) = problems(ini, "[smtp]\n;login = x")
+    assert only.startswith("2: [smtp]: ")
+    golden(only)

@@ -1,4 +1,4 @@
-"""What the running Asterisk says of itself; here one that answers ``-rx``, word for word as Asterisk 22 and 16 do."""
+"""Asterisk's command line; here a script that answers ``-rx`` word for word as Asterisk 22 and 16 do."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from golden import Golden
 
-from pbxnotify.asterisk.console import Trunk, started_between, trunks
+from pbxnotify.asterisk import console
+from pbxnotify.asterisk.console import Trunk, console_answer, started_between, trunks
 from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
 
 Says = Callable[..., None]
@@ -59,7 +61,7 @@ NO_SUCH_COMMAND = (
 
 @pytest.fixture
 def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Says:
-    """Return what makes Asterisk answer so."""
+    """Return a function that decides what Asterisk answers."""
 
     def says(uptime: str = "", registrations: str = "", aors: str = "", status: int = 0) -> None:
         command = tmp_path / "asterisk"
@@ -80,18 +82,22 @@ def test_since_when_it_runs(says: Says) -> None:
     assert earliest - 2 < time.time() - 3600 < latest + 2
 
 
-@pytest.mark.parametrize("uptime", ["", "System uptime: long\n", "No such command\n"])
-def test_no_uptime(says: Says, uptime: str) -> None:
+@pytest.mark.parametrize(
+    "uptime", ["", "System uptime: long\n", "No such command\n"], ids=["nothing", "no number", "no command"]
+)
+def test_no_uptime(says: Says, golden: Golden, uptime: str) -> None:
     says(uptime)
-    with pytest.raises(AsteriskUnavailable, match="does not say how long"):
+    with pytest.raises(AsteriskUnavailable) as caught:
         started_between()
+    golden(caught.value)
 
 
-def test_it_does_not_run(says: Says) -> None:
+def test_it_does_not_run(says: Says, golden: Golden) -> None:
     says("Unable to connect to remote asterisk (does /run/asterisk/asterisk.ctl exist?)\n", status=1)
-    with pytest.raises(AsteriskUnavailable, match="Unable to connect") as caught:
+    with pytest.raises(AsteriskUnavailable) as caught:
         started_between()
     assert not isinstance(caught.value, AsteriskMissing)
+    golden(caught.value)
 
 
 def test_it_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +119,51 @@ def test_trunks(says: Says) -> None:
     ]
 
 
-@pytest.mark.parametrize("answer", ["", NO_SUCH_COMMAND, "\0\xff" * 100, "Contact: a/b c Unavail\n"], ids=ascii)
+@pytest.mark.parametrize(
+    "answer",
+    ["", NO_SUCH_COMMAND, "\0\xff" * 100, "Contact: a/b c Unavail\n"],
+    ids=["nothing", "no such command", "binary", "a contact without a name"],
+)
 def test_no_trunks(says: Says, answer: str) -> None:
     says(registrations=answer.replace("\0", ""), aors=answer.replace("\0", ""))
     assert list(trunks()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "timeout"),
+    [
+        pytest.param(None, 60, id="no command"),
+        pytest.param("echo 'Unable to connect' >&2; exit 1", 60, id="not running"),
+        pytest.param("exec sleep 60", 0.1, id="hangs"),
+    ],
+)
+def test_an_asterisk_that_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden, script: str | None, timeout: float
+) -> None:
+    command = tmp_path / "asterisk"
+    if script:
+        command.write_text(f"#!/bin/sh\n{script}\n")
+        command.chmod(0o755)
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", str(command))
+    monkeypatch.setattr(console, "COMMAND_TIMEOUT", timeout)
+    with pytest.raises(AsteriskUnavailable) as caught:
+        console_answer("core show version")
+    golden(caught.value)
+
+
+def test_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "asterisk"
+    command.write_text('#!/bin/sh\necho "$@"\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", f"'{command}' -C /etc/other.conf")
+    assert console_answer("core show version") == "-C /etc/other.conf -rx core show version\n"
+
+
+@pytest.mark.parametrize("command", ["'", " "], ids=["quote", "blank"])
+def test_an_invalid_command(monkeypatch: pytest.MonkeyPatch, golden: Golden, command: str) -> None:
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", command)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(console, "SBIN", "/nowhere")
+    with pytest.raises(AsteriskUnavailable) as caught:
+        console_answer("core show version")
+    golden(caught.value)

@@ -1,0 +1,151 @@
+"""The way to the relay and past its door: connect, encrypt, greet, log in; each failure says at which stage.
+
+What the relay answers means the same for the mails that follow: see ``Session.ask``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured, RelayUnavailable
+from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.smtp import tls
+from pbxnotify.smtp.advice import advice_for, network_error
+from pbxnotify.smtp.connection import Connection
+from pbxnotify.text import clean
+
+if TYPE_CHECKING:
+    import ssl
+
+    from pbxnotify.settings.smtp import Smtp
+    from pbxnotify.smtp.credentials import Credentials
+
+
+class Session:
+    """One connection to the relay, on which the relay knows us."""
+
+    def __init__(self, settings: Smtp, transcript: Callable[[str], None] | None) -> None:
+        self._settings = settings
+        self.connection = Connection(settings.timeout, transcript)
+
+    def open(self, credentials: Credentials, secret: str, passed: Callable[[str, Connection], None]) -> None:
+        """Connect, encrypt, greet and log in. Raises RelayUnavailable, RelayMisconfigured."""
+        try:
+            self._connect(passed)
+            if self._settings.login:
+                self._log_in(credentials, secret)
+                passed("AUTH", self.connection)
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _connect(self, passed: Callable[[str, Connection], None]) -> None:
+        settings, connection = self._settings, self.connection
+        context = None if settings.security == "none" else self._tls_context()
+        with self.stage("connect"):
+            connection.open(settings.host, settings.port)
+        passed("connect", connection)
+        if context and settings.security == "tls":
+            with self.stage("TLS"):
+                connection.encrypt(context, settings.host)
+            passed("TLS", connection)
+        with self.stage("greeting"):
+            code, reply = connection.getreply()
+        self.accepted("greeting", "the connection", code, reply)
+        self._greet()
+        if context and settings.security == "starttls":
+            self._start_tls(context)
+            passed("STARTTLS", connection)
+            self._greet()
+        passed("EHLO", connection)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        try:
+            return tls.relay_context(self._settings)
+        except OSError as error:
+            what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
+            raise self.error(RelayMisconfigured, "TLS", what) from None
+
+    def _greet(self) -> None:
+        with self.stage("EHLO"):
+            code, reply = self.connection.ehlo()
+            if code in (500, 502):  # a relay that does not know it, RFC 5321 section 3.2
+                code, reply = self.connection.helo()
+        self.accepted("EHLO", "EHLO", code, reply)
+
+    def _start_tls(self, context: ssl.SSLContext) -> None:
+        """Encrypt the connection, or end it: there is no way back to plain text."""
+        if not self.connection.has_extn("starttls"):
+            raise self.error(RelayUnavailable, "STARTTLS", "does not offer STARTTLS")
+        self.ask("STARTTLS", "STARTTLS")
+        with self.stage("STARTTLS"):
+            self.connection.encrypt(context, self._settings.host)
+
+    def _log_in(self, credentials: Credentials, secret: str) -> None:
+        from pbxnotify.smtp import sasl
+
+        settings, connection = self._settings, self.connection
+        encrypted = settings.security != "none"
+        if not (encrypted or connection.is_local or settings.allow_plaintext_login):
+            what = "was not sent login and password: they would cross the network in the clear"
+            raise self.error(RelayMisconfigured, "AUTH", what)
+        offered = connection.esmtp_features.get("auth", "").upper().split()
+        mechanism = sasl.choose(settings, offered)
+        if not mechanism:
+            wanted = "with a token" if settings.auth == "oauth2" else "that can be used"
+            what = f"offers no login {wanted}, but {clean(' '.join(offered), None) or 'none at all'}"
+            raise self.error(RelayMisconfigured, "AUTH", what)
+        with self.stage("AUTH"):
+            code, reply, asked = sasl.log_in(connection, mechanism, settings, secret)
+        try:
+            self.accepted("AUTH", asked, code, reply)
+        except RelayMisconfigured as error:
+            credentials.rejected(str(error))
+            raise
+        credentials.accepted()
+
+    def ask(self, stage: str, command: str, wanted: int = 2) -> str:
+        """Send a command; returns the relay's words if its reply code begins with ``wanted``.
+
+        Raises the RelayError that any other reply means.
+        """
+        with self.stage(stage):
+            code, reply = self.connection.docmd(command)
+        return self.accepted(stage, command, code, reply, wanted)
+
+    def accepted(self, stage: str, asked: str, code: int, reply: bytes, wanted: int = 2) -> str:
+        """Return the relay's words if its reply code begins with ``wanted``. Raises the error that it means."""
+        words = self.connection.words(reply)
+        if code // 100 == wanted:
+            return f"{code} {words}".rstrip()
+        raise self.error(_meaning(stage, code), stage, f"answered {asked} with {code} {words}".rstrip(), code, words)
+
+    @contextmanager
+    def stage(self, stage: str) -> Iterator[None]:
+        """Close a connection that fails at a stage. Raises RelayUnavailable."""
+        try:
+            yield
+        except OSError as error:
+            self.connection.close()
+            what = network_error(error) if stage in ("connect", "TLS") else f"{network_error(error)} at {stage}"
+            raise self.error(RelayUnavailable, stage, what) from None
+
+    def error(self, kind: type[RelayError], stage: str, what: str, code: int = 0, reply: str = "") -> RelayError:
+        """Return an error whose sentence says where, what, and what to do about it."""
+        settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        case = f"{stage} {settings.security} {settings.port} {what}"
+        advice = advice_for(case).format(host=host, port=settings.port)
+        return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply)
+
+
+def _meaning(stage: str, code: int) -> type[RelayError]:
+    """Return the error that a reply code other than the one wanted means."""
+    if code // 100 not in (4, 5):
+        return OutcomeUnknown if stage == "message" else RelayUnavailable
+    if code == 421 or stage == "STARTTLS":
+        return RelayUnavailable
+    if stage in ("RCPT", "DATA", "message") or (stage, code) == ("MAIL", 552):
+        return MailDeferred if code < 500 else MailRefused
+    return RelayUnavailable if code < 500 else RelayMisconfigured
