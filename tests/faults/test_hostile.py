@@ -196,7 +196,7 @@ class Dialogue:
         self.commands: list[str] = []
 
     def hold(self) -> MissedCall | None:
-        """Let the channel be read; returns what it told."""
+        """Let the channel be read; returns the call."""
         stdin, to_script = os.pipe()
         from_script, stdout = os.pipe()
         talking = threading.Thread(target=self._talk, args=(to_script, from_script))
@@ -232,10 +232,10 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> int:
     return bytes_sent
 
 
-def is_sound(told: MissedCall | None, dialogue: Dialogue) -> bool:
-    """Return whether what was told is only text, for nobody but 101, and no command was made of it."""
+def is_sound(found: MissedCall | None, dialogue: Dialogue) -> bool:
+    """Return whether the call is only text, for nobody but 101, and no command was made of it."""
     assert all(ANSWERS.fullmatch(command) for command in dialogue.commands), dialogue.commands
-    return told is None or (told.extensions == ("101",) and all(str(field).isprintable() for field in told))
+    return found is None or (found.extensions == ("101",) and all(str(field).isprintable() for field in found))
 
 
 def whole_dialogue() -> int:
@@ -246,9 +246,9 @@ def whole_dialogue() -> int:
         sent.append(len(piece))
         return piece
 
-    told = Dialogue(count).hold()
-    assert told
-    assert told.caller_number == RANG_OUT["CALLERID(num)"]
+    found = Dialogue(count).hold()
+    assert found
+    assert found.caller_number == RANG_OUT["CALLERID(num)"]
     return sum(sent)
 
 
@@ -263,9 +263,9 @@ def test_a_dialogue_that_ends_at_any_byte(whole: int, report: Callable[[str], No
             return kept
 
         dialogue = Dialogue(cut)
-        told = dialogue.hold()
-        assert told is not None, f"a call that says too little is notified, not lost (byte {end})"
-        assert is_sound(told, dialogue)
+        found = dialogue.hold()
+        assert found is not None, f"a call that says too little is notified, not lost (byte {end})"
+        assert is_sound(found, dialogue)
     report(f"{whole} bytes, cut at each{'' if LONG else ' 17th'}: the call is notified, every time")
 
 
@@ -406,8 +406,10 @@ steps = st.lists(st.sampled_from(("..", ".", "voicemail", "default", "101", "INB
 
 @given(path=steps.map("/".join), call=text, message_id=text)
 def test_no_path_leads_out(asterisk: Path, spool: Spool, path: str, call: str, message_id: str) -> None:
-    told = voicemail_on({"VM_MESSAGEFILE": f"{asterisk}/voicemail/{path}", "CHANNEL(linkedid)": call, "UNIQUEID": call})
-    assert told is None or told[1] == -1
+    found = voicemail_on(
+        {"VM_MESSAGEFILE": f"{asterisk}/voicemail/{path}", "CHANNEL(linkedid)": call, "UNIQUEID": call}
+    )
+    assert found is None or found[1] == -1
     event = Voicemail(message_id=message_id, place=call, recording=path)
     for key in (*event.keys().values(), *event.aliases()):
         assert os.path.dirname(spool._key(key)) == os.path.join(spool.directory, "done")

@@ -71,7 +71,7 @@ class Scene:
     victim: Victim
 
     def strike(self, at: int) -> Outcome:
-        """Kill the victim at its n-th system call, 0: never; and let ``queue run`` do the rest."""
+        """Kill the victim at its n-th system call, 0: never; and let ``queue run`` send what is left."""
         box = self.directory / str(at)
         environment = self._prepare(box, at)
         under = [sys.executable, str(KILL_AT), str(box / "report"), str(self.victim.which), str(at)]

@@ -2,8 +2,8 @@
 
 strace counts each kind of system call for itself and cannot aim at a forked child alone, so this is ptrace(2) by hand.
 WHICH is 0 for the command itself, 1 for the first process that it forks; N = 0 kills nobody. The file REPORT gets how
-many system calls that process began. It ends when all processes have ended, so that whoever waits for it may look at
-what they left.
+many system calls that process began. It ends when all processes have ended, so that the caller may look at what they
+left.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Tracer:
             libc.ptrace(TRACEME, 0, None, None)
             os.kill(os.getpid(), signal.SIGSTOP)
             os.execvp(command[0], command)  # noqa: S606  what it is for
-        os.closerange(0, 3)  # whoever waits for the command's end of a pipe must see it close
+        os.closerange(0, 3)  # the reader of a pipe of the command's must see it close
         os.waitpid(first, 0)
         libc.ptrace(SETOPTIONS, first, None, OPTIONS)
         self._processes.append(first)
