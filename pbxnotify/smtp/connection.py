@@ -62,10 +62,7 @@ class Connection(smtplib.SMTP):
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
         addresses = self._limited(self.timeout, look_up, host, port)
-        self.sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
-        self._connected(self.sock)
-
-    def _connected(self, sock: socket.socket) -> None:
+        self.sock = sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: reading the greeting will fail

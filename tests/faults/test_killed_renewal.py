@@ -18,6 +18,7 @@ from relay import Certificates
 from test_killed import KILL_AT, moments
 
 from pbxnotify.smtp.oauth import token_store
+from pbxnotify.spool import state
 from pbxnotify.spool.store import FOLDERS
 
 RENEW = (
@@ -64,7 +65,8 @@ def test_a_renewal_killed_at_every_system_call(
         subprocess.run([*under, *command], env=environment, stdout=subprocess.DEVNULL, check=True)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert office.server.is_valid(ACCOUNT, done.stdout.strip()), f"killed at {at}: {done.stderr}"
-        return int((box / "report").read_text()), (box / "spool" / token_store.PLACE).stat().st_mode & 0o777
+        stored = box / "spool" / state.FOLDER / token_store.FILE
+        return int((box / "report").read_text()), stored.stat().st_mode & 0o777
 
     begun, _ = strike(0)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
