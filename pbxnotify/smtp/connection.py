@@ -179,7 +179,7 @@ class Connection(smtplib.SMTP):
 
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     """Return the addresses of a host, as ``getaddrinfo`` does. Raises OSError."""
-    # DNS is asked once, for a second: no timeout of ours interrupts a lookup.
+    # DNS is asked once, for a second: our timeouts cannot interrupt a lookup.
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
     # Settings hold the name as DNS knows it; Python would encode a str once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))

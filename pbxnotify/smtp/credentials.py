@@ -20,7 +20,7 @@ class Credentials:
         self._settings = settings
 
     def secret(self, rejected: str = "") -> str:
-        """Return the secret, or another than the one that the relay has rejected; "" if there is no other.
+        """Return the secret, or one other than the relay has rejected; "" if there is no other.
 
         Raises SettingsError, LoginUnavailable, LoginRefused.
         """

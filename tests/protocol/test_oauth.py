@@ -152,15 +152,6 @@ def test_an_address_that_is_pasted_with_something(office: LoginOffice, spoil: Ca
     assert office.server.is_valid(ACCOUNT, office.kept.access)
 
 
-def test_nobody_signs_in_for_a_provider_that_cannot_be_reached(office: LoginOffice, run: Run, golden: Golden) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    office.write_ini(own=office.server.ini().replace(f"{office.server.port}/token", f"{port}/token"))
-    status, said, complained = run("oauth", "login", "--flow", "code")
-    assert (status, said) == (os.EX_TEMPFAIL, "")
-    golden(complained)
-
-
 def test_somebody_says_no_in_the_browser(office: LoginOffice, golden: Golden) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         back = office.server.browse(shell.find(r"(https://localhost:\S+)"), consents=False)

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.smtp.connection import SHORTEST, connect, look_up
@@ -47,7 +47,7 @@ def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: 
     """
     address = urlsplit(url)
     try:
-        reached = reach(url, context, seconds)
+        reached = _reach(address, context, seconds)
         with closing(http.client.HTTPSConnection(str(address.hostname), address.port, context=context)) as connection:
             connection.sock = reached
             path = address.path + (f"?{address.query}" if address.query else "")
@@ -65,19 +65,14 @@ def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: 
     return Answer(answer.status, body)
 
 
-def reach(url: str, context: ssl.SSLContext, seconds: float) -> _Timely:
+def _reach(address: SplitResult, context: ssl.SSLContext, seconds: float) -> _Timely:
     """Return a connection with the endpoint, whose deadline is ``seconds`` from now. Raises OSError."""
-    address = urlsplit(url)
     addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
     deadline = time.monotonic() + seconds
-    reached = connect(addresses, seconds)
-    try:
-        reached.settimeout(max(deadline - time.monotonic(), SHORTEST))
+    with closing(connect(addresses, seconds)) as plain:  # a no-op once its descriptor belongs to TLS
+        plain.settimeout(max(deadline - time.monotonic(), SHORTEST))
         context.sslsocket_class = _Timely
-        encrypted = context.wrap_socket(reached, server_hostname=address.hostname)
-    except BaseException:
-        reached.close()
-        raise
+        encrypted = context.wrap_socket(plain, server_hostname=address.hostname)
     assert isinstance(encrypted, _Timely)
     encrypted.deadline = deadline
     return encrypted
