@@ -127,7 +127,7 @@ def log_in(relay: Smtp, flow: str = "", port: int | None = None) -> None:
         google = publish if relay.oauth2.provider == "google" else ""
         terminal.note(f"the provider ends this login at {local_time(kept.ends)}{google}")
     if grant.lacks(relay.oauth2.scope):
-        terminal.note(f"the provider allows only {server.shown(grant.scope)}, not {relay.oauth2.scope}")
+        terminal.note(f"the provider allows only {server.answers.shown(grant.scope)}, not {relay.oauth2.scope}")
 
 
 def withdraw(relay: Smtp) -> None:
@@ -146,7 +146,7 @@ def withdraw(relay: Smtp) -> None:
 
 
 def send_test(settings: Settings) -> None:
-    """Send a test mail; log in where there is no token, or the relay rejects it. Raises as both do."""
+    """Send a test mail; log in if there is no token, or the relay rejects it. Raises as both do."""
     relay, admins = settings.smtp, settings.notifications.admin_email
     try:
         if relay.wants_token:

@@ -1,4 +1,4 @@
-"""A test mail, sent at once and past the queue: who asks for one wants to see what the relay says now."""
+"""A test mail, sent at once and past the queue: the admin wants to see what the relay says now."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from pbxnotify.spool.backoff import write_backoff
 from pbxnotify.spool.owner import become_spool_owner
 from pbxnotify.spool.store import open_spool
 
-SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "TLS from the first byte"}
+SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "implicit TLS"}
 
 
 def test(options: argparse.Namespace) -> int:
-    """Send a test mail at once, and show what the relay says."""
+    """Send a test mail at once, and show the relay's answer."""
     settings = load_settings(ini_path())
     addresses = [options.address] if options.address else list(settings.notifications.admin_email)
     if not addresses:
-        raise UsageError("admin_email is empty: name an address, as in  pbxnotify test you@example.com")
+        raise UsageError("admin_email is empty; give an address, as in  pbxnotify test you@example.com")
     send(settings, addresses, print if options.verbose else None)
     return os.EX_OK
 
 
 def way_to(relay: Smtp) -> str:
-    """Return where the relay is and how it is spoken to, for the admin."""
+    """Return host, port, encryption and login of the relay, for the admin."""
     encryption = SECURITY[relay.security]
     if relay.security != "none" and not relay.verify_certificate:
         encryption += ", the certificate is not verified"
@@ -45,10 +45,10 @@ def way_to(relay: Smtp) -> str:
 
 
 def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
-    """Send a test mail to addresses, or only log in where there are none, and print the relay's own words.
+    """Send a test mail to each address, or only log in if there is none, and print the relay's own words.
 
-    Called as the owner of the spool, who is Asterisk's user: what is shown must hold for that one, and root must not
-    run a ``password_command`` that is not root's. Raises RelayError, SettingsError.
+    Called as the owner of the spool, Asterisk's user: the outcome must hold for that user, and root must not run a
+    ``password_command`` that is not root's. Raises RelayError, LoginError, SettingsError.
     """
     spool = None
     with suppress(SpoolError):
@@ -62,17 +62,17 @@ def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str
             mail = compose(test_event(code), identifier, Recipient(address, code), settings)
             print(f"{address}: the relay said: {connection.send(address, mail)}", flush=True)
     if not addresses:
-        print("the relay has let us in; no test mail: there is no administrator's address (admin_email)")
+        print("login accepted; no test mail was sent, as admin_email is empty")
     if spool and addresses:
-        write_backoff(spool.directory, None)  # it takes mail again: what waits need not wait for the end of the rest
+        write_backoff(spool.directory, None)  # it takes mail again: ends the relay backoff
     if not settings.notifications.enabled:
-        print("NOTE: notifications are switched off ([notifications] enabled = no): only this test was sent")
+        print("NOTE: notifications are switched off ([notifications] enabled = no): only this test mail was sent")
 
 
 def apart(send: Callable[[], None]) -> int:
     """Send a test mail in a process of its own, as the owner of the spool; this one may have to stay root.
 
-    Returns the exit status, which is 0 when the relay took it; what it said is printed.
+    Returns the exit status, 0 if the relay accepted it; its words are printed.
     """
     print(end="", flush=True)
     child = os.fork()
@@ -81,17 +81,17 @@ def apart(send: Callable[[], None]) -> int:
         try:
             status = _status_of(send)
         finally:
-            os._exit(status)  # whatever happens, no copy of us goes on
+            os._exit(status)  # whatever happens, no second copy of us goes on
     try:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except KeyboardInterrupt:  # which a hang-up and SIGTERM are too, and they may be for us alone
+    except KeyboardInterrupt:  # also a hangup or SIGTERM, which may be sent to us alone
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         raise
 
 
 def _status_of(send: Callable[[], None]) -> int:
-    """Return the exit status of a test mail; an interrupted one is the parent's to tell."""
+    """Return the exit status of a test mail; the parent reports an interrupt."""
     try:
         with suppress(SpoolError):
             become_spool_owner()

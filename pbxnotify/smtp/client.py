@@ -1,7 +1,7 @@
 """Sends mails over one connection: accepted, refused for now or refused for good, for each recipient.
 
-smtplib speaks, but MAIL, RCPT and DATA are driven here: only who knows the stage knows whether a lost connection may
-have left a mail behind.
+smtplib speaks, but MAIL, RCPT and DATA are driven here: whether a lost connection may have left a mail behind depends
+on the stage.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Relay:
 
 
 def _with_dots_doubled(mail: bytes) -> bytes:
-    """Return a mail as DATA carries it (RFC 5321 section 4.5.2): every line ends in CRLF, so none but ours ends it."""
+    """Return a mail as DATA carries it (RFC 5321 section 4.5.2): every line ends in CRLF, so only our dot ends it."""
     # Three counts take 3 ms for a recording of 1 MB, a regular expression 27 (Python 3.11).
     all_paired = mail.count(b"\r\n") == mail.count(b"\n") == mail.count(b"\r")
     if all_paired and mail.endswith(b"\r\n") and not mail.startswith(b"."):

@@ -55,10 +55,7 @@ class Connection(smtplib.SMTP):
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
         addresses = self._limited(self.timeout, look_up, host, port)
-        self.sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
-        self._connected(self.sock)
-
-    def _connected(self, sock: socket.socket) -> None:
+        self.sock = sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: reading the greeting will fail
@@ -175,7 +172,7 @@ class Connection(smtplib.SMTP):
 
 def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
     """Return the addresses of a host, as ``getaddrinfo`` does. Raises OSError."""
-    # DNS is asked once, for a second: no timeout of ours interrupts a lookup.
+    # DNS is asked once, for a second: our timeouts cannot interrupt a lookup.
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
     # Settings hold the name as DNS knows it; Python would encode a str once more, with 2 ms of tables.
     return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))

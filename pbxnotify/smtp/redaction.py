@@ -9,7 +9,7 @@ SHARED = 10  # characters that a word shares with a secret: more than chance, an
 
 
 class Redactor:
-    """Some secrets, as they are and in base64; whoever sends one in another form adds that form."""
+    """Some secrets, as they are and in base64; another form in which one is sent is added as well."""
 
     def __init__(self) -> None:
         self._forms: set[str] = set()

@@ -55,7 +55,11 @@ class Session:
         self.accepted("greeting", "the connection", code, reply)
         self._greet()
         if context and settings.security == "starttls":
-            self._start_tls(context)
+            if not connection.has_extn("starttls"):  # there is no way back to plain text
+                raise self.error(RelayUnavailable, "STARTTLS", "does not offer STARTTLS")
+            self.ask("STARTTLS", "STARTTLS")
+            with self.stage("STARTTLS"):
+                connection.encrypt(context, settings.host)
             passed("STARTTLS", connection)
             self._greet()
         passed("EHLO", connection)
@@ -73,14 +77,6 @@ class Session:
             if code in (500, 502):  # a relay that does not know it, RFC 5321 section 3.2
                 code, reply = self.connection.helo()
         self.accepted("EHLO", "EHLO", code, reply)
-
-    def _start_tls(self, context: ssl.SSLContext) -> None:
-        """Encrypt the connection, or end it: there is no way back to plain text."""
-        if not self.connection.has_extn("starttls"):
-            raise self.error(RelayUnavailable, "STARTTLS", "does not offer STARTTLS")
-        self.ask("STARTTLS", "STARTTLS")
-        with self.stage("STARTTLS"):
-            self.connection.encrypt(context, self._settings.host)
 
     def _log_in(self, credentials: Credentials, secret: str) -> None:
         from pbxnotify.smtp import sasl

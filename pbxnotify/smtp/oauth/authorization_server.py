@@ -7,7 +7,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, SettingsError, UsageError
 from pbxnotify.namedtuple import NamedTuple
@@ -31,7 +31,7 @@ except ImportError:
 
 YANDEX_GRANT = "device_code"  # Yandex has had its device flow since before the RFC, with names of its own
 SLOWER, SLOWEST = 5.0, 60.0
-"""Seconds by which we ask less often when told to (RFC 8628 section 3.5); at most, where nothing answers."""
+"""Seconds added to the interval for each slow_down (RFC 8628 section 3.5); the longest interval if nothing answers."""
 
 
 class Question(NamedTuple):
@@ -51,15 +51,15 @@ class AuthorizationServer:
         self._relay = relay
         self._settings = settings = relay.oauth2
         self._client = WebApplicationClient(settings.client_id)
-        self._answers = Answers(settings)
-        self._answers.hide(settings.client_secret)
+        self.answers = Answers(settings)
+        self.answers.hide(settings.client_secret)
         # Every server must take the secret beside the form (RFC 6749 section 2.3.1), and some take it nowhere else; the
         # providers that we know are used to it within.
         self._headers: dict[str, str] = {}
         self._secret: dict[str, Any] = {"client_secret": settings.client_secret} if settings.client_secret else {}
         if settings.provider == "custom" and self._secret:
             known = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
-            self._answers.hide(known)
+            self.answers.hide(known)
             self._headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
             self._secret = {}
         try:
@@ -72,7 +72,7 @@ class AuthorizationServer:
         """Raise LoginUnavailable if no token could be had now: better said before somebody has signed in."""
         url = self._settings.token_url
         try:
-            http.reach(url, self._context, self._relay.timeout).close()
+            http.reach(urlsplit(url), self._context, self._relay.timeout).close()
         except OSError as error:
             raise self._unreachable(url, error) from None
 
@@ -103,30 +103,26 @@ class AuthorizationServer:
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
-            refused = self._answers.refused(self._settings.authorization_url, str(error.error), error.description)
-            raise refused from None
-        self._answers.hide(question.verifier)
-        self._answers.hide(code)
-        return self._issued(
-            self._client.prepare_request_body(
-                code=code, redirect_uri=question.redirect, code_verifier=question.verifier, **self._secret
-            )
-        )
+            url = self._settings.authorization_url
+            raise self.answers.refused(url, str(error.error), error.description) from None
+        self.answers.hide(question.verifier)
+        self.answers.hide(code)
+        form = self._client.prepare_request_body
+        shown = {"redirect_uri": question.redirect, "code_verifier": question.verifier, **self._secret}
+        return self._issued(form(code=code, **shown))
 
     def ask_for_code(self) -> DeviceCode:
         """Return a code to be entered at another device. Raises GrantRefused, LoginUnavailable."""
         url = self._settings.device_url
         form = urlencode({"scope": self._settings.scope, **self._credentials()})
-        return self._answers.device_code(url, self._post(url, form))
+        return self.answers.device_code(url, self._post(url, form))
 
     def redeem(self, code: DeviceCode) -> Grant:
         """Return what is issued for a code that was entered. Raises GrantRefused, LoginUnavailable."""
         if self._settings.provider == "yandex":
             return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._credentials()}))
-        device = DeviceClient(self._settings.client_id)
-        return self._issued(
-            device.prepare_request_body(device_code=code.code, include_client_id=True, **self._credentials())
-        )
+        form = DeviceClient(self._settings.client_id).prepare_request_body
+        return self._issued(form(device_code=code.code, include_client_id=True, **self._credentials()))
 
     def wait_for_entry(self, code: DeviceCode, report: Callable[[str], None]) -> Grant:
         """Ask until a code was entered (RFC 8628 section 3.5). Raises GrantRefused, LoginUnavailable."""
@@ -147,12 +143,12 @@ class AuthorizationServer:
 
     def refresh(self, token: str) -> Grant:
         """Return what is issued for a refresh token. Raises GrantRefused, LoginUnavailable."""
-        self._answers.hide(token)
+        self.answers.hide(token)
         return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._credentials()))
 
     def revoke(self, token: str) -> None:
         """Revoke a token (RFC 7009). Raises GrantRefused, LoginUnavailable."""
-        self._answers.hide(token)
+        self.answers.hide(token)
         url = self._settings.revocation_url
         *_, form = self._client.prepare_token_revocation_request(
             url,
@@ -162,11 +158,7 @@ class AuthorizationServer:
         )
         answer = self._post(url, form)
         if answer.status != 200:
-            self._answers.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
-
-    def shown(self, said: object) -> str:
-        """Return what the provider says as a line without secrets."""
-        return self._answers.shown(said)
+            self.answers.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
 
     def _credentials(self) -> dict[str, Any]:
         """Return what shows within a form which application we are."""
@@ -174,7 +166,7 @@ class AuthorizationServer:
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url
-        return self._answers.grant(url, self._post(url, form))
+        return self.answers.grant(url, self._post(url, form))
 
     def _post(self, url: str, form: str) -> http.Answer:
         try:
@@ -184,4 +176,4 @@ class AuthorizationServer:
 
     def _unreachable(self, url: str, error: OSError) -> LoginUnavailable:
         advice = " (name its authority's file as [smtp] ca_file)" if "certificate" in str(error) else ""
-        return self._answers.unavailable(url, network_error(error) + advice)
+        return self.answers.unavailable(url, network_error(error) + advice)

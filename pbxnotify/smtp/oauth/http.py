@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from urllib.parse import SplitResult, urlsplit
 
 from pbxnotify.namedtuple import NamedTuple
@@ -43,43 +44,34 @@ def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: 
     Redirections are not followed: secrets go to the address that the admin knows. Raises OSError after ``seconds`` at
     most, the DNS lookup apart; and for an answer that is not HTTP, or has no end.
     """
+    address = urlsplit(url)
     try:
-        return _post(urlsplit(url), form, reach(url, context, seconds), headers)
+        reached = reach(address, context, seconds)
+        with closing(http.client.HTTPSConnection(str(address.hostname), address.port, context=context)) as connection:
+            connection.sock = reached
+            path = address.path + (f"?{address.query}" if address.query else "")
+            connection.request("POST", path, form, {**HEADERS, **headers})
+            answer = connection.getresponse()
+            body = answer.read(LONGEST + 1)
     except OSError:  # some of which, of certificates, are ValueErrors too
         raise
     except (http.client.HTTPException, ValueError) as error:
         raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
-
-
-def reach(url: str, context: ssl.SSLContext, seconds: float) -> _Timely:
-    """Return a connection with the endpoint, whose deadline is ``seconds`` from now. Raises OSError."""
-    address = urlsplit(url)
-    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
-    deadline = time.monotonic() + seconds
-    reached = connect(addresses, seconds)
-    try:
-        reached.settimeout(max(deadline - time.monotonic(), SHORTEST))
-        context.sslsocket_class = _Timely
-        encrypted = context.wrap_socket(reached, server_hostname=address.hostname)
-    except BaseException:
-        reached.close()
-        raise
-    assert isinstance(encrypted, _Timely)
-    encrypted.deadline = deadline
-    return encrypted
-
-
-def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> Answer:
-    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=reached.context)
-    connection.sock = reached
-    try:
-        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, {**HEADERS, **headers})
-        answer = connection.getresponse()
-        body = answer.read(LONGEST + 1)
-    finally:
-        connection.close()
     if len(body) > LONGEST:
         raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
     if answer.length:
         raise ConnectionError("closed the connection in the middle of its answer")
     return Answer(answer.status, body)
+
+
+def reach(address: SplitResult, context: ssl.SSLContext, seconds: float) -> _Timely:
+    """Return a connection with the endpoint, whose deadline is ``seconds`` from now. Raises OSError."""
+    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
+    deadline = time.monotonic() + seconds
+    with closing(connect(addresses, seconds)) as plain:  # a no-op once its descriptor belongs to TLS
+        plain.settimeout(max(deadline - time.monotonic(), SHORTEST))
+        context.sslsocket_class = _Timely
+        encrypted = context.wrap_socket(plain, server_hostname=address.hostname)
+    assert isinstance(encrypted, _Timely)
+    encrypted.deadline = deadline
+    return encrypted

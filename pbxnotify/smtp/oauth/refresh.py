@@ -73,7 +73,7 @@ def note_answer(relay: Smtp, token: str, rejected: str) -> None:
 
 def keep_login(relay: Smtp) -> None:
     """Renew, once a day, a login not renewed for so long that the provider may end it; a failure is logged."""
-    with suppress(LoginUnavailable), token_store.alone(patience=0.0):  # whoever else has the lock renews it
+    with suppress(LoginUnavailable), token_store.alone(patience=0.0):  # another process that has the lock renews it
         try:
             kept = token_store.read(relay)
             if kept.is_stale():
