@@ -89,7 +89,7 @@ def told(office: Office) -> list[str]:
 
 def look_until(office: Office, key: str, state: str) -> None:
     """Look until something is found so."""
-    office.wait_until(lambda: look(office).get(key) == state, timeout=180)
+    office.wait_until(lambda: look(office).get(key) == state, timeout=180, pause=1)
 
 
 def test_an_asterisk_that_runs(office: Office) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from calls import ALL, CALL, queue
@@ -193,7 +194,7 @@ def test_a_relay_that_answers_421_after_ten_mails(use, spool: Spool, report: Cal
     ],
 )
 def test_a_relay_that_blocks_and_extends_the_block_when_tried(
-    block: dict[str, str], use, catcher: Catcher, spool: Spool, report: Callable[[str], None]
+    block: dict[str, Any], use, catcher: Catcher, spool: Spool, report: Callable[[str], None]
 ) -> None:
     with ScriptedRelay(**block) as relay:
         use(relay.port)

@@ -535,7 +535,7 @@ def test_pip_install_into_a_venv(tmp_path: Path, next_version: Path, catcher: Ca
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     shutil.copy(ROOT / "pbxnotify" / "delivery" / "attempt.py", next_version / "pbxnotify" / "delivery")
-    pip = [venv / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
+    pip: list[str | Path] = [venv / "bin" / "pip", "install", "-q", "--disable-pip-version-check"]
     done = ran([*pip, next_version], {**ENVIRONMENT, **wheels.OFFLINE})
     assert done.returncode == 0, done.stderr
     assert ran([venv / "bin" / "pbxnotify", "--version"]).stdout == "pbxnotify 99\n"
