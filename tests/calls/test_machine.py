@@ -92,7 +92,7 @@ def mailed(office: Office) -> list[str]:
 
 def look_until(office: Office, key: str, state: str) -> None:
     """Run the monitor until something has a state."""
-    office.wait_until(lambda: look(office).get(key) == state, timeout=180)
+    office.wait_until(lambda: look(office).get(key) == state, timeout=180, pause=1)
 
 
 def test_an_asterisk_that_runs(office: Office) -> None:

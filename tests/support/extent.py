@@ -8,7 +8,7 @@ from checkout import ROOT
 from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("PBXNOTIFY_FAULTS") == "long"
-EXAMPLES = 10_000 if LONG else 300
+EXAMPLES = 10_000 if LONG else 100
 """Of each property, made up by hypothesis."""
 PATIENCE = 0 if LONG else 900
 """Seconds for one test; 0: no end."""

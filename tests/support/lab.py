@@ -346,15 +346,17 @@ def _privileges(user: str | None) -> list[str]:
 
 
 def _poll(probe: Callable[[], T], timeout: float, failure: Callable[[], str]) -> T:
-    """Ask until there is an answer."""
+    """Ask until there is an answer, less and less often: asking may start a process, which costs 20 ms."""
     deadline = time.monotonic() + timeout
+    pause = 0.02
     while True:
         answer = probe()
         if answer:
             return answer
         if time.monotonic() > deadline:
             raise LabError(failure())
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)
 
 
 # ---- addresses -------------------------------------------------------------------------------------------------------

@@ -208,12 +208,12 @@ class Office:
         """Return what pbxnotify has logged."""
         return self._log.read_text()
 
-    def wait_until(self, condition: Callable[[], object], timeout: float = 60) -> None:
-        """Wait for another process."""
+    def wait_until(self, condition: Callable[[], object], timeout: float = 60, pause: float = 0.02) -> None:
+        """Wait for another process, and look every so many seconds whether it is done."""
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, f"{self.log()}\n{self.asterisk.log_since_mark()}"
-            time.sleep(0.02)
+            time.sleep(pause)
 
     def run_queue(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the queue when no script of a call is at work any more: what one of them has in hand is left to it."""
