@@ -12,7 +12,7 @@ import pytest
 from golden import Golden
 from relay import Catcher, Certificates, ScriptedRelay, close
 
-from pbxnotify.errors import GrantRefused, PbxnotifyError, RelayUnavailable
+from pbxnotify.errors import LoginRefused, PbxnotifyError, RelayUnavailable
 from pbxnotify.health.relay_probe import probe
 from pbxnotify.settings.load import load_settings
 from pbxnotify.spool.store import Spool
@@ -193,5 +193,5 @@ def test_the_stages_that_need_no_token(walk, spool: Spool, certificates: Certifi
         options = {"ca_file": certificates.ca_file, "login": "a@example.com", "auth": "oauth2"}
         found, stopped = walk(f"ssl://localhost:{catcher.port}", oauth2=oauth2, **options)
     assert list(found) == ["DNS", "connect", "TLS", "EHLO", "SIZE", "AUTH"]
-    assert isinstance(stopped, GrantRefused)
+    assert isinstance(stopped, LoginRefused)
     golden(stopped)
