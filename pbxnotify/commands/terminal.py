@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
@@ -106,11 +107,15 @@ def pasted_address(seconds: float) -> str:
 
     Raises LoginUnavailable when nothing comes.
     """
-    pasted, stdin = b"", 0 if sys.stdin else -1  # None is one that was closed before we began
-    while stdin >= 0 and select.select([stdin], [], [], PAUSE if pasted else max(seconds, 0.0))[0]:
-        piece = os.read(stdin, LONGEST_PASTE)
-        pasted += piece
-        if not piece or len(pasted) > LONGEST_PASTE:
+    pasted, until = b"", time.monotonic() + seconds
+    while sys.stdin and len(pasted) < LONGEST_PASTE:  # None is one that was closed before we began
+        # In short waits: a signal that comes just before one begins is only noticed after it.
+        if select.select([0], [], [], PAUSE)[0]:
+            piece = os.read(0, LONGEST_PASTE)
+            pasted += piece
+            if not piece:
+                break
+        elif pasted or time.monotonic() > until:
             break
     if not pasted:
         raise LoginUnavailable("no address was pasted: nothing is changed")
