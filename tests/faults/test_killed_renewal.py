@@ -23,6 +23,8 @@ RENEW = (
     "print(refresh.access(load_settings(ini_path()).smtp).token)"
 )
 
+OURS = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+
 pytestmark = pytest.mark.timeout(PATIENCE)
 
 
@@ -33,30 +35,21 @@ def office(tmp_path: Path, certificates: Certificates) -> Iterator[LoginOffice]:
         yield office
 
 
-def environment_of(directory: Path, office: LoginOffice) -> dict[str, str]:
-    """Return the environment of a box of its own, with a token that has ended."""
+def prepare(box: Path, office: LoginOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a box of its own, with a token that has ended."""
     for folder in FOLDERS:
-        (directory / "spool" / folder).mkdir(parents=True, mode=0o700)
-    issued = office.server.issue()
-    spool = str(directory / "spool")
-    script = (
-        "import sys; from pbxnotify.settings.load import ini_path, load_settings;"
-        "from pbxnotify.smtp.oauth import token_store; relay = load_settings(ini_path()).smtp;"
-        "token_store.write(relay, token_store.Tokens(sys.argv[1], sys.argv[2], 1.0, 2.0))"
-    )
-    environment = {**os.environ, "PBXNOTIFY_SPOOL": spool, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-c", script, issued["access_token"], issued["refresh_token"]]
-    subprocess.run(command, env=environment, check=True)
-    return environment
+        (box / "spool" / folder).mkdir(parents=True, mode=0o700)
+    monkeypatch.setenv("PBXNOTIFY_SPOOL", str(box / "spool"))
+    office.keep(obtained=1.0, expires=2.0)
 
 
 def test_a_renewal_killed_at_every_system_call(
-    office: LoginOffice, tmp_path: Path, report: Callable[[str], None]
+    office: LoginOffice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Callable[[str], None]
 ) -> None:
     def strike(at: int) -> tuple[int, int]:
         """Kill it at its n-th system call, and let another one do the same; returns how many it began, and its mode."""
         box = tmp_path / str(at)
-        environment = environment_of(box, office)
+        environment = {**os.environ, **OURS, "PBXNOTIFY_SPOOL": str(box / "spool")}
         under = [sys.executable, str(KILL_AT), str(box / "report"), "0", str(at)]
         command = [sys.executable, "-c", RENEW]
         subprocess.run([*under, *command], env=environment, stdout=subprocess.DEVNULL, check=True)
@@ -64,7 +57,10 @@ def test_a_renewal_killed_at_every_system_call(
         assert office.server.is_valid(ACCOUNT, done.stdout.strip()), f"killed at {at}: {done.stderr}"
         return int((box / "report").read_text()), (box / "spool" / "state" / "oauth2.json").stat().st_mode & 0o777
 
+    prepare(tmp_path / "0", office, monkeypatch)
     begun, _ = strike(0)
+    for at in moments(begun):
+        prepare(tmp_path / str(at), office, monkeypatch)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         outcomes = list(threads.map(strike, moments(begun)))
     assert {mode for _, mode in outcomes} == {0o600}
