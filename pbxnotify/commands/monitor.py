@@ -126,7 +126,6 @@ def _log(change: Change) -> None:
 
 
 def _alert(changes: list[Change], words: Language) -> Alert:
-    """Return one alert about all changes, the worst first."""
     ordered = sorted(changes, key=lambda change: LEVELS.index(change.level))
     first, *others = ordered
     subject = words.several.format(subject=first.subject, count=len(others)) if others else first.subject

@@ -107,7 +107,6 @@ class Questions:
         return with_token
 
     def _ask_for_application(self) -> None:
-        """Ask for the application registered with the provider."""
         print("\n  What to register, and where: see docs/oauth2.md")
         self._ask(CLIENT_ID, required=True)
         provider = self._now(TOKEN_PROVIDER)
@@ -166,7 +165,6 @@ def declared(place: Place) -> Option:
 
 
 def _parts(place: Place, answer: str) -> list[str]:
-    """Return the values in an answer; a list has several."""
     parts = answer.split(",") if isinstance(declared(place).default, tuple) else [answer]
     return [part.strip() for part in parts if part.strip()]
 

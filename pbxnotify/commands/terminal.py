@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 from pbxnotify.errors import LoginUnavailable, UsageError
@@ -102,10 +102,7 @@ def choose(question: str, choices: Sequence[str], default: int | None = 0) -> in
 
 
 def pasted_address(seconds: float) -> str:
-    """Return an address that is pasted, without line ends, quotes and a terminal's marks.
-
-    Raises LoginUnavailable when nothing comes.
-    """
+    """Return a pasted address without line ends, quotes, terminal marks; raises LoginUnavailable when none comes."""
     pasted, stdin = b"", 0 if sys.stdin else -1  # None is one that was closed before we began
     while stdin >= 0 and select.select([stdin], [], [], PAUSE if pasted else max(seconds, 0.0))[0]:
         piece = os.read(stdin, LONGEST_PASTE)
@@ -136,13 +133,7 @@ def waiting(for_what: str) -> Iterator[None]:
 @contextmanager
 def hangup_interrupts() -> Iterator[None]:
     """Treat a closed terminal (SIGHUP) and SIGTERM like Ctrl-C, so that what is half done is cleaned up."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGHUP, signal.SIGTERM)}
-    try:
+    with ExitStack() as before:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            before.callback(signal.signal, number, signal.signal(number, signal.default_int_handler))
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
