@@ -114,8 +114,7 @@ def log_in(relay: Smtp, flow: str = "", port: int | None = None) -> None:
     if port and not flow and relay.oauth2.authorization_url:
         flow = "code"
     server = AuthorizationServer(relay)
-    is_by_device = _flow(relay, flow) == "device"
-    grant = _by_device(server, relay) if is_by_device else _by_browser(server, relay, port or PORT)
+    grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port or PORT)
     kept = token_store.Tokens().renewed(grant)
     _keep(relay, kept)
     print(f"{terminal.coloured('allowed', 'green')}: the token for {relay.login} is stored in {token_store.path()}")

@@ -34,8 +34,7 @@ KINDS = tuple(TAKES)
 VALUES = sorted({name for names in TAKES.values() for name in names})
 CAUSES = {status.lower(): (status, "") for status in REASONS} | {phone: ("CHANUNAVAIL", phone) for phone in PHONE}
 """Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known about the phone."""
-NUMBER, EXTENSION = "+74951234567", "101"
-SOMEBODY = "somebody@example.com"
+NUMBER, EXTENSION, SOMEBODY = "+74951234567", "101", "somebody@example.com"
 RANG, LENGTH, AGO = 23, 65, 300  # seconds that the sample rang, that its message lasts, and since it began
 
 

@@ -118,16 +118,13 @@ def pasted_address(seconds: float) -> str:
 @contextmanager
 def waiting(for_what: str) -> Iterator[None]:
     """Print on a terminal what we wait for, should it take longer than a second."""
-    if not _is_terminal(sys.stderr):
+    with ExitStack() as stack:
+        if _is_terminal(sys.stderr):
+            timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
+            timer.daemon = True
+            timer.start()
+            stack.callback(timer.cancel)
         yield
-        return
-    timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextmanager

@@ -54,7 +54,6 @@ def load_settings_as_of(path: str, fingerprint: str) -> Settings:
 
 
 def _checks(ini: IniFile) -> Iterator[Check]:
-    """Yield the checks; one without a command is a problem."""
     for name in ini.sections("system"):
         check = ini.fill(Check, "system", name, name=name)
         if not check.command:
@@ -63,7 +62,6 @@ def _checks(ini: IniFile) -> Iterator[Check]:
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:
-    """Yield the employees; a mobile number that belongs to two of them is a problem."""
     owners: dict[str, str] = {}
     for extension in ini.sections("employees", only=True):
         employee = ini.fill(Employee, "employees", extension, extension=extension)

@@ -68,10 +68,9 @@ def option(
 @cache  # each employee is a section
 def options(kind: type) -> dict[str, Option]:
     """Return the options declared by the fields of a section, by their names in the ini file."""
-    declared: dict[str, object] = getattr(kind, "declared", {})
     return {
         option.name or field: option._replace(field=field, label=LABELS.get((kind.__name__, field), ""))
-        for field, option in declared.items()
+        for field, option in getattr(kind, "declared", {}).items()
         if isinstance(option, Option)
     }
 

@@ -13,7 +13,7 @@ from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import option
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.settings.validators import address, cause, line, lines, link, mobile, number, one_of, yes_or_no
+from pbxnotify.settings.validators import address, cause, line, lines, link, mobile, number, one_of, path, yes_or_no
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FEW_INODES = 0.05  # the share of free inodes that is too small where the limit is given in bytes
@@ -64,9 +64,9 @@ class Disk(NamedTuple):
 def disk(value: str) -> Disk:
     """Return what ``/var/log 2 GB`` stands for: a path, and perhaps the space that must be free there."""
     pattern = r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?"
-    found = re.fullmatch(pattern, validators.line(value), re.IGNORECASE)
-    path, limit = found.groups() if found else (value, None)
-    return Disk(validators.path(path), least_room(limit) if limit else None)
+    found = re.fullmatch(pattern, line(value), re.IGNORECASE)
+    where, limit = found.groups() if found else (value, None)
+    return Disk(path(where), least_room(limit) if limit else None)
 
 
 class System(NamedTuple):
@@ -105,9 +105,7 @@ class Notifications(NamedTuple):
         validators.date_format, "%Y-%m-%d %H:%M:%S", "a strftime format, for NOTIFICATION_DATE and VM_DATE"
     )
     history_url: str = option(link, "", "https://..., with LINKEDID and UNIQUEID replaced by the call's; empty: none")
-    phone_book: str = option(
-        validators.path, "", "the path of a CSV file of callers, number,name on each line; empty: none"
-    )
+    phone_book: str = option(path, "", "the path of a CSV file of callers, number,name on each line; empty: none")
     show_private_numbers: bool = option(yes_or_no, False, "yes to show withheld numbers, or no")
 
 
@@ -185,14 +183,11 @@ class Settings(NamedTuple):
 
     def employee(self, number: str) -> Employee | None:
         """Return the employee with this extension, else with this mobile number in any notation."""
+        by_extension = (one for one in self.employees if one.extension == number)
         digits = national(number)
-        by_mobile = None
-        for employee in self.employees:
-            if employee.extension == number:
-                return employee
-            if by_mobile is None and len(digits) >= SHORTEST_MOBILE and digits in map(national, employee.mobiles):
-                by_mobile = employee
-        return by_mobile
+        with_mobiles = self.employees if len(digits) >= SHORTEST_MOBILE else ()
+        by_mobile = (one for one in with_mobiles if digits in map(national, one.mobiles))
+        return next(by_extension, None) or next(by_mobile, None)
 
 
 SECTIONS = {

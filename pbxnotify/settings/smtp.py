@@ -10,7 +10,7 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import Conflict, option
-from pbxnotify.settings.validators import address, command, file, line, number, one_of, yes_or_no
+from pbxnotify.settings.validators import address, command, file, line, number, one_of, relay, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -18,9 +18,7 @@ PORTS = {"tls": 465, "starttls": 587, "none": 25}
 class Smtp(NamedTuple):
     """The mail relay. ``settings.load`` resolves ``host`` and ``port``, and works out ``security``."""
 
-    host: str = option(
-        validators.relay, "localhost", "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)"
-    )
+    host: str = option(relay, "localhost", "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
     port: int = option(
         validators.port, 0, "a number from 1 to 65535; empty: 465, 587 or 25, depending on the encryption"
     )
