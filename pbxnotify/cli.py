@@ -193,13 +193,8 @@ def _add(actions: argparse._SubParsersAction[Parser], name: str, command: Comman
 
 
 def _first_word(arguments: Sequence[str]) -> str:
-    words = iter(arguments)
-    for word in words:
-        if word == "--config":
-            next(words, None)
-        elif not word.startswith("-"):
-            return word
-    return ""
+    words = zip(("", *arguments), arguments)
+    return next((word for before, word in words if before != "--config" and not word.startswith("-")), "")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,6 @@ def _end_of_input() -> str:
 
 
 def _submit(event: Event, recording: int = -1) -> int:
-    """Make an event durable and deliver it; returns the exit status."""
     status, _, deliver = submit(event, recording)
     outcome = [status]
     if deliver:

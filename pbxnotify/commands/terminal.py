@@ -63,10 +63,9 @@ def ask(question: str, default: str = "", check: Callable[[str], object] = str) 
         answer = "" if answer == "-" else answer or default
         try:
             check(answer)
+            return answer
         except ValueError as error:
             print(coloured(f"  {error}", "red"))
-        else:
-            return answer
 
 
 def ask_secretly(question: str) -> str:

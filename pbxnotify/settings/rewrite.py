@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Union
 
@@ -107,11 +107,8 @@ def refuse_unwritable(path: Path) -> None:
 @contextmanager
 def exclusively(path: Path) -> Iterator[None]:
     """Keep other commands of ours from changing the file meanwhile. Raises SettingsError."""
-    if not path.exists():
-        yield
-        return
-    with open(path, "rb") as file:
-        if not try_lock(file.fileno()):
+    with open(path, "rb") if path.exists() else nullcontext() as file:
+        if file and not try_lock(file.fileno()):
             raise SettingsError(f"{path}: is being edited by somebody else; try again when they are done")
         yield
 
