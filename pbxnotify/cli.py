@@ -20,142 +20,90 @@ from pbxnotify.spool.owner import become_spool_owner
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 usage error", "75 not possible now", "78 the ini file, login or sender"
 REFUSED, SPOOL = "69 permanently refused", "74 the spool cannot be used"
 SENDING = (DONE, USAGE, REFUSED, "75 deferred: it waits in the queue", MISTAKES)
+PLUGIN = ("0 ok", "1 warning", "2 critical: mail is held up", "3 unknown")
 TESTING = (DONE, USAGE, REFUSED, WAITS, MISTAKES)
 AN_ITEM = "20261124-101522-9f3a1c00"
+AS_ROOT = ("setup", "edit", "preview", "voicemail")
+"""Root runs these as root, because they read or write files of root's; all others run as the owner of the spool."""
+
+
+SUMMARIES = {
+    "setup": "ask for the settings, send a test mail, write the ini file",
+    "edit": "edit the ini file; it is put in place only if it has no mistakes, then a test mail is sent",
+    "check": "show what is wrong with the ini file, what follows from it, and what this machine lacks",
+    "status": "show how the mail is doing, for people and for monitoring",
+    "test": "send a test mail at once, to the administrator if no address is given",
+    "preview": "show a mail as it would be, with sample values or those given; nothing is sent",
+    "missed": "notify of a missed call from the shell",
+    "voicemail": "mail a recording from the shell",
+    "alert": "notify the administrator of anything",
+    "monitor": "look for problems of disks, checks, Asterisk and the mail; mail them, and when they are resolved",
+    "oauth": "log in without a password, with a token of the provider (OAuth 2)",
+    "oauth login": "allow pbxnotify, in a browser on any device, to send mail; then send a test mail",
+    "oauth status": "show the token, and how long it lasts",
+    "oauth logout": "revoke the token at the provider, where that is possible, and remove it here",
+    "queue": "list, show, send, retry or remove queue items",
+    "queue list": "list what waits and what has failed",
+    "queue run": "send what is due, and renew a login that would end unused; for cron or a systemd timer, every minute",
+    "queue show": "show whole items",
+    "queue retry": "put failed items back into the queue",
+    "queue remove": "remove items unsent",
+}
 
 
 class Command(NamedTuple):
-    """One command: the function that runs it, and the text of its help."""
+    """How one command is run, and the rest of its help."""
 
     run: str  # ``module.function``: a module of ``commands`` and the function in it that takes the options
-    summary: str
     example: str
     statuses: Sequence[str]
     options: str = ""  # the function of that module that declares the options, if the command has any
     interrupted: str = "what is in the queue stays there"  # what Ctrl-C leaves behind
-    as_root: bool = False
-    """Root runs it as root, because it reads or writes files of root's; all others run as the owner of the spool."""
 
 
 COMMANDS = {
     "setup": Command(
         "setup.setup",
-        "ask for the settings, send a test mail, write the ini file",
         "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password",
         TESTING,
         "add_options",
         "the ini file is as it was",
-        as_root=True,
     ),
-    "edit": Command(
-        "edit.edit",
-        "edit the ini file; it is put in place only if it has no mistakes, then a test mail is sent",
-        "edit",
-        TESTING,
-        interrupted="pbxnotify check  shows whether the ini file can be used",
-        as_root=True,
-    ),
-    "check": Command(
-        "check.check",
-        "show what is wrong with the ini file, what follows from it, and what this machine lacks",
-        "check --connect",
-        (DONE, SPOOL, WAITS, MISTAKES),
-        "add_options",
-    ),
-    "status": Command(
-        "status.status",
-        "show how the mail is doing, for people and for monitoring",
-        "status --json",
-        ("0 ok", "1 warning", "2 critical: mail is held up", "3 unknown"),
-        "add_options",
-    ),
-    "test": Command(
-        "testmail.test",
-        "send a test mail at once, to the administrator if no address is given",
-        "test -v you@example.com",
-        TESTING,
-        "add_options",
-    ),
+    "edit": Command("edit.edit", "edit", TESTING, "", "pbxnotify check  shows whether the ini file can be used"),
+    "check": Command("check.check", "check --connect", (DONE, SPOOL, WAITS, MISTAKES), "add_options"),
+    "status": Command("status.status", "status --json", PLUGIN, "add_options"),
+    "test": Command("testmail.test", "test -v you@example.com", TESTING, "add_options"),
     "preview": Command(
-        "preview.preview",
-        "show a mail as it would be, with sample values or those given; nothing is sent",
-        "preview missed --language ru --html missed.html",
-        (DONE, USAGE, MISTAKES),
-        "add_options",
-        as_root=True,
+        "preview.preview", "preview missed --language ru --html missed.html", (DONE, USAGE, MISTAKES), "add_options"
     ),
     "missed": Command(
-        "send.missed",
-        "notify of a missed call from the shell",
-        "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run",
-        SENDING,
-        "add_missed_options",
+        "send.missed", "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run", SENDING, "add_missed_options"
     ),
     "voicemail": Command(
-        "send.voicemail",
-        "mail a recording from the shell",
-        "voicemail --recording msg0000.wav --from 5551212 --to 101",
-        SENDING,
-        "add_voicemail_options",
-        as_root=True,
+        "send.voicemail", "voicemail --recording msg0000.wav --from 5551212 --to 101", SENDING, "add_voicemail_options"
     ),
     "alert": Command(
-        "send.alert",
-        "notify the administrator of anything",
-        "alert 'backup failed' --key backup --body - < backup.log",
-        SENDING,
-        "add_alert_options",
+        "send.alert", "alert 'backup failed' --key backup --body - < backup.log", SENDING, "add_alert_options"
     ),
-    "monitor": Command(
-        "monitor.monitor",
-        "look for problems of disks, checks, Asterisk and the mail; mail them, and when they are resolved",
-        "monitor",
-        (DONE, SPOOL, "75 another one is running", MISTAKES),
-    ),
-    "oauth": Command(
-        "",
-        "log in without a password, with a token of the provider (OAuth 2)",
-        "oauth login",
-        (DONE, USAGE, WAITS, MISTAKES),
-    ),
+    "monitor": Command("monitor.monitor", "monitor", (DONE, SPOOL, "75 another one is running", MISTAKES)),
+    "oauth": Command("", "oauth login", (DONE, USAGE, WAITS, MISTAKES)),
     "oauth login": Command(
         "oauth.login",
-        "allow pbxnotify, in a browser on any device, to send mail; then send a test mail",
         "oauth login",
         (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES),
         "add_login_options",
         "nothing is changed",
     ),
-    "oauth status": Command(
-        "oauth.status", "show the token, and how long it lasts", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)
-    ),
-    "oauth logout": Command(
-        "oauth.logout",
-        "revoke the token at the provider, where that is possible, and remove it here",
-        "oauth logout",
-        (DONE, USAGE, SPOOL, WAITS, MISTAKES),
-    ),
-    "queue": Command(
-        "",
-        "list, show, send, retry or remove queue items",
-        "queue list",
-        (DONE, USAGE, SPOOL, "75 something waits"),
-    ),
-    "queue list": Command("queue.list_items", "list what waits and what has failed", "queue list", (DONE, SPOOL)),
+    "oauth status": Command("oauth.status", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)),
+    "oauth logout": Command("oauth.logout", "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES)),
+    "queue": Command("", "queue list", (DONE, USAGE, SPOOL, "75 something waits")),
+    "queue list": Command("queue.list_items", "queue list", (DONE, SPOOL)),
     "queue run": Command(
-        "queue.run",
-        "send what is due, and renew a login that would end unused; for cron or a systemd timer, every minute",
-        "queue run --all",
-        ("0 nothing waits any more", SPOOL, "75 something waits"),
-        "add_run_options",
+        "queue.run", "queue run --all", ("0 nothing waits any more", SPOOL, "75 something waits"), "add_run_options"
     ),
     **{
-        f"queue {name}": Command(f"queue.{name}", summary, f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
-        for name, summary in (
-            ("show", "show whole items"),
-            ("retry", "put failed items back into the queue"),
-            ("remove", "remove items unsent"),
-        )
+        f"queue {name}": Command(f"queue.{name}", f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
+        for name in ("show", "retry", "remove")
     },
 }
 
@@ -217,42 +165,36 @@ def parser(*wanted: str) -> Parser:
     for name, command in COMMANDS.items():
         group, _, word = name.rpartition(" ")
         if not group or group in wanted:
-            added = _add(actions[group], word, command, imports=name.partition(" ")[0] in wanted)
+            added = _add(actions[group], name, command)
             if not command.run:
                 actions[word] = added.add_subparsers(metavar="ACTION", required=True)
+            elif name.partition(" ")[0] in wanted:
+                module, _, function = command.run.partition(".")
+                room = import_module(f"pbxnotify.commands.{module}")
+                if command.options:
+                    getattr(room, command.options)(added)
+                run = getattr(room, function)
+                added.set_defaults(command=run, interrupted=command.interrupted, as_root=name in AS_ROOT)
     return whole
 
 
-def _add(actions: argparse._SubParsersAction[Parser], word: str, command: Command, *, imports: bool) -> Parser:
-    """Add a command, or an action of one; with its options if its module may be imported."""
+def _add(actions: argparse._SubParsersAction[Parser], name: str, command: Command) -> Parser:
+    summary = SUMMARIES[name]
     added = actions.add_parser(
-        word,
-        help=command.summary,
-        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        name.rpartition(" ")[2],
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"example:\n  pbxnotify {command.example}\n\nexit status:\n  {'; '.join(command.statuses)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     added.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the ini file")
-    if imports and command.run:
-        module, _, function = command.run.partition(".")
-        room = import_module(f"pbxnotify.commands.{module}")
-        if command.options:
-            getattr(room, command.options)(added)
-        run = getattr(room, function)
-        added.set_defaults(command=run, interrupted=command.interrupted, as_root=command.as_root)
     return added
 
 
 def _first_word(arguments: Sequence[str]) -> str:
-    """Return the given command; "" if there is none."""
-    words = iter(arguments)
-    for word in words:
-        if word == "--config":
-            next(words, None)
-        elif not word.startswith("-"):
-            return word
-    return ""
+    words = zip(("", *arguments), arguments)
+    return next((word for before, word in words if before != "--config" and not word.startswith("-")), "")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from pbxnotify.commands import terminal, testmail
@@ -29,7 +30,9 @@ def edit(options: argparse.Namespace) -> int:
     path = Path(ini_path())
     rewrite.refuse_unwritable(path)
     with rewrite.exclusively(path), terminal.hangup_interrupts(), ExitStack() as stack:
-        text, before = rewrite.read(path), _usable(path)
+        text, before = rewrite.read(path), None
+        with suppress(SettingsError):
+            before = load_settings(path)
         with rewrite.private_copy(path, text) as copy:
             settings = _edited(path, copy)
             written = rewrite.read(copy) if settings else text
@@ -98,7 +101,8 @@ def _run_editor(path: Path) -> None:
         raise UsageError("$VISUAL or $EDITOR is not a valid command line; try  EDITOR=nano pbxnotify edit") from None
     ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        status = subprocess.run([*command, str(path)], check=False, preexec_fn=_with_own_sigint).returncode
+        default_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        status = subprocess.run([*command, str(path)], check=False, preexec_fn=default_sigint).returncode
     except OSError as error:
         why = f"{command[0]}: {error.strerror}; choose another one, as in  EDITOR=nano pbxnotify edit"
         raise UsageError(f"cannot run the editor: {why}") from None
@@ -106,15 +110,3 @@ def _run_editor(path: Path) -> None:
         signal.signal(signal.SIGINT, ours)
     if status:
         raise UsageError(f"the editor {command[0]} failed with exit status {status}: nothing is changed")
-
-
-def _with_own_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _usable(path: Path) -> Settings | None:
-    """Return the settings before the change; None of a file with mistakes."""
-    try:
-        return load_settings(path)
-    except SettingsError:
-        return None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pbxnotify import log
 from pbxnotify.delivery.submit import submit
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Alert, new_alert
+from pbxnotify.events import LEVELS, Alert, new_alert
 from pbxnotify.health.problems import Change, MonitorState, Observation, Problem, ProblemTracker, State
 from pbxnotify.health.watch import Watch
 from pbxnotify.languages.language import Language, load_language
@@ -25,7 +25,6 @@ MOST = 100  # problems that are kept at the same time; others wait until some of
 HOURLY = 300
 """Seconds at the beginning of an hour in which to notify where nothing can be kept: the monitor runs every 5 min."""
 LONGEST_REASON = 300  # characters of a problem's text in the log
-LEVELS = ("critical", "warning", "info")  # the worst first
 
 
 class Plan(NamedTuple):
@@ -126,8 +125,7 @@ def _log(change: Change) -> None:
 
 
 def _alert(changes: list[Change], words: Language) -> Alert:
-    """Return one alert about all changes, the worst first."""
-    ordered = sorted(changes, key=lambda change: LEVELS.index(change.level))
+    ordered = sorted(changes, key=lambda change: LEVELS.index(change.level), reverse=True)
     first, *others = ordered
     subject = words.several.format(subject=first.subject, count=len(others)) if others else first.subject
     parts = [f"{change.subject}\n{change.text}" if others else change.text for change in ordered]

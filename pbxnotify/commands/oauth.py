@@ -114,8 +114,7 @@ def log_in(relay: Smtp, flow: str = "", port: int | None = None) -> None:
     if port and not flow and relay.oauth2.authorization_url:
         flow = "code"
     server = AuthorizationServer(relay)
-    is_by_device = _flow(relay, flow) == "device"
-    grant = _by_device(server, relay) if is_by_device else _by_browser(server, relay, port or PORT)
+    grant = _by_device(server, relay) if _flow(relay, flow) == "device" else _by_browser(server, relay, port or PORT)
     kept = token_store.Tokens().renewed(grant)
     _keep(relay, kept)
     print(f"{terminal.coloured('allowed', 'green')}: the token for {relay.login} is stored in {token_store.path()}")
@@ -178,7 +177,6 @@ def _flow(relay: Smtp, wanted: str) -> str:
 
 
 def _by_device(server: AuthorizationServer, relay: Smtp) -> Grant:
-    """Show a code to be entered anywhere, and wait for that."""
     code = server.ask_for_code()
     shown, until = terminal.coloured(code.shown, "green"), local_time(time.time() + code.lifetime)
     print(BY_DEVICE.format(page=code.page, login=relay.login, code=shown, until=until), flush=True)
@@ -190,8 +188,8 @@ def _by_browser(server: AuthorizationServer, relay: Smtp, port: int) -> Grant:
     server.require_reachable()
     question = server.question(f"http://{relay.oauth2.defaults.redirect_host}:{port}")
     until, deadline = local_time(time.time() + PATIENCE), time.monotonic() + PATIENCE
-    place = {"address": question.address, "back": question.redirect}
-    print(BY_BROWSER.format(login=relay.login, until=until, **place), flush=True)
+    address, back = question.address, question.redirect
+    print(BY_BROWSER.format(login=relay.login, until=until, address=address, back=back), flush=True)
     while True:
         try:
             return server.answer(question, terminal.pasted_address(deadline - time.monotonic()))

@@ -34,8 +34,7 @@ KINDS = tuple(TAKES)
 VALUES = sorted({name for names in TAKES.values() for name in names})
 CAUSES = {status.lower(): (status, "") for status in REASONS} | {phone: ("CHANUNAVAIL", phone) for phone in PHONE}
 """Why a call is missed: DIALSTATUS or QUEUESTATUS, and what is known about the phone."""
-NUMBER, EXTENSION = "+74951234567", "101"
-SOMEBODY = "somebody@example.com"
+NUMBER, EXTENSION, SOMEBODY = "+74951234567", "101", "somebody@example.com"
 RANG, LENGTH, AGO = 23, 65, 300  # seconds that the sample rang, that its message lasts, and since it began
 
 
@@ -62,9 +61,8 @@ def preview(options: argparse.Namespace) -> int:
 
 def readable(mail: EmailMessage) -> str:
     """Return a mail decoded for reading: its headers, its plain text, and what is attached."""
-    body = mail.get_body(("plain",))
-    parts = ["".join(f"{name}: {value}\n" for name, value in mail.items())]
-    parts.append(str(body.get_content()).replace("\r\n", "\n") if body else "")
+    headers, body = "".join(f"{name}: {value}\n" for name, value in mail.items()), mail.get_body(("plain",))
+    parts = [headers, str(body.get_content()).replace("\r\n", "\n") if body else ""]
     for part in mail.iter_attachments():
         size = len(part.get_payload(decode=True))
         parts.append(f"[{part.get_filename()}, {part.get_content_type()}, {size} bytes]\n")
@@ -77,17 +75,14 @@ def _event(options: argparse.Namespace, settings: Settings, code: str) -> Event:
     if options.kind == "test":
         return test_event(code)
     if options.kind == "alert":
-        return new_alert(
-            words.sample_alert if options.subject is None else options.subject,
-            words.sample_alert_text if options.body is None else options.body,
-        )
+        subject = words.sample_alert if options.subject is None else options.subject
+        return new_alert(subject, words.sample_alert_text if options.body is None else options.body)
     if options.caller is None and options.name is None:
         return _call(options, settings, NUMBER, words.sample_caller)
     return _call(options, settings, options.caller or "", options.name or "")
 
 
 def _call(options: argparse.Namespace, settings: Settings, number: str, name: str) -> MissedCall | Voicemail:
-    """Return a missed call, or the message that its caller left."""
     first = settings.employees[0].extension if settings.employees else EXTENSION
     began = time.time() - AGO
     common: dict[str, Any] = {
@@ -96,8 +91,7 @@ def _call(options: argparse.Namespace, settings: Settings, number: str, name: st
         "caller_number": clean(number),
         "caller_name": clean(name),
         "private": bool(options.private),
-        "linked_id": f"{began:.0f}.1",
-        "unique_id": f"{began:.0f}.1",
+        **dict.fromkeys(("linked_id", "unique_id"), f"{began:.0f}.1"),
     }
     if options.kind == "voicemail":
         length = LENGTH if options.duration is None else options.duration
@@ -143,24 +137,21 @@ def _write(path: str, content: bytes) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument("kind", choices=KINDS, metavar="|".join(KINDS))
-    parser.add_argument(
-        "--language", choices=LANGUAGE_CODES, help="the language of the mail (default: the recipient's)"
-    )
+    add = parser.add_argument
+    add("kind", choices=KINDS, metavar="|".join(KINDS))
+    add("--language", choices=LANGUAGE_CODES, help="the language of the mail (default: the recipient's)")
     files = parser.add_mutually_exclusive_group()
     files.add_argument("--html", metavar="FILE", help="write the mail's page to a file, - for standard output")
     files.add_argument("--eml", metavar="FILE", help="write the whole mail to a file, as mail programs open it")
-    parser.add_argument("--from", dest="caller", metavar="NUMBER", help="the caller's number")
-    parser.add_argument("--name", help="the caller's name")
-    parser.add_argument("--to", type=extensions, metavar="EXT[&EXT]", help="the extensions that were called")
-    parser.add_argument("--private", action="store_true", default=None, help="the caller withholds the number")
-    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help="how long it rang, or the message lasts")
-    causes = ", ".join(CAUSES)
-    parser.add_argument(
-        "--cause", type=str.lower, choices=CAUSES, metavar="CAUSE", help=f"why the call was missed: {causes}"
-    )
-    parser.add_argument("--subject", help="the subject of an alert")
-    parser.add_argument("--body", help="the text of an alert")
+    add("--from", dest="caller", metavar="NUMBER", help="the caller's number")
+    add("--name", help="the caller's name")
+    add("--to", type=extensions, metavar="EXT[&EXT]", help="the extensions that were called")
+    add("--private", action="store_true", default=None, help="the caller withholds the number")
+    add("--duration", type=seconds, metavar="SECONDS", help="how long it rang, or the message lasts")
+    text = f"why the call was missed: {', '.join(CAUSES)}"
+    add("--cause", type=str.lower, choices=CAUSES, metavar="CAUSE", help=text)
+    add("--subject", help="the subject of an alert")
+    add("--body", help="the text of an alert")
 
 
 def seconds(text: str) -> int:

@@ -47,7 +47,6 @@ class Questions:
     """The questions and their answers; asked again, they offer the answers given before."""
 
     def __init__(self, current: Answers) -> None:
-        """Offer the values in the ini file."""
         self.answers: Answers = {}
         self._current = current
 
@@ -107,7 +106,6 @@ class Questions:
         return with_token
 
     def _ask_for_application(self) -> None:
-        """Ask for the application registered with the provider."""
         print("\n  What to register, and where: see docs/oauth2.md")
         self._ask(CLIENT_ID, required=True)
         provider = self._now(TOKEN_PROVIDER)
@@ -117,7 +115,6 @@ class Questions:
             self._ask_for_secret(CLIENT_SECRET, required=provider in WITH_SECRET)
 
     def _ask_for_password(self) -> None:
-        """Ask for the password, unless there is no login or a command prints it."""
         if not self.answers[LOGIN]:
             self.answers.update({PASSWORD: "", PASSWORD_COMMAND: ""})
         elif self._ask_for_secret(PASSWORD, kept=bool(self._now(PASSWORD_COMMAND))):
@@ -161,12 +158,10 @@ class Questions:
 
 def declared(place: Place) -> Option:
     """Return the declaration of an option."""
-    option: Option = options(SECTIONS[place[0]])[place[1]]
-    return option
+    return options(SECTIONS[place[0]])[place[1]]
 
 
 def _parts(place: Place, answer: str) -> list[str]:
-    """Return the values in an answer; a list has several."""
     parts = answer.split(",") if isinstance(declared(place).default, tuple) else [answer]
     return [part.strip() for part in parts if part.strip()]
 

@@ -128,7 +128,6 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def _folder(spool: Spool, identifier: str) -> str:
-    """Return the folder of an item. Raises UsageError if there is no such item."""
     for folder in ("queue", "failed"):
         if identifier in spool.identifiers(folder):
             return folder

@@ -74,7 +74,6 @@ def _end_of_input() -> str:
 
 
 def _submit(event: Event, recording: int = -1) -> int:
-    """Make an event durable and deliver it; returns the exit status."""
     status, _, deliver = submit(event, recording)
     outcome = [status]
     if deliver:
@@ -85,7 +84,6 @@ def _submit(event: Event, recording: int = -1) -> int:
 
 
 def _show_mails(event: Event, recording: str = "") -> int:
-    """Print the mails about an event, decoded for reading."""
     settings = load_settings(ini_path())
     notified = recipients_of(event, settings)
     attachment = prepare_attachment(recording, event, settings.voicemail) if isinstance(event, Voicemail) else None
@@ -109,10 +107,10 @@ def add_missed_options(parser: argparse.ArgumentParser) -> None:
 def add_voicemail_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify voicemail``."""
     _add_call_options(parser)
-    parser.add_argument("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
-    parser.add_argument("--mailbox", default="", help="the mailbox of the message (default: the first extension)")
-    text = "the length of the message (default: measured)"
-    parser.add_argument("--duration", type=seconds, metavar="SECONDS", help=text)
+    add = parser.add_argument
+    add("--recording", required=True, metavar="FILE", help="the recording, such as msg0000.wav")
+    add("--mailbox", default="", help="the mailbox of the message (default: the first extension)")
+    add("--duration", type=seconds, metavar="SECONDS", help="the length of the message (default: measured)")
 
 
 def _add_call_options(parser: argparse.ArgumentParser) -> None:

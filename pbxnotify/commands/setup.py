@@ -17,25 +17,17 @@ from pbxnotify.errors import LoginError, SettingsError, SpoolError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
-from pbxnotify.settings.rewrite import shipped_file
 from pbxnotify.settings.sections import Settings
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.owner import become_spool_owner, spool_path
 
+NAMED_AS_WRITTEN = (
+    *prompts.RELAY,
+    *(prompts.CA_FILE, prompts.LOGIN, AUTH, PASSWORD_COMMAND, CLIENT_ID, prompts.TENANT, prompts.SENDER),
+    *(("notifications", name) for name in ("admin_email", "enabled", "language", "pbx_name", "timezone")),
+)
 FLAGS = {
-    **{f"--{name.replace('_', '-')}": ("smtp", name) for _, name in prompts.RELAY},
-    "--ca-file": prompts.CA_FILE,
-    "--login": prompts.LOGIN,
-    "--auth": AUTH,
-    "--password-command": PASSWORD_COMMAND,
-    "--client-id": CLIENT_ID,
-    "--tenant": prompts.TENANT,
-    "--sender": prompts.SENDER,
-    "--admin-email": prompts.ADMIN,
-    "--enabled": prompts.ENABLED,
-    "--language": prompts.LANGUAGE,
-    "--pbx-name": ("notifications", "pbx_name"),
-    "--timezone": ("notifications", "timezone"),
+    **{f"--{place[1].replace('_', '-')}": place for place in NAMED_AS_WRITTEN},
     "--missed-calls-email": ("missed_calls", "email"),
     "--voicemail-email": ("voicemail", "email"),
 }
@@ -59,16 +51,15 @@ def setup(chosen: argparse.Namespace) -> int:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    known = ", ".join(one.key for one in PROVIDERS)
+    add, known = parser.add_argument, ", ".join(one.key for one in PROVIDERS)
     text = f"fill in host, port and encryption, with --auth oauth2 also the token provider: {known}"
-    parser.add_argument("--provider", type=_provider, help=text, metavar="NAME")
+    add("--provider", type=_provider, help=text, metavar="NAME")
     for flag, place in FLAGS.items():
-        option = prompts.declared(place)
-        parser.add_argument(flag, dest=flag, metavar="VALUE", help=option.expected.replace("%", "%%"))
-    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        add(flag, dest=flag, metavar="VALUE", help=prompts.declared(place).expected.replace("%", "%%"))
+    add("--password-stdin", action="store_true", help="read the password from standard input")
     text = "read the secret of the OAuth 2 application from standard input"
-    parser.add_argument("--client-secret-stdin", action="store_true", help=text)
-    parser.add_argument("--no-test", action="store_true", help="write the settings without testing them")
+    add("--client-secret-stdin", action="store_true", help=text)
+    add("--no-test", action="store_true", help="write the settings without testing them")
 
 
 def _provider(text: str) -> Provider:
@@ -107,7 +98,6 @@ def _of_provider(provider: Provider | None, given: Answers, current: Answers) ->
 
 
 def _of_stdin(chosen: argparse.Namespace, given: Answers) -> Answers:
-    """Return the secret from standard input, if any, and what it replaces."""
     if chosen.password_stdin and (given.get(PASSWORD_COMMAND) or chosen.client_secret_stdin):
         other = "--client-secret-stdin" if chosen.client_secret_stdin else "--password-command"
         raise UsageError(f"--password-stdin and {other} exclude each other; use one of them")
@@ -218,11 +208,10 @@ def _by_questions(path: Path, chosen: argparse.Namespace, granted: ExitStack) ->
 
 def _text(path: Path) -> str:
     """Return the text of the ini file, else of the shipped one. Raises SettingsError."""
-    return rewrite.read(path if path.exists() else shipped_file("pbxnotify.ini"))
+    return rewrite.read(path if path.exists() else rewrite.shipped_file("pbxnotify.ini"))
 
 
 def _values_in(path: Path) -> Answers:
-    """Return the values in the ini file, else in the shipped one. Raises SettingsError."""
     text = _text(path)
     load_settings(path, text.encode())
     return {place: value for place, value in rewrite.values_in(text, PLACES).items() if value}
@@ -235,7 +224,7 @@ def _current(path: Path) -> Answers:
     except SettingsError as error:
         print(terminal.coloured(f"{error}\nBecause of these mistakes, its values are not offered.\n", "yellow"))
         return {}
-    example = shipped_file("pbxnotify.ini")
+    example = rewrite.shipped_file("pbxnotify.ini")
     if (not path.exists() or path.read_bytes() == example.read_bytes()) and os.environ.get("LANG", "").startswith("ru"):
         current[prompts.LANGUAGE] = "ru"  # an administrator who reads Russian, and a file that nobody has edited
     return current

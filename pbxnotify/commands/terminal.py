@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 from pbxnotify.errors import LoginUnavailable, UsageError
@@ -64,10 +64,9 @@ def ask(question: str, default: str = "", check: Callable[[str], object] = str) 
         answer = "" if answer == "-" else answer or default
         try:
             check(answer)
+            return answer
         except ValueError as error:
             print(coloured(f"  {error}", "red"))
-        else:
-            return answer
 
 
 def ask_secretly(question: str) -> str:
@@ -103,10 +102,7 @@ def choose(question: str, choices: Sequence[str], default: int | None = 0) -> in
 
 
 def pasted_address(seconds: float) -> str:
-    """Return an address that is pasted, without line ends, quotes and a terminal's marks.
-
-    Raises LoginUnavailable when nothing comes.
-    """
+    """Return a pasted address without line ends, quotes, terminal marks; raises LoginUnavailable when none comes."""
     pasted, until = b"", time.monotonic() + seconds
     while sys.stdin and len(pasted) < LONGEST_PASTE:  # None is one that was closed before we began
         # In short waits: a signal that comes just before one begins is only noticed after it.
@@ -126,28 +122,19 @@ def pasted_address(seconds: float) -> str:
 @contextmanager
 def waiting(for_what: str) -> Iterator[None]:
     """Print on a terminal what we wait for, should it take longer than a second."""
-    if not _is_terminal(sys.stderr):
+    with ExitStack() as stack:
+        if _is_terminal(sys.stderr):
+            timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
+            timer.daemon = True
+            timer.start()
+            stack.callback(timer.cancel)
         yield
-        return
-    timer = threading.Timer(PATIENCE, lambda: print(f"waiting for {for_what} ...", file=sys.stderr, flush=True))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextmanager
 def hangup_interrupts() -> Iterator[None]:
     """Treat a closed terminal (SIGHUP) and SIGTERM like Ctrl-C, so that what is half done is cleaned up."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGHUP, signal.SIGTERM)}
-    try:
+    with ExitStack() as before:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            before.callback(signal.signal, number, signal.signal(number, signal.default_int_handler))
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

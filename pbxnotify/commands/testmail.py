@@ -53,8 +53,7 @@ def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str
     spool = None
     with suppress(SpoolError):
         spool = open_spool()
-    relay = settings.smtp
-    code = settings.notifications.language
+    relay, code = settings.smtp, settings.notifications.language
     print(f"connecting to {relay.host}:{relay.port} ({SECURITY[relay.security]})", flush=True)
     with terminal.waiting(f"{relay.host}:{relay.port}"), Relay(relay, transcript) as connection:
         for address in addresses:

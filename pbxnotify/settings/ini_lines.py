@@ -64,8 +64,7 @@ def shown(place: Place) -> str:
 
 def first_word(name: str) -> str:
     """Return the first word of an option's name: ``password: secret=`` makes a name that contains a secret."""
-    match = re.match(r"\w*", name)
-    return match[0] if match else ""
+    return re.split(r"\W", name, maxsplit=1)[0]
 
 
 def read(path: str) -> bytes:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Fields = TypeVar("Fields")
 
-
 QUOTES = ("'", '"')
 FREE_TEXT = (validators.line, validators.lines)  # the checks of options that take any text
 A_HEADER = "[section], or [[101]] below [employees], on a line of its own"
@@ -33,12 +32,8 @@ class IniFile:
     """One reading of an ini file: its sections, and the problems found so far."""
 
     def __init__(self, path: str, kinds: Mapping[str, type], content: bytes | None = None) -> None:
-        """Read a file whose sections have these options; raises SettingsError unless it is UTF-8 text.
-
-        ``content``, if given, is read in place of the file.
-        """
-        self.path = path
-        self.kinds = kinds
+        """Read a file, or its future content, with these sections; raises SettingsError unless it is UTF-8 text."""
+        self.path, self.kinds = path, kinds
         self.lines = ini_lines.decoded(path, ini_lines.read(path) if content is None else content)
         self.place_of = {extent.first: extent.place for extent in ini_lines.extents(self.lines)}
         self.line_of = {place: line for line, place in reversed(self.place_of.items())}
@@ -81,21 +76,14 @@ class IniFile:
         return list(self.config[name].sections)
 
     def fill(self, kind: type[Fields], *place: str, with_sections: bool = False, **known: object) -> Fields:
-        """Return a section as the record that declares its options; ``known`` are its other fields.
-
-        Subsections are mistakes, unless ``with_sections``.
-        """
+        """Return a section as the record that declares its options; ``known`` are its other fields."""
         section, values = self.config, dict(known)
         declared = options(kind)  # type: ignore[arg-type]  # mypy takes no type[Fields] for hashable
         for name in place:
             section = section[name]
         for name in [] if with_sections else section.sections:
-            what = (
-                f"is an option; write {name} = ..."
-                if name in declared
-                else "there is no such section here; employees such as [[101]] go below [employees]"
-            )
-            self.problem((*place, name, ""), what)
+            misplaced = "there is no such section here; employees such as [[101]] go below [employees]"
+            self.problem((*place, name, ""), f"is an option; write {name} = ..." if name in declared else misplaced)
         for name in section.scalars:
             if name not in declared:
                 self._unknown_option(place, name, list(declared))
@@ -135,7 +123,6 @@ class IniFile:
             self.config.setdefault(name, {})
 
     def _value(self, section: Section, place: Place, option: Option) -> object:
-        """Return the value of an option; raises ValueError with a whole sentence."""
         written = section[place[-1]]
         if self._is_cut_off(section.inline_comments[place[-1]], place, option):
             raise ValueError("the value is cut off at its #; put it in quotes")
@@ -147,10 +134,7 @@ class IniFile:
         return "" if written == option.default == "" else option.value(written)
 
     def _is_cut_off(self, comment: str | None, place: Place, option: Option) -> bool:
-        """Return whether the end of a value was taken for a comment.
-
-        In a secret any # is suspect, in free text one that has no blank behind it (#1).
-        """
+        """Return whether a value is cut off: in a secret any # is suspect, in free text one such as #1."""
         line = self.lines[self.line_of.get(place, 1) - 1]
         if not comment or not line.endswith(comment):
             return False
@@ -162,7 +146,6 @@ class IniFile:
         return not before.endswith((" ", "\t", *QUOTES))
 
     def _parse(self) -> ConfigObj:
-        """Return what configobj can parse, and add what it cannot."""
         from configobj import ConfigObj, ConfigObjError
 
         try:

@@ -8,19 +8,10 @@ from functools import lru_cache
 
 from pbxnotify.asterisk.config import configuration_directory
 from pbxnotify.phone_number import national
-from pbxnotify.settings import validators
+from pbxnotify.settings import sections, validators
 from pbxnotify.settings.inifile import IniFile
 from pbxnotify.settings.oauth2 import OAuth2
-from pbxnotify.settings.sections import (
-    SECTIONS,
-    Check,
-    Employee,
-    MissedCalls,
-    Notifications,
-    Settings,
-    System,
-    Voicemail,
-)
+from pbxnotify.settings.sections import SECTIONS, Check, Employee, Settings
 from pbxnotify.settings.smtp import Smtp
 
 
@@ -47,9 +38,10 @@ def load_settings(path: str | os.PathLike[str], content: bytes | None = None) ->
         ini.conflict("smtp", conflict)
     for conflict in oauth2.conflicts() if smtp.wants_token else ():
         ini.conflict("oauth2", conflict)
-    notifications, missed_calls = ini.fill(Notifications, "notifications"), ini.fill(MissedCalls, "missed_calls")
-    voicemail = ini.fill(Voicemail, "voicemail")
-    system = ini.fill(System, "system", checks=tuple(_checks(ini)), with_sections=True)
+    notifications = ini.fill(sections.Notifications, "notifications")
+    missed_calls = ini.fill(sections.MissedCalls, "missed_calls")
+    voicemail = ini.fill(sections.Voicemail, "voicemail")
+    system = ini.fill(sections.System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
     ini.raise_problems()
     return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
@@ -62,7 +54,6 @@ def load_settings_as_of(path: str, fingerprint: str) -> Settings:
 
 
 def _checks(ini: IniFile) -> Iterator[Check]:
-    """Yield the checks; one without a command is a problem."""
     for name in ini.sections("system"):
         check = ini.fill(Check, "system", name, name=name)
         if not check.command:
@@ -71,7 +62,6 @@ def _checks(ini: IniFile) -> Iterator[Check]:
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:
-    """Yield the employees; a mobile number that belongs to two of them is a problem."""
     owners: dict[str, str] = {}
     for extension in ini.sections("employees", only=True):
         employee = ini.fill(Employee, "employees", extension, extension=extension)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.options import Conflict, option
+from pbxnotify.settings.validators import endpoint, line
 
 
 class TokenProvider(NamedTuple):
@@ -42,11 +43,7 @@ TOKEN_PROVIDERS = {
         redirect_host="localhost",
     ),
     "yandex": TokenProvider(
-        "",
-        "https://oauth.yandex.ru/token",
-        "https://oauth.yandex.ru/device/code",
-        "",
-        "mail:smtp",
+        "", "https://oauth.yandex.ru/token", "https://oauth.yandex.ru/device/code", "", "mail:smtp"
     ),
     "custom": TokenProvider("", "", "", "", ""),
 }
@@ -72,24 +69,20 @@ class OAuth2(NamedTuple):
     """The token provider; ``with_defaults`` adds what we know of it where nothing is written."""
 
     provider: str = option(token_provider, "", "google, microsoft, yandex or custom")
-    client_id: str = option(validators.line, "", "the ID of the application registered with the provider")
-    client_secret: str = option(
-        validators.line, "", "its secret in quotes, if it has one (Microsoft's need none)", secret=True
-    )
+    client_id: str = option(line, "", "the ID of the application registered with the provider")
+    client_secret: str = option(line, "", "its secret in quotes, if it has one (Microsoft's need none)", secret=True)
     tenant: str = option(
         validators.tenant, "", "Microsoft's directory: ID or domain, consumers for Outlook.com; empty: common"
     )
-    scope: str = option(validators.line, "", "the scope to request; empty: the provider's for mail")
+    scope: str = option(line, "", "the scope to request; empty: the provider's for mail")
     authorization_url: str = option(
-        validators.endpoint, "", "https://..., where the browser asks for consent; empty: the provider's"
+        endpoint, "", "https://..., where the browser asks for consent; empty: the provider's"
     )
-    token_url: str = option(validators.endpoint, "", "https://..., the token endpoint; empty: the provider's")
+    token_url: str = option(endpoint, "", "https://..., the token endpoint; empty: the provider's")
     device_url: str = option(
-        validators.endpoint, "", "https://..., the device authorization endpoint; empty: the provider's, if any"
+        endpoint, "", "https://..., the device authorization endpoint; empty: the provider's, if any"
     )
-    revocation_url: str = option(
-        validators.endpoint, "", "https://..., the revocation endpoint; empty: the provider's, if any"
-    )
+    revocation_url: str = option(endpoint, "", "https://..., the revocation endpoint; empty: the provider's, if any")
 
     def __repr__(self) -> str:
         """Show no secret in a log or traceback."""

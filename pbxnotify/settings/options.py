@@ -14,6 +14,26 @@ if TYPE_CHECKING:
 NOT_SHOWN = r"[=\n]|:.*@|.{60}"
 """A value that has swallowed other options (a lost quote or line end), or ``user:password@host``: it is not shown."""
 
+LABELS = {
+    ("Smtp", "host"): "SMTP host / SMTP хост",
+    ("Smtp", "port"): "SMTP port / SMTP порт",
+    ("Smtp", "login"): "SMTP login / SMTP логин",
+    ("Smtp", "password"): "SMTP password / SMTP пароль",
+    ("Smtp", "sender"): "Sender address / Адрес отправителя",
+    ("Smtp", "use_tls"): "Use TLS / Использовать TLS",
+    ("Smtp", "verify_certificate"): "Verify server certificate / Проверять сертификат сервера",
+    ("Notifications", "enabled"): "Use notifications / Использовать оповещения",
+    ("Notifications", "admin_email"): "System administrator e-mail / Email системного администратора",
+    ("MissedCalls", "email"): "E-mail for missed calls / Email для уведомлений о пропущенных",
+    ("Voicemail", "email"): "Single e-mail for voicemail / Единый Email для отправки сообщений голосовой почты",
+    **{
+        (kind, field): label
+        for kind in ("MissedCalls", "Voicemail")
+        for field, label in (("subject", "Subject / Тема"), ("body", "Text / Текст"), ("footer", "Footer / Подвал"))
+    },
+}
+"""What the settings screen of MikoPBX calls an option, in English and Russian."""
+
 
 class Option(NamedTuple):
     """One option of the ini file."""
@@ -22,10 +42,10 @@ class Option(NamedTuple):
     default: object  # a tuple where several values are allowed
     expected: str
     """The allowed values: the comment in the ini file, the help of ``setup``, and the advice after a mistake."""
-    label: str
     secret: bool
     name: str  # the option's name if it differs from the field's
     field: str = ""
+    label: str = ""  # of ``LABELS``
 
     def value(self, text: str) -> object:
         """Return the value of a text; raises ValueError with a whole sentence, which shows the text unless secret."""
@@ -39,25 +59,18 @@ class Option(NamedTuple):
 
 
 def option(
-    check: Callable[[str], object],
-    default: object,
-    expected: str,
-    label: str = "",
-    *,
-    secret: bool = False,
-    name: str = "",
+    check: Callable[[str], object], default: object, expected: str, *, secret: bool = False, name: str = ""
 ) -> Any:
     """Declare a field as an option of the ini file; a tuple as default makes it a list."""
-    return Option(check, default, expected, label, secret, name)
+    return Option(check, default, expected, secret, name)
 
 
 @cache  # each employee is a section
 def options(kind: type) -> dict[str, Option]:
     """Return the options declared by the fields of a section, by their names in the ini file."""
-    declared: dict[str, object] = getattr(kind, "declared", {})
     return {
-        option.name or field: option._replace(field=field)
-        for field, option in declared.items()
+        option.name or field: option._replace(field=field, label=LABELS.get((kind.__name__, field), ""))
+        for field, option in getattr(kind, "declared", {}).items()
         if isinstance(option, Option)
     }
 

@@ -78,8 +78,6 @@ PROVIDERS = (
         "refuses it, unless it is one of the account's own addresses",
     ),
 )
-
-
 ALIASES = {"google": "gmail", "microsoft": "microsoft365", "outlook": "outlook.com", "mailru": "mail.ru"}
 """Other names on the command line."""
 

@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Union
 
@@ -71,10 +71,7 @@ def quoted(value: str) -> str:
 
 
 def values_in(text: str, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the values of some options as text, lists separated by commas; "" for an option that is not there.
-
-    The text is one that ``load_settings`` accepts.
-    """
+    """Return some options of a text without mistakes: lists separated by commas, "" for what is not there."""
     from configobj import ConfigObj
 
     config = ConfigObj(text.lstrip(BYTE_ORDER_MARK).replace("\r\n", "\n").split("\n"), interpolation=False)
@@ -110,11 +107,8 @@ def refuse_unwritable(path: Path) -> None:
 @contextmanager
 def exclusively(path: Path) -> Iterator[None]:
     """Keep other commands of ours from changing the file meanwhile. Raises SettingsError."""
-    if not path.exists():
-        yield
-        return
-    with open(path, "rb") as file:
-        if not try_lock(file.fileno()):
+    with open(path, "rb") if path.exists() else nullcontext() as file:
+        if file and not try_lock(file.fileno()):
             raise SettingsError(f"{path}: is being edited by somebody else; try again when they are done")
         yield
 
@@ -124,8 +118,7 @@ def replace(path: Path, text: str, group: int | None = None) -> None:
 
     If it is a symbolic link, its target is replaced. Raises SettingsError.
     """
-    target = os.path.realpath(path)
-    name = ""
+    target, name = os.path.realpath(path), ""
     try:
         descriptor, name = tempfile.mkstemp(prefix=".pbxnotify-", suffix=".ini", dir=os.path.dirname(target))
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -165,18 +158,16 @@ def private_copy(path: Path, text: str) -> Iterator[Path]:
     """Yield a copy of the ini file in a private directory, for an editor; only SettingsError lets it stay there."""
     directory = tempfile.mkdtemp(prefix="pbxnotify-")
     copy = Path(directory, path.name)
-    kept = False
-    try:
+    with ExitStack() as unless_kept:
+        unless_kept.callback(shutil.rmtree, directory, ignore_errors=True)
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        yield copy
-    except SettingsError:
-        kept = True
-        raise
-    finally:
-        if not kept:
-            shutil.rmtree(directory, ignore_errors=True)
+        try:
+            yield copy
+        except SettingsError:
+            unless_kept.pop_all()
+            raise
 
 
 def shipped_file(name: str) -> Path:

@@ -13,7 +13,7 @@ from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import option
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.settings.validators import number, one_of, yes_or_no
+from pbxnotify.settings.validators import address, cause, line, lines, link, mobile, number, one_of, path, yes_or_no
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FEW_INODES = 0.05  # the share of free inodes that is too small where the limit is given in bytes
@@ -64,9 +64,9 @@ class Disk(NamedTuple):
 def disk(value: str) -> Disk:
     """Return what ``/var/log 2 GB`` stands for: a path, and perhaps the space that must be free there."""
     pattern = r"(.+?)(?:\s+(\d[\d.,]*\s*(?:%|[KMGT]?i?B)))?"
-    found = re.fullmatch(pattern, validators.line(value), re.IGNORECASE)
-    path, limit = found.groups() if found else (value, None)
-    return Disk(validators.path(path), least_room(limit) if limit else None)
+    found = re.fullmatch(pattern, line(value), re.IGNORECASE)
+    where, limit = found.groups() if found else (value, None)
+    return Disk(path(where), least_room(limit) if limit else None)
 
 
 class System(NamedTuple):
@@ -96,27 +96,16 @@ TEXT = "a text or HTML in triple quotes; empty: the built-in text"
 class Notifications(NamedTuple):
     """Settings of all mails."""
 
-    enabled: bool = option(
-        yes_or_no, True, "yes, or no to send no mail at all", "Use notifications / Использовать оповещения"
-    )
-    admin_email: tuple[str, ...] = option(
-        validators.address,
-        (),
-        f"{ADDRESSES}; receives the alerts",
-        "System administrator e-mail / Email системного администратора",
-    )
-    pbx_name: str = option(validators.line, "", "the name of this PBX in mails; empty: the host name")
+    enabled: bool = option(yes_or_no, True, "yes, or no to send no mail at all")
+    admin_email: tuple[str, ...] = option(address, (), f"{ADDRESSES}; receives the alerts")
+    pbx_name: str = option(line, "", "the name of this PBX in mails; empty: the host name")
     language: str = option(validators.language, DEFAULT_LANGUAGE, LANGUAGES)
     timezone: str = option(validators.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
     date_format: str = option(
         validators.date_format, "%Y-%m-%d %H:%M:%S", "a strftime format, for NOTIFICATION_DATE and VM_DATE"
     )
-    history_url: str = option(
-        validators.link, "", "https://..., with LINKEDID and UNIQUEID replaced by the call's; empty: none"
-    )
-    phone_book: str = option(
-        validators.path, "", "the path of a CSV file of callers, number,name on each line; empty: none"
-    )
+    history_url: str = option(link, "", "https://..., with LINKEDID and UNIQUEID replaced by the call's; empty: none")
+    phone_book: str = option(path, "", "the path of a CSV file of callers, number,name on each line; empty: none")
     show_private_numbers: bool = option(yes_or_no, False, "yes to show withheld numbers, or no")
 
 
@@ -124,34 +113,22 @@ class MissedCalls(NamedTuple):
     """Mails about missed calls; an empty template stands for the built-in text in the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send no mail about missed calls")
-    email: tuple[str, ...] = option(
-        validators.address,
-        (),
-        f"{ADDRESSES}; for extensions without e-mail",
-        "E-mail for missed calls / Email для уведомлений о пропущенных",
-    )
-    causes: tuple[str, ...] = option(
-        validators.cause, validators.CAUSES, f"any of {', '.join(validators.DIAL_STATUSES)}"
-    )
+    email: tuple[str, ...] = option(address, (), f"{ADDRESSES}; for extensions without e-mail")
+    causes: tuple[str, ...] = option(cause, validators.CAUSES, f"any of {', '.join(validators.DIAL_STATUSES)}")
     internal_calls: bool = option(yes_or_no, True, "yes, or no to ignore calls between employees")
     after_voicemail: bool = option(
         yes_or_no, False, "yes to mail about a missed call even if a voicemail was left, or no"
     )
-    subject: str = option(validators.line, "", SUBJECT.format("NOTIFICATION_"), "Subject / Тема")
-    body: str = option(validators.lines, "", TEXT, "Text / Текст")
-    footer: str = option(validators.lines, "", TEXT, "Footer / Подвал")
+    subject: str = option(line, "", SUBJECT.format("NOTIFICATION_"))
+    body: str = option(lines, "", TEXT)
+    footer: str = option(lines, "", TEXT)
 
 
 class Voicemail(NamedTuple):
     """Mails about voicemail; an empty template stands for the built-in text in the recipient's language."""
 
     enabled: bool = option(yes_or_no, True, "yes, or no to send a mail about the missed call instead")
-    email: tuple[str, ...] = option(
-        validators.address,
-        (),
-        f"{ADDRESSES}; notified of every voicemail",
-        "Single e-mail for voicemail / Единый Email для отправки сообщений голосовой почты",
-    )
+    email: tuple[str, ...] = option(address, (), f"{ADDRESSES}; notified of every voicemail")
     attach: bool = option(yes_or_no, True, "yes to attach the recording, or no")
     audio: str = option(
         one_of("as-is", "mp3", "wav"), "wav", "as-is, mp3 (small; needs lame or ffmpeg) or wav (plays everywhere)"
@@ -160,19 +137,19 @@ class Voicemail(NamedTuple):
     after_mailing: str = option(
         one_of("keep", "delete"), "keep", "keep, or delete to remove a message that was mailed with its recording"
     )
-    subject: str = option(validators.line, "", SUBJECT.format("VM_"), "Subject / Тема")
-    body: str = option(validators.lines, "", TEXT, "Text / Текст")
-    footer: str = option(validators.lines, "", TEXT, "Footer / Подвал")
+    subject: str = option(line, "", SUBJECT.format("VM_"))
+    body: str = option(lines, "", TEXT)
+    footer: str = option(lines, "", TEXT)
 
 
 class Employee(NamedTuple):
     """Who has an extension or mobile number; an empty ``language`` stands for the one in [notifications]."""
 
     extension: str
-    name: str = option(validators.line, "", "the name shown in mails")
-    emails: tuple[str, ...] = option(validators.address, (), ADDRESSES, name="email")
+    name: str = option(line, "", "the name shown in mails")
+    emails: tuple[str, ...] = option(address, (), ADDRESSES, name="email")
     mobiles: tuple[str, ...] = option(
-        validators.mobile, (), "a number with at least 5 digits, several separated by commas", name="mobile"
+        mobile, (), "a number with at least 5 digits, several separated by commas", name="mobile"
     )
     language: str = option(validators.language, "", f"{LANGUAGES}; empty: as in [notifications]")
     missed_calls: bool = option(yes_or_no, True, "yes, or no to send this employee no mail about missed calls")
@@ -206,14 +183,11 @@ class Settings(NamedTuple):
 
     def employee(self, number: str) -> Employee | None:
         """Return the employee with this extension, else with this mobile number in any notation."""
+        by_extension = (one for one in self.employees if one.extension == number)
         digits = national(number)
-        by_mobile = None
-        for employee in self.employees:
-            if employee.extension == number:
-                return employee
-            if by_mobile is None and len(digits) >= SHORTEST_MOBILE and digits in map(national, employee.mobiles):
-                by_mobile = employee
-        return by_mobile
+        with_mobiles = self.employees if len(digits) >= SHORTEST_MOBILE else ()
+        by_mobile = (one for one in with_mobiles if digits in map(national, one.mobiles))
+        return next(by_extension, None) or next(by_mobile, None)
 
 
 SECTIONS = {

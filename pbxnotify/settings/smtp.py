@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import Conflict, option
-from pbxnotify.settings.validators import number, one_of, yes_or_no
+from pbxnotify.settings.validators import address, command, file, line, number, one_of, relay, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -17,56 +18,27 @@ PORTS = {"tls": 465, "starttls": 587, "none": 25}
 class Smtp(NamedTuple):
     """The mail relay. ``settings.load`` resolves ``host`` and ``port``, and works out ``security``."""
 
-    host: str = option(
-        validators.relay,
-        "localhost",
-        "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)",
-        "SMTP host / SMTP хост",
-    )
+    host: str = option(relay, "localhost", "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
     port: int = option(
-        validators.port,
-        0,
-        "a number from 1 to 65535; empty: 465, 587 or 25, depending on the encryption",
-        "SMTP port / SMTP порт",
+        validators.port, 0, "a number from 1 to 65535; empty: 465, 587 or 25, depending on the encryption"
     )
-    login: str = option(validators.line, "", "the account's user name; empty: no login", "SMTP login / SMTP логин")
-    password: str = option(
-        validators.line,
-        "",
-        "the password in quotes; many providers require an app password",
-        "SMTP password / SMTP пароль",
-        secret=True,
-    )
+    login: str = option(line, "", "the account's user name; empty: no login")
+    password: str = option(line, "", "the password in quotes; many providers require an app password", secret=True)
     password_command: str = option(
-        validators.command,
-        "",
-        "a command that prints the password on its first line, used instead of password",
-        secret=True,
+        command, "", "a command that prints the password on its first line, used instead of password", secret=True
     )
     auth: str = option(
         one_of("password", "oauth2"),
         "password",
         "password, or oauth2: a token from the provider in [oauth2] or password_command",
     )
-    sender: str = option(
-        validators.address,
-        "",
-        "name@example.com; empty: login if it is an address, else asterisk@HOSTNAME",
-        "Sender address / Адрес отправителя",
-    )
-    sender_name: str = option(validators.line, "", "the name shown with the sender address; empty: pbx_name")
-    use_tls: bool = option(
-        yes_or_no, False, "yes for STARTTLS, which never falls back to plain text, or no", "Use TLS / Использовать TLS"
-    )
+    sender: str = option(address, "", "name@example.com; empty: login if it is an address, else asterisk@HOSTNAME")
+    sender_name: str = option(line, "", "the name shown with the sender address; empty: pbx_name")
+    use_tls: bool = option(yes_or_no, False, "yes for STARTTLS, which never falls back to plain text, or no")
     verify_certificate: bool = option(
-        yes_or_no,
-        True,
-        "yes, or no to accept any certificate (for a self-signed one, ca_file is safer)",
-        "Verify server certificate / Проверять сертификат сервера",
+        yes_or_no, True, "yes, or no to accept any certificate (for a self-signed one, ca_file is safer)"
     )
-    ca_file: str = option(
-        validators.file, "", "the path of a PEM file with the certificates to trust; empty: the system's"
-    )
+    ca_file: str = option(file, "", "the path of a PEM file with the certificates to trust; empty: the system's")
     timeout: int = option(number(600), 30, "seconds without progress before giving up, 1 to 600")
     allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
     security: str = "none"  # ``none``, ``starttls`` or ``tls``
@@ -86,11 +58,9 @@ class Smtp(NamedTuple):
         """The sender, else the login if it is an address, else asterisk@HOSTNAME (without asking DNS)."""
         if self.sender:
             return self.sender
-        for address in (self.login, f"asterisk@{socket.gethostname()}"):
-            try:
-                return validators.address(address)
-            except ValueError:
-                pass
+        for candidate in (self.login, f"asterisk@{socket.gethostname()}"):
+            with suppress(ValueError):
+                return address(candidate)
         return "asterisk@localhost.localdomain"  # a host without a name, or with one that no mail address can have
 
     def connection(self) -> Smtp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from pbxnotify.languages.language import LANGUAGE_CODES
@@ -60,16 +61,12 @@ link = matching(r"https?://[^\s<>\"\x00-\x1f\x7f\ud800-\udfff]+", "is not a vali
 mobile = matching(rf"[ ()+./-]*([0-9][ ()+./-]*){{{SHORTEST_MOBILE},}}", "is not a valid mobile number")
 tenant = matching(r"[A-Za-z0-9_.-]+", "is not a valid tenant name or ID")
 port_number = number(65535)
+lines = str  # any text, line breaks included
 
 
 def port(value: str) -> int:
     """Return a port; 0 if empty, for the default one."""
     return port_number(value) if value else 0
-
-
-def lines(value: str) -> str:
-    """Accept any text, line breaks included."""
-    return value
 
 
 def line(value: str) -> str:
@@ -150,11 +147,9 @@ def command(value: str) -> str:
     """Accept a command line whose quotes are closed."""
     import shlex
 
-    try:
+    with suppress(ValueError):
         if shlex.split(line(value)):
             return value
-    except ValueError:
-        pass
     raise ValueError("is not a valid command line")
 
 
