@@ -27,10 +27,7 @@ ADVICE = (
         "^TLS tls .* (WRONG_VERSION|RECORD_LAYER)",
         "that port does not start with TLS: write host = {host}:587 without ssl://, and use_tls = yes",
     ),
-    (
-        "^greeting (none|starttls) .* no answer",
-        "that port may start with TLS: write host = ssl://{host}:{port}",
-    ),
+    ("^greeting (none|starttls) .* no answer", "that port may start with TLS: write host = ssl://{host}:{port}"),
     (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
     (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),

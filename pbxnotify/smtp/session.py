@@ -10,9 +10,8 @@ from contextlib import contextmanager
 
 from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured, RelayUnavailable
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.smtp import tls
 from pbxnotify.smtp.advice import advice_for, network_error
-from pbxnotify.smtp.connection import Connection
+from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Session:
 
     def _tls_context(self) -> ssl.SSLContext:
         try:
-            return tls.relay_context(self._settings)
+            return tls_context(self._settings)
         except OSError as error:
             what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
             raise self.error(RelayMisconfigured, "TLS", what) from None

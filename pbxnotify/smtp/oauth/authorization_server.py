@@ -13,19 +13,13 @@ from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, Setti
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp import tls
 from pbxnotify.smtp.advice import network_error
+from pbxnotify.smtp.connection import tls_context
 from pbxnotify.smtp.oauth import http
 from pbxnotify.smtp.oauth.answers import Answers, DeviceCode, Grant
 
 try:
-    from oauthlib.oauth2 import (
-        DeviceClient,
-        MismatchingStateError,
-        MissingCodeError,
-        OAuth2Error,
-        WebApplicationClient,
-    )
+    from oauthlib.oauth2 import DeviceClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 except ImportError:
     raise SettingsError(NO_LIBRARY) from None
 
@@ -63,7 +57,7 @@ class AuthorizationServer:
             self._headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
             self._secret = {}
         try:
-            self._context = tls.web_context(relay)
+            self._context = tls_context(relay, for_web=True)
         except OSError as error:
             why = f"ca_file {relay.ca_file}: {error.strerror or error}"
             raise LoginRefused(f"no token can be requested: {why}") from None
