@@ -11,9 +11,8 @@ from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.owner import become_spool_owner
-from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool, open_spool
-from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
     from pbxnotify.asterisk.voicemail import LeftMessage

@@ -58,13 +58,9 @@ def read_backoff(directory: str) -> RelayBackoff:
             noted = RelayBackoff(**json.load(file))
     except (OSError, ValueError, TypeError, RecursionError):
         return RelayBackoff()
-    return noted if _is_sound(noted) else RelayBackoff()
-
-
-def _is_sound(noted: RelayBackoff) -> bool:
-    """Return whether the fields have the types and ranges that ``write_backoff`` writes."""
+    # Each field has the type and the range that ``write_backoff`` writes.
     types_fit = all(isinstance(value, (type(default), int)) for value, default in zip(noted, RelayBackoff()))
-    return types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11
+    return noted if types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11 else RelayBackoff()
 
 
 def write_backoff(directory: str, backoff: RelayBackoff | None) -> None:
