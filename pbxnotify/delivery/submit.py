@@ -45,19 +45,16 @@ def submit(event: Event, recording: int = -1) -> Submission:
         unkept = UnkeptItem(event, str(error), recording)
         unkept.log_state("deferred")
         line = f"pbxnotify: {error}: sending it now, without the queue"
-        return Submission("FAILED", line, lambda report: _deliver_unkept(unkept, report))
+        return Submission("FAILED", line, lambda report: _deliver(None, unkept, report))
     if queue_file is None:
         return Submission("SKIPPED", "pbxnotify: skipped: already notified")
     return Submission("QUEUED", queue_file.line, lambda report: _deliver(spool, queue_file, report))
 
 
-def _deliver(spool: Spool, queue_file: QueueFile, report: Callable[[str], None]) -> None:
-    from pbxnotify.delivery.runner import deliver_and_take_along
+def _deliver(spool: Spool | None, queue_file: QueueFile, report: Callable[[str], None]) -> None:
+    from pbxnotify.delivery.runner import STATUS, deliver, deliver_and_take_along
 
-    deliver_and_take_along(spool, queue_file, report)
-
-
-def _deliver_unkept(unkept: UnkeptItem, report: Callable[[str], None]) -> None:
-    from pbxnotify.delivery.runner import STATUS, deliver
-
-    report(STATUS[deliver(unkept)])
+    if spool:
+        deliver_and_take_along(spool, queue_file, report)
+    else:
+        report(STATUS[deliver(queue_file)])

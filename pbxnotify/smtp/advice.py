@@ -10,9 +10,7 @@ CERTIFICATE_FAULTS = {
     9: "is not valid yet",
     10: "has expired",
     18: "is self-signed",
-    19: "is signed by an authority unknown here",
-    20: "is signed by an authority unknown here",
-    21: "is signed by an authority unknown here",
+    **dict.fromkeys((19, 20, 21), "is signed by an authority unknown here"),
     62: "is for another name",
     64: "is for another address",
 }
@@ -81,10 +79,7 @@ ADVICE = (
 
 
 def advice_for(case: str) -> str:
-    """Return the advice for a case, ``stage security port what happened``; empty if there is none.
-
-    It may hold ``{host}`` and ``{port}``, to be filled in.
-    """
+    """Return the advice for a case, with ``{host}`` and ``{port}`` to be filled in; empty if there is none."""
     return next((f" ({advice})" for pattern, advice in ADVICE if re.search(pattern, case)), "")
 
 
@@ -101,6 +96,4 @@ def network_error(error: OSError) -> str:
         return "gave no answer in time"
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return "broke the connection"
-    if error.strerror:
-        return f"cannot be reached: {error.strerror}"
-    return str(error)
+    return f"cannot be reached: {error.strerror}" if error.strerror else str(error)

@@ -42,19 +42,18 @@ class PasswordCommand(Credentials):
         import shlex
         import subprocess
 
-        arguments = shlex.split(self._settings.password_command)
+        arguments, password = shlex.split(self._settings.password_command), ""
         try:
             done = subprocess.run(
                 arguments, capture_output=True, stdin=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT, check=False
             )
-        except subprocess.TimeoutExpired:
-            why, output = f"has not finished after {COMMAND_TIMEOUT} seconds", b""
-        except OSError as error:
-            why, output = f"cannot be started ({error.strerror})", b""
-        else:
             why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
-            output = b"" if done.returncode else done.stdout
-        password = output.decode(errors="replace").partition("\n")[0].rstrip("\r")
+            if not done.returncode:
+                password = done.stdout.decode(errors="replace").partition("\n")[0].rstrip("\r")
+        except subprocess.TimeoutExpired:
+            why = f"has not finished after {COMMAND_TIMEOUT} seconds"
+        except OSError as error:
+            why = f"cannot be started ({error.strerror})"
         if not password:
             raise SettingsError(f"[smtp] password_command: it {why}; run it yourself as Asterisk's user")
         return password

@@ -5,20 +5,16 @@ What the relay answers means the same for the mails that follow: see ``Session.a
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured, RelayUnavailable
-from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
+from pbxnotify.smtp.credentials import Credentials
 from pbxnotify.text import clean
-
-if TYPE_CHECKING:
-    import ssl
-
-    from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.credentials import Credentials
 
 
 class Session:
@@ -54,7 +50,11 @@ class Session:
         self.accepted("greeting", "the connection", code, reply)
         self._greet()
         if context and settings.security == "starttls":
-            self._start_tls(context)
+            if not connection.has_extn("starttls"):  # there is no way back to plain text
+                raise self.error(RelayUnavailable, "STARTTLS", "does not offer STARTTLS")
+            self.ask("STARTTLS", "STARTTLS")
+            with self.stage("STARTTLS"):
+                connection.encrypt(context, settings.host)
             passed("STARTTLS", connection)
             self._greet()
         passed("EHLO", connection)
@@ -72,14 +72,6 @@ class Session:
             if code in (500, 502):  # a relay that does not know it, RFC 5321 section 3.2
                 code, reply = self.connection.helo()
         self.accepted("EHLO", "EHLO", code, reply)
-
-    def _start_tls(self, context: ssl.SSLContext) -> None:
-        """Encrypt the connection, or end it: there is no way back to plain text."""
-        if not self.connection.has_extn("starttls"):
-            raise self.error(RelayUnavailable, "STARTTLS", "does not offer STARTTLS")
-        self.ask("STARTTLS", "STARTTLS")
-        with self.stage("STARTTLS"):
-            self.connection.encrypt(context, self._settings.host)
 
     def _log_in(self, credentials: Credentials, secret: str) -> None:
         from pbxnotify.smtp import sasl
@@ -105,10 +97,7 @@ class Session:
         credentials.accepted()
 
     def ask(self, stage: str, command: str, wanted: int = 2) -> str:
-        """Send a command; returns the relay's words if its reply code begins with ``wanted``.
-
-        Raises the RelayError that any other reply means.
-        """
+        """Send a command; returns the relay's words, see ``accepted``. Raises the error that any other reply means."""
         with self.stage(stage):
             code, reply = self.connection.docmd(command)
         return self.accepted(stage, command, code, reply, wanted)

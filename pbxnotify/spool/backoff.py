@@ -29,10 +29,7 @@ class RelayBackoff(NamedTuple):
     """The address to which the relay has refused a mail by policy: mails to others may leave; empty: no mail may."""
 
     def holds(self, fingerprint: str, addresses: Collection[str] = ()) -> bool:
-        """Return whether no mail may be tried, or none that is for ``addresses``.
-
-        A changed ini file ends the backoff, a clock set back too.
-        """
+        """Return whether no mail, or none for ``addresses``, may be tried; a changed ini file or clock ends that."""
         is_on = self.since <= time.time() < self.until and self.settings == fingerprint
         return is_on and (not self.address or set(addresses) == {self.address})
 

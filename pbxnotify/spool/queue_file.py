@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, Voicemail, event_to_json
-from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.files import open_no_follow, sync_directory, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.item import Item, RecipientState, new_item
 from pbxnotify.spool.recording import keep_recording, recording_path
@@ -77,7 +77,7 @@ class QueueFile:
         path = item_path(directory, folder, identifier)
         lock = -1
         try:
-            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            lock = open_no_follow(path, os.O_RDONLY)
             if try_lock(lock) and os.fstat(lock).st_nlink:
                 with open(lock, encoding="utf-8", closefd=False) as file:
                     found = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
@@ -219,10 +219,7 @@ def item_path(directory: str, folder: str, identifier: str) -> str:
 
 
 def _write(directory: str, folder: str, item: Item) -> int:
-    """Put an item in place, locked; returns the descriptor that holds the lock. Raises OSError.
-
-    It is durable once its folder is synced.
-    """
+    """Put an item in place, durable once its folder is synced; returns the descriptor of its lock. Raises OSError."""
     temporary = os.path.join(directory, "tmp", f"{item.id}.{os.getpid()}")
     lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -56,6 +56,7 @@ class AuthorizationServer:
             self._answers.hide(known)
             self._headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
             self._secret = {}
+        self._application = {"client_id": settings.client_id, **self._secret}  # as a form shows which one we are
         try:
             self._context = tls_context(relay, for_web=True)
         except OSError as error:
@@ -101,26 +102,21 @@ class AuthorizationServer:
             raise refused from None
         self._answers.hide(question.verifier)
         self._answers.hide(code)
-        return self._issued(
-            self._client.prepare_request_body(
-                code=code, redirect_uri=question.redirect, code_verifier=question.verifier, **self._secret
-            )
-        )
+        proof = {"code_verifier": question.verifier, **self._secret}
+        return self._issued(self._client.prepare_request_body(code, question.redirect, **proof))
 
     def ask_for_code(self) -> DeviceCode:
         """Return a code to be entered at another device. Raises GrantRefused, LoginUnavailable."""
         url = self._settings.device_url
-        form = urlencode({"scope": self._settings.scope, **self._credentials()})
+        form = urlencode({"scope": self._settings.scope, **self._application})
         return self._answers.device_code(url, self._post(url, form))
 
     def redeem(self, code: DeviceCode) -> Grant:
         """Return what is issued for a code that was entered. Raises GrantRefused, LoginUnavailable."""
         if self._settings.provider == "yandex":
-            return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._credentials()}))
+            return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._application}))
         device = DeviceClient(self._settings.client_id)
-        return self._issued(
-            device.prepare_request_body(device_code=code.code, include_client_id=True, **self._credentials())
-        )
+        return self._issued(device.prepare_request_body(code.code, include_client_id=True, **self._application))
 
     def wait_for_entry(self, code: DeviceCode, report: Callable[[str], None]) -> Grant:
         """Ask until a code was entered (RFC 8628 section 3.5). Raises GrantRefused, LoginUnavailable."""
@@ -142,18 +138,13 @@ class AuthorizationServer:
     def refresh(self, token: str) -> Grant:
         """Return what is issued for a refresh token. Raises GrantRefused, LoginUnavailable."""
         self._answers.hide(token)
-        return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._credentials()))
+        return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._application))
 
     def revoke(self, token: str) -> None:
         """Revoke a token (RFC 7009). Raises GrantRefused, LoginUnavailable."""
         self._answers.hide(token)
         url = self._settings.revocation_url
-        *_, form = self._client.prepare_token_revocation_request(
-            url,
-            token,
-            token_type_hint="refresh_token",  # noqa: S106 - the name of a kind of token
-            **self._credentials(),
-        )
+        *_, form = self._client.prepare_token_revocation_request(url, token, "refresh_token", **self._application)
         answer = self._post(url, form)
         if answer.status != 200:
             self._answers.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
@@ -161,10 +152,6 @@ class AuthorizationServer:
     def shown(self, said: object) -> str:
         """Return what the provider says as a line without secrets."""
         return self._answers.shown(said)
-
-    def _credentials(self) -> dict[str, Any]:
-        """Return what shows within a form which application we are."""
-        return {"client_id": self._settings.client_id, **self._secret}
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url

@@ -7,7 +7,8 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from contextlib import closing
+from urllib.parse import urlsplit
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.smtp.connection import SHORTEST, connect, look_up
@@ -44,11 +45,22 @@ def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: 
     most, the DNS lookup apart; and for an answer that is not HTTP, or has no end.
     """
     try:
-        return _post(urlsplit(url), form, reach(url, context, seconds), headers)
+        address, reached = urlsplit(url), reach(url, context, seconds)
+        with closing(http.client.HTTPSConnection(str(address.hostname), address.port, context=context)) as connection:
+            connection.sock = reached
+            path = address.path + (f"?{address.query}" if address.query else "")
+            connection.request("POST", path, form, {**HEADERS, **headers})
+            answer = connection.getresponse()
+            body = answer.read(LONGEST + 1)
     except OSError:  # some of which, of certificates, are ValueErrors too
         raise
     except (http.client.HTTPException, ValueError) as error:
         raise ConnectionError(f"gave an answer that is not HTTP ({type(error).__name__})") from None
+    if len(body) > LONGEST:
+        raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
+    if answer.length:
+        raise ConnectionError("closed the connection in the middle of its answer")
+    return Answer(answer.status, body)
 
 
 def reach(url: str, context: ssl.SSLContext, seconds: float) -> _Timely:
@@ -67,19 +79,3 @@ def reach(url: str, context: ssl.SSLContext, seconds: float) -> _Timely:
     assert isinstance(encrypted, _Timely)
     encrypted.deadline = deadline
     return encrypted
-
-
-def _post(url: SplitResult, form: str, reached: _Timely, headers: Mapping[str, str]) -> Answer:
-    connection = http.client.HTTPSConnection(str(url.hostname), url.port, context=reached.context)
-    connection.sock = reached
-    try:
-        connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), form, {**HEADERS, **headers})
-        answer = connection.getresponse()
-        body = answer.read(LONGEST + 1)
-    finally:
-        connection.close()
-    if len(body) > LONGEST:
-        raise ConnectionError(f"gave an answer of more than {LONGEST} bytes")
-    if answer.length:
-        raise ConnectionError("closed the connection in the middle of its answer")
-    return Answer(answer.status, body)
