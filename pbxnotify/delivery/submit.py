@@ -20,16 +20,12 @@ if TYPE_CHECKING:
 
 def submit_missed_call(call: MissedCall | None) -> Submission:
     """Submit a call, if it was missed."""
-    if call is None:
-        return Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
-    return submit(call)
+    return submit(call) if call else Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
 
 
 def submit_voicemail(left: LeftMessage | None) -> Submission:
     """Submit a voicemail with its recording, if one was left."""
-    if left is None:
-        return Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
-    return submit(*left)
+    return submit(*left) if left else Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
 
 
 def submit(event: Event, recording: int = -1) -> Submission:

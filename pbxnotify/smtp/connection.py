@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.smtp.redaction import Redactor
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.redaction import Redactor
 
     Result = TypeVar("Result")
 
@@ -51,7 +51,7 @@ class Connection(smtplib.SMTP):
         self.peer = ""  # the far end, for the admin: ``192.0.2.1 port 587``
         self._transcript = transcript
         self._received = b""
-        self._secrets: Redactor | None = None
+        self._secrets = Redactor()
 
     def open(self, host: str, port: int) -> None:
         """Connect to the first address that answers. Raises OSError."""
@@ -79,16 +79,12 @@ class Connection(smtplib.SMTP):
 
     def hide(self, secret: str) -> None:
         """Redact a secret in all that the relay says from now on, should it repeat what it was sent."""
-        from pbxnotify.smtp.redaction import Redactor
-
-        self._secrets = self._secrets or Redactor()
         self._secrets.add(secret)
         self._secrets.add(clean(secret, None))
 
     def words(self, reply: bytes) -> str:
         """Return a reply as one line, secrets redacted."""
-        text = clean(reply.decode("utf-8", "replace"), 2 * LONGEST_REPLY)
-        return (self._secrets.redact(text) if self._secrets else text)[:LONGEST_REPLY]
+        return self._secrets.redact(clean(reply.decode("utf-8", "replace"), 2 * LONGEST_REPLY))[:LONGEST_REPLY]
 
     def ask_secretly(self, secret: bytes, command: str = "") -> tuple[int, bytes]:
         """Send a secret in base64, behind a command or alone, and return the answer."""

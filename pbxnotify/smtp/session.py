@@ -5,7 +5,6 @@ What the relay answers means the same for the mails that follow: see ``Session.a
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,7 +36,11 @@ class Session:
 
     def _connect(self, passed: Callable[[str, Connection], None]) -> None:
         settings, connection = self._settings, self.connection
-        context = None if settings.security == "none" else self._tls_context()
+        try:
+            context = None if settings.security == "none" else tls_context(settings)
+        except OSError as error:
+            what = f"cannot be verified: ca_file {settings.ca_file}: {error.strerror or error}"
+            raise self.error(RelayMisconfigured, "TLS", what) from None
         with self.stage("connect"):
             connection.open(settings.host, settings.port)
         passed("connect", connection)
@@ -58,13 +61,6 @@ class Session:
             passed("STARTTLS", connection)
             self._greet()
         passed("EHLO", connection)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        try:
-            return tls_context(self._settings)
-        except OSError as error:
-            what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
-            raise self.error(RelayMisconfigured, "TLS", what) from None
 
     def _greet(self) -> None:
         with self.stage("EHLO"):

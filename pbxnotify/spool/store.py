@@ -122,20 +122,17 @@ class Spool:
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
         try:
-            self._sweep()
+            for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
+                for file in os.scandir(os.path.join(self.directory, folder)):
+                    with suppress(OSError):
+                        if file.stat().st_mtime < time.time() - age:
+                            os.unlink(file.path)
+            for folder in ("queue", "failed"):
+                for name in os.listdir(os.path.join(self.directory, folder)):
+                    if not name.endswith((".json", ".json.damaged")):
+                        self._sweep_recording(folder, name)
         except OSError as error:  # mails must leave all the same
             log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
-
-    def _sweep(self) -> None:
-        for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
-            for file in os.scandir(os.path.join(self.directory, folder)):
-                with suppress(OSError):
-                    if file.stat().st_mtime < time.time() - age:
-                        os.unlink(file.path)
-        for folder in ("queue", "failed"):
-            for name in os.listdir(os.path.join(self.directory, folder)):
-                if not name.endswith((".json", ".json.damaged")):
-                    self._sweep_recording(folder, name)
 
     def _sweep_recording(self, folder: str, name: str) -> None:
         """Remove a recording without an item; checked one by one, as a listing may miss one being replaced."""

@@ -98,8 +98,7 @@ class AuthorizationServer:
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
-            refused = self._answers.refused(self._settings.authorization_url, str(error.error), error.description)
-            raise refused from None
+            raise self._answers.refused(self._settings.authorization_url, str(error.error), error.description) from None
         self._answers.hide(question.verifier)
         self._answers.hide(code)
         proof = {"code_verifier": question.verifier, **self._secret}
