@@ -5,23 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from pbxnotify import errors
 from pbxnotify.delivery.attempt import Attempt
-from pbxnotify.errors import (
-    LoginUnavailable,
-    PbxnotifyError,
-    RelayError,
-    RelayMisconfigured,
-    RelayUnavailable,
-    SpoolError,
-)
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import DELAYS, MOST_FAILURES, RelayBackoff, read_backoff, retry_delay, write_backoff
 from pbxnotify.spool.item import SWITCHED_OFF, RecipientState
+from pbxnotify.spool.queue_file import UnkeptItem
 from pbxnotify.spool.store import Spool
-from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
     from typing import Any
@@ -78,15 +71,15 @@ class Outcome:
             return self._defer(f"{recipients.reason}; {SWITCHED_OFF}", attempts=MOST_FAILURES)
         return self._fail(f"nobody is left to notify: {recipients.reason}")
 
-    def relay_failed(self, error: PbxnotifyError) -> ItemState:
+    def relay_failed(self, error: errors.PbxnotifyError) -> ItemState:
         """Handle an item that could not leave because no mail can: all items wait for the relay backoff."""
         if self._spool:
-            is_temporary = isinstance(error, (RelayUnavailable, LoginUnavailable))
+            is_temporary = isinstance(error, (errors.RelayUnavailable, errors.LoginUnavailable))
             self._extend_backoff(self._spool, error, is_temporary=is_temporary)
         for address, refused in self._attempt.refused.items():
             if not refused.is_policy:
                 self._attempt.mark(address, RecipientState.REFUSED)
-        if self._spool and isinstance(error, RelayError) and error.stage in ("RCPT", "DATA", "message"):
+        if self._spool and isinstance(error, errors.RelayError) and error.stage in ("RCPT", "DATA", "message"):
             # Perhaps it is this item that the relay cannot take: once the backoff is over, those behind it go first.
             attempts = self._queue_file.item.attempts + 1
             due = max(read_backoff(self._spool.directory).until, time.time() + retry_delay(attempts))
@@ -102,7 +95,7 @@ class Outcome:
         reason = f"a bug in pbxnotify, please report it: {type(error).__name__}: {error}"
         return self._defer(reason, attempts=self._queue_file.item.attempts + 1)
 
-    def _extend_backoff(self, spool: Spool, error: PbxnotifyError, *, is_temporary: bool) -> None:
+    def _extend_backoff(self, spool: Spool, error: errors.PbxnotifyError, *, is_temporary: bool) -> None:
         """Record that the relay has failed; an error in the settings alerts the administrator once."""
         noted = read_backoff(spool.directory)
         known = noted.failures if noted.settings == self._fingerprint else 0
@@ -128,7 +121,7 @@ class Outcome:
         nothing_accepted_since = noted.failures > 0
         is_first = not self._queue_file.item.attempts
         if nothing_accepted_since or (is_first and (others or noted.suspects(self._fingerprint, address))):
-            raise RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
+            raise errors.RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
         if self._spool and not others:
             now = time.time()
             until = now + retry_delay(MOST_FAILURES)
@@ -175,7 +168,7 @@ class Outcome:
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
         try:
             self._queue_file.change(settings=self._fingerprint, reason=f"{reason}; next try at {when}", **fields)
-        except SpoolError:
+        except errors.SpoolError:
             before, refused = self._attempt.states_before, RecipientState.REFUSED
             new = [name for name, known in item.recipients.items() if known not in (refused, before.get(name))]
             if new:  # they would get it again with each attempt
@@ -198,7 +191,7 @@ class Outcome:
         if self._spool and isinstance(self._queue_file.item.event, Alert):
             self._spool.forget(self._queue_file.item.event)
 
-    def _alert_of_settings(self, error: PbxnotifyError) -> None:
+    def _alert_of_settings(self, error: errors.PbxnotifyError) -> None:
         words = load_language(self.language)
         self._alert(words.held, words.held_text.format(reason=error), f"held-{self._fingerprint}")
 
@@ -210,5 +203,5 @@ class Outcome:
                 queued = self._spool.add(alert)
                 if queued:
                     queued.release()
-            except SpoolError as error:
+            except errors.SpoolError as error:
                 self.alerts.append(UnkeptItem(alert, str(error)))

@@ -25,16 +25,12 @@ def recipients_of(event: Event, settings: Settings) -> Recipients:
     if not settings.notifications.enabled:
         return Recipients(reason="notifications are switched off", switched_off=True)
     if isinstance(event, Alert):
-        return _recipients_of_alert(settings)
+        language = settings.notifications.language
+        recipients = _each_once(Recipient(address, language) for address in settings.notifications.admin_email)
+        return Recipients(recipients, "" if recipients else "admin_email is empty")
     if isinstance(event, Voicemail):
         return _recipients_of_voicemail(event, settings)
     return _recipients_of_missed_call(event, settings)
-
-
-def _recipients_of_alert(settings: Settings) -> Recipients:
-    language = settings.notifications.language
-    recipients = _each_once(Recipient(address, language) for address in settings.notifications.admin_email)
-    return Recipients(recipients, "" if recipients else "admin_email is empty")
 
 
 def _recipients_of_voicemail(voicemail: Voicemail, settings: Settings) -> Recipients:
@@ -94,23 +90,14 @@ def _recipients_of_missed_call(call: MissedCall, settings: Settings) -> Recipien
 def _why_not_mailed(call: MissedCall, settings: Settings) -> str:
     """Return why nobody is notified of a call of this kind; empty if somebody may be."""
     missed_calls = settings.missed_calls
-    if call.voicemail and not missed_calls.after_voicemail and _has_voicemail_recipients(call, settings):
+    # The voicemail's mail says it all; if nobody is sent one, the call would be lost.
+    left = Voicemail(extensions=call.extensions) if call.voicemail and not missed_calls.after_voicemail else None
+    if left and _recipients_of_voicemail(left, settings).recipients:
         return "the caller left a voicemail, and after_voicemail is off"
     if call.dial_status in DIAL_STATUSES and call.dial_status not in missed_calls.causes:
         return f"{call.dial_status} is not among the causes"
-    if not missed_calls.internal_calls and _is_internal(call, settings):
-        return "internal calls are switched off"
-    return ""
-
-
-def _has_voicemail_recipients(call: MissedCall, settings: Settings) -> bool:
-    """Return whether somebody is sent the voicemail, which says it all; if nobody is, the call would be lost."""
-    return bool(_recipients_of_voicemail(Voicemail(extensions=call.extensions), settings).recipients)
-
-
-def _is_internal(call: MissedCall, settings: Settings) -> bool:
-    """Return whether the caller and everybody who was called are employees."""
-    return all(settings.employee(number) for number in (call.caller_number, *call.extensions))
+    is_internal = all(settings.employee(number) for number in (call.caller_number, *call.extensions))
+    return "internal calls are switched off" if is_internal and not missed_calls.internal_calls else ""
 
 
 def _each_once(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:

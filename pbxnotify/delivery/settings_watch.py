@@ -9,7 +9,7 @@ import hashlib
 import os
 import syslog
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 
 from pbxnotify import log
 from pbxnotify.errors import PbxnotifyError, SettingsError, SpoolError
@@ -24,10 +24,9 @@ from pbxnotify.spool.store import Spool, open_spool
 
 
 def notice(spool: Spool) -> None:
-    """If the ini file has changed, log its mistakes, or queue a test mail.
+    """If the ini file has changed, log its mistakes, or queue a test mail; the first time on a host only record it.
 
-    The first time on a host the file is only recorded. What cannot be recorded is not done: it would be done again each
-    minute.
+    What cannot be recorded is not done: it would be done again each minute.
     """
     path = ini_path()
     fingerprint, seen = ini_fingerprint(path), state.read_settings(spool.directory)
@@ -50,10 +49,9 @@ def notice(spool: Spool) -> None:
 
 def is_news(settings: Settings, before: Settings | None) -> bool:
     """Return whether these mail settings differ from those last checked, or from those before if that is unknown."""
-    try:
+    seen = SeenSettings()
+    with suppress(SpoolError):
         seen = state.read_settings(open_spool().directory)
-    except SpoolError:
-        seen = SeenSettings()
     if seen.digest:
         return _seen(settings, seen).digest != seen.digest
     return before is None or _mail_settings(settings) != _mail_settings(before)
@@ -61,30 +59,24 @@ def is_news(settings: Settings, before: Settings | None) -> bool:
 
 def note(settings: Settings) -> None:
     """Record that these settings, which are in place, were checked and tested while the admin was watching."""
-    try:
+    with suppress(SpoolError):
         spool = open_spool()
-    except SpoolError:
-        return
-    state.write_settings(spool.directory, _seen(settings, state.read_settings(spool.directory)))
+        state.write_settings(spool.directory, _seen(settings, state.read_settings(spool.directory)))
 
 
 @contextmanager
 def unnoticed() -> Iterator[None]:
     """Keep ``queue run`` from noticing what is changed and tested meanwhile."""
     directory = spool_path()
-    if os.path.isdir(os.path.join(directory, "queue")):
-        with Spool(directory).alone():
-            yield
-    else:
+    with Spool(directory).alone() if os.path.isdir(os.path.join(directory, "queue")) else nullcontext():
         yield
 
 
 def _is_being_saved(path: str) -> bool:
     """Return whether the file is empty: an editor that overwrites it has just begun."""
-    try:
+    with suppress(OSError):
         return os.stat(path).st_size == 0
-    except OSError:
-        return False
+    return False
 
 
 def _mail_settings(settings: Settings) -> tuple[object, ...]:

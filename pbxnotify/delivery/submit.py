@@ -11,9 +11,8 @@ from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.owner import become_spool_owner
-from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool, open_spool
-from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
     from pbxnotify.asterisk.voicemail import LeftMessage
@@ -21,16 +20,12 @@ if TYPE_CHECKING:
 
 def submit_missed_call(call: MissedCall | None) -> Submission:
     """Submit a call, if it was missed."""
-    if call is None:
-        return Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
-    return submit(call)
+    return submit(call) if call else Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
 
 
 def submit_voicemail(left: LeftMessage | None) -> Submission:
     """Submit a voicemail with its recording, if one was left."""
-    if left is None:
-        return Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
-    return submit(*left)
+    return submit(*left) if left else Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
 
 
 def submit(event: Event, recording: int = -1) -> Submission:
@@ -46,19 +41,16 @@ def submit(event: Event, recording: int = -1) -> Submission:
         unkept = UnkeptItem(event, str(error), recording)
         unkept.log_state("deferred")
         line = f"pbxnotify: {error}: sending it now, without the queue"
-        return Submission("FAILED", line, lambda report: _deliver_unkept(unkept, report))
+        return Submission("FAILED", line, lambda report: _deliver(None, unkept, report))
     if queue_file is None:
         return Submission("SKIPPED", "pbxnotify: skipped: already notified")
     return Submission("QUEUED", queue_file.line, lambda report: _deliver(spool, queue_file, report))
 
 
-def _deliver(spool: Spool, queue_file: QueueFile, report: Callable[[str], None]) -> None:
-    from pbxnotify.delivery.runner import deliver_and_take_along
+def _deliver(spool: Spool | None, queue_file: QueueFile, report: Callable[[str], None]) -> None:
+    from pbxnotify.delivery.runner import STATUS, deliver, deliver_and_take_along
 
-    deliver_and_take_along(spool, queue_file, report)
-
-
-def _deliver_unkept(unkept: UnkeptItem, report: Callable[[str], None]) -> None:
-    from pbxnotify.delivery.runner import STATUS, deliver
-
-    report(STATUS[deliver(unkept)])
+    if spool:
+        deliver_and_take_along(spool, queue_file, report)
+    else:
+        report(STATUS[deliver(queue_file)])

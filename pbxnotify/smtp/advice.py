@@ -10,9 +10,7 @@ CERTIFICATE_FAULTS = {
     9: "is not valid yet",
     10: "has expired",
     18: "is self-signed",
-    19: "is signed by an authority unknown here",
-    20: "is signed by an authority unknown here",
-    21: "is signed by an authority unknown here",
+    **dict.fromkeys((19, 20, 21), "is signed by an authority unknown here"),
     62: "is for another name",
     64: "is for another address",
 }
@@ -27,10 +25,7 @@ ADVICE = (
         "^TLS tls .* (WRONG_VERSION|RECORD_LAYER)",
         "that port does not start with TLS: write host = {host}:587 without ssl://, and use_tls = yes",
     ),
-    (
-        "^greeting (none|starttls) .* no answer",
-        "that port may start with TLS: write host = ssl://{host}:{port}",
-    ),
+    ("^greeting (none|starttls) .* no answer", "that port may start with TLS: write host = ssl://{host}:{port}"),
     (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
     (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
@@ -84,10 +79,7 @@ ADVICE = (
 
 
 def advice_for(case: str) -> str:
-    """Return the advice for a case, ``stage security port what happened``; empty if there is none.
-
-    It may hold ``{host}`` and ``{port}``, to be filled in.
-    """
+    """Return the advice for a case, with ``{host}`` and ``{port}`` to be filled in; empty if there is none."""
     return next((f" ({advice})" for pattern, advice in ADVICE if re.search(pattern, case)), "")
 
 
@@ -104,6 +96,4 @@ def network_error(error: OSError) -> str:
         return "gave no answer in time"
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return "broke the connection"
-    if error.strerror:
-        return f"cannot be reached: {error.strerror}"
-    return str(error)
+    return f"cannot be reached: {error.strerror}" if error.strerror else str(error)

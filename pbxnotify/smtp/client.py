@@ -11,16 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from pbxnotify.errors import MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured
-from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import network_error
+from pbxnotify.smtp.connection import Connection
 from pbxnotify.smtp.credentials import credentials_of
 from pbxnotify.smtp.session import Session
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.connection import Connection
 
 SLOWEST_LINE = 32768  # bytes per second that a mail may take
 
@@ -74,9 +69,7 @@ class Relay:
         self._transaction_open = False
         self._session.open(self._credentials, secret, self._passed)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         """Say QUIT, unless the connection was given up. What was accepted stays so, whatever the relay answers."""
         if kind is None:
             self._connection.seconds_left = self.QUIT_TIMEOUT

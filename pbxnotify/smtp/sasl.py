@@ -10,11 +10,9 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Collection
 
-from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.connection import Connection
-
-if TYPE_CHECKING:
-    from pbxnotify.settings.smtp import Smtp
 
 PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
 PASSWORD_WITHOUT_TLS = ("CRAM-MD5", "PLAIN", "LOGIN")
@@ -49,24 +47,18 @@ def log_in(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> 
     responses = _responses(mechanism, relay, secret)
     connection.hide(secret)
     asked = f"AUTH {mechanism}"
-    code, reply = _begin(connection, mechanism, responses)
+    first = responses[0](b"") if mechanism in AT_ONCE else None
+    if first is not None and len(asked) + 1 + (len(first) + 2) // 3 * 4 <= LONGEST_COMMAND:
+        del responses[0]
+        code, reply = connection.ask_secretly(first, f"{asked} ")
+    else:
+        code, reply = connection.docmd(asked)
     while code == 334 and responses:
         code, reply = connection.ask_secretly(responses.pop(0)(reply))
     if code == 334 and mechanism in END_OF_FAILURE:
         asked += _status_in(reply, connection)
         code, reply = connection.docmd(END_OF_FAILURE[mechanism])
     return Answer(code, reply, asked)
-
-
-def _begin(connection: Connection, mechanism: str, responses: list[Callable[[bytes], bytes]]) -> tuple[int, bytes]:
-    """Send the command, with the first response if the mechanism has one and the line does not get too long."""
-    command = f"AUTH {mechanism}"
-    if mechanism in AT_ONCE:
-        first = responses[0](b"")
-        if len(command) + 1 + (len(first) + 2) // 3 * 4 <= LONGEST_COMMAND:
-            del responses[0]
-            return connection.ask_secretly(first, f"{command} ")
-    return connection.docmd(command)
 
 
 def _responses(mechanism: str, relay: Smtp, secret: str) -> list[Callable[[bytes], bytes]]:

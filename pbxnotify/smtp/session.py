@@ -9,17 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured, RelayUnavailable
-from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.smtp import tls
+from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import advice_for, network_error
-from pbxnotify.smtp.connection import Connection
+from pbxnotify.smtp.connection import Connection, tls_context
+from pbxnotify.smtp.credentials import Credentials
 from pbxnotify.text import clean
-
-if TYPE_CHECKING:
-    import ssl
-
-    from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.credentials import Credentials
 
 
 class Session:
@@ -42,7 +36,11 @@ class Session:
 
     def _connect(self, passed: Callable[[str, Connection], None]) -> None:
         settings, connection = self._settings, self.connection
-        context = None if settings.security == "none" else self._tls_context()
+        try:
+            context = None if settings.security == "none" else tls_context(settings)
+        except OSError as error:
+            what = f"cannot be verified: ca_file {settings.ca_file}: {error.strerror or error}"
+            raise self.error(RelayMisconfigured, "TLS", what) from None
         with self.stage("connect"):
             connection.open(settings.host, settings.port)
         passed("connect", connection)
@@ -63,13 +61,6 @@ class Session:
             passed("STARTTLS", connection)
             self._greet()
         passed("EHLO", connection)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        try:
-            return tls.relay_context(self._settings)
-        except OSError as error:
-            what = f"cannot be verified: ca_file {self._settings.ca_file}: {error.strerror or error}"
-            raise self.error(RelayMisconfigured, "TLS", what) from None
 
     def _greet(self) -> None:
         with self.stage("EHLO"):
@@ -102,10 +93,7 @@ class Session:
         credentials.accepted()
 
     def ask(self, stage: str, command: str, wanted: int = 2) -> str:
-        """Send a command; returns the relay's words if its reply code begins with ``wanted``.
-
-        Raises the RelayError that any other reply means.
-        """
+        """Send a command; returns the relay's words, see ``accepted``. Raises the error that any other reply means."""
         with self.stage(stage):
             code, reply = self.connection.docmd(command)
         return self.accepted(stage, command, code, reply, wanted)

@@ -29,10 +29,7 @@ class RelayBackoff(NamedTuple):
     """The address to which the relay has refused a mail by policy: mails to others may leave; empty: no mail may."""
 
     def holds(self, fingerprint: str, addresses: Collection[str] = ()) -> bool:
-        """Return whether no mail may be tried, or none that is for ``addresses``.
-
-        A changed ini file ends the backoff, a clock set back too.
-        """
+        """Return whether no mail, or none for ``addresses``, may be tried; a changed ini file or clock ends that."""
         is_on = self.since <= time.time() < self.until and self.settings == fingerprint
         return is_on and (not self.address or set(addresses) == {self.address})
 
@@ -58,13 +55,9 @@ def read_backoff(directory: str) -> RelayBackoff:
             noted = RelayBackoff(**json.load(file))
     except (OSError, ValueError, TypeError, RecursionError):
         return RelayBackoff()
-    return noted if _is_sound(noted) else RelayBackoff()
-
-
-def _is_sound(noted: RelayBackoff) -> bool:
-    """Return whether the fields have the types and ranges that ``write_backoff`` writes."""
+    # Each field has the type and the range that ``write_backoff`` writes.
     types_fit = all(isinstance(value, (type(default), int)) for value, default in zip(noted, RelayBackoff()))
-    return types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11
+    return noted if types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11 else RelayBackoff()
 
 
 def write_backoff(directory: str, backoff: RelayBackoff | None) -> None:

@@ -23,17 +23,6 @@ LONGEST_PAUSE = 4080.0
 """Seconds between two attempts at most: an item that is due later was written before the clock was set back."""
 SWITCHED_OFF = "kept until they are switched on"
 """The end of the reason of an item that waits because such mails have been switched off, not for the relay."""
-KINDS: dict[str, type | tuple[type, ...]] = {
-    "id": str,
-    "queued": (int, float),
-    "recipients": dict,
-    "decided": bool,
-    "attempts": int,
-    "due": (int, float),
-    "settings": str,
-    "reason": str,
-}
-"""The types of an item's fields in its file."""
 
 
 class RecipientState(str, Enum):
@@ -87,13 +76,14 @@ class Item(NamedTuple):
             raise NewerItem(f"{which}: it stays in the queue until that version runs")
         if not isinstance(record.get("event"), dict):
             raise ValueError("not an item")
-        event = event_from_json(record.pop("event"))
+        record["event"] = event = event_from_json(record["event"])
         known = {field: record[field] for field in cls._fields if field in record}
-        for field, kind in KINDS.items():
+        for field, example in cls("", event, 0.0)._asdict().items():
             value = known.get(field, cls._field_defaults.get(field))
+            kind = (int, float) if isinstance(example, float) else type(example)
             if not isinstance(value, kind) or (isinstance(value, (int, float)) and not abs(value) < 1e12):
                 raise ValueError(f"{field} is {value!r}")
-        return cls(event=event, **known)
+        return cls(**known)
 
 
 def identifier_of(epoch: float) -> str:

@@ -6,7 +6,7 @@ import os
 
 from pbxnotify.asterisk.config import spool_directory
 from pbxnotify.errors import SpoolError
-from pbxnotify.spool.queue_file import spool_error
+from pbxnotify.spool.queue_file import spool_errors
 
 
 def spool_path() -> str:
@@ -22,12 +22,10 @@ def become_spool_owner() -> None:
     directory = spool_path()
     if os.geteuid() != 0:
         return
-    try:
+    with spool_errors():
         owner = os.stat(directory if os.path.isdir(directory) else os.path.dirname(directory))
         if owner.st_uid != 0:
             _become(owner)
-    except OSError as error:
-        raise spool_error(error) from error
 
 
 def _become(owner: os.stat_result) -> None:

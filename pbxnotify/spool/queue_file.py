@@ -10,14 +10,17 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 import os
+import syslog
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, Voicemail
-from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.events import Event, Voicemail, event_to_json
+from pbxnotify.files import open_no_follow, sync_directory, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.item import Item, RecipientState, new_item
 from pbxnotify.spool.recording import keep_recording, recording_path
@@ -26,6 +29,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pbxnotify.spool.item import ItemState
+
+
+@contextmanager
+def spool_errors() -> Iterator[None]:
+    """Raise a system error as a SpoolError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.strerror}: {error.filename or 'while writing'}"
+        raise SpoolError(f"the spool cannot be used: {what}") from error
 
 
 class QueueFile:
@@ -64,7 +77,7 @@ class QueueFile:
         path = item_path(directory, folder, identifier)
         lock = -1
         try:
-            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            lock = open_no_follow(path, os.O_RDONLY)
             if try_lock(lock) and os.fstat(lock).st_nlink:
                 with open(lock, encoding="utf-8", closefd=False) as file:
                     found = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
@@ -88,15 +101,13 @@ class QueueFile:
         except (OSError, ValueError, TypeError):
             return None
 
+    @spool_errors()
     def change(self, **fields: Any) -> None:
         """Replace the item by a new version, durable. Raises SpoolError if the disk takes none: the old one stays."""
         self.item = self.item._replace(**fields)
         previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
         os.close(previous)
-        try:
-            sync_directory(os.path.join(self._directory, self._folder))
-        except OSError as error:
-            raise spool_error(error) from error
+        sync_directory(os.path.join(self._directory, self._folder))
 
     def mark(self, address: str, state: str | None) -> None:
         """Record the state of one recipient; None: still to be sent the mail. Raises SpoolError."""
@@ -120,13 +131,12 @@ class QueueFile:
 
     def end(self, state: ItemState, reason: str = "") -> None:
         """Remove the item: it was ``sent``, or is ``skipped``. Raises SpoolError."""
-        try:
+        with spool_errors():
             with suppress(FileNotFoundError):
                 os.unlink(item_path(self._directory, self._folder, self.item.id))
             sync_directory(os.path.join(self._directory, self._folder))
-            self._remove_recording(self._folder)
-        except OSError as error:
-            raise spool_error(error) from error
+            with suppress(FileNotFoundError):
+                os.unlink(self.recording)
         self.item = self.item._replace(reason=reason)
         self.log_state(state)
         self.release()
@@ -144,46 +154,63 @@ class QueueFile:
     @property
     def recording(self) -> str:
         """The path of its recording; empty if there is none."""
-        return self._recording_in(self._folder)
+        return recording_path(self._directory, self._folder, self.item.id, self.item.event)
 
     @property
     def scratch(self) -> str | None:
         """A directory for temporary files, which is swept; None for the system's."""
         return os.path.join(self._directory, "tmp") if self._directory else None
 
-    def _recording_in(self, folder: str) -> str:
-        return recording_path(self._directory, folder, self.item.id, self.item.event)
-
-    def _remove_recording(self, folder: str) -> None:
-        path = self._recording_in(folder)
-        if path:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-
-    def _copy_recording(self, folder: str) -> None:
-        """Put the recording where the item is going, before it goes."""
-        with suppress(FileExistsError, FileNotFoundError):
-            descriptor = os.open(self.recording, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                keep_recording(descriptor, self._recording_in(folder))
-            finally:
-                os.close(descriptor)
-
+    @spool_errors()
     def _move(self, folder: str) -> None:
-        """Move the item to another folder, durable. Raises SpoolError."""
-        left = self._folder
+        """Move the item to another folder, durable, with its recording there first. Raises SpoolError."""
+        left, recording = self._folder, self.recording
         if folder == left:
             return
-        try:
-            if self.recording:
-                self._copy_recording(folder)
-            os.rename(*(item_path(self._directory, name, self.item.id) for name in (left, folder)))
-            sync_directory(os.path.join(self._directory, folder))
-            sync_directory(os.path.join(self._directory, left))
-            self._remove_recording(left)
-        except OSError as error:
-            raise spool_error(error) from error
+        with suppress(FileExistsError, FileNotFoundError):  # there already, or it has none
+            descriptor = os.open(recording, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                keep_recording(descriptor, recording_path(self._directory, folder, self.item.id, self.item.event))
+            finally:
+                os.close(descriptor)
+        os.rename(*(item_path(self._directory, name, self.item.id) for name in (left, folder)))
+        sync_directory(os.path.join(self._directory, folder))
+        sync_directory(os.path.join(self._directory, left))
+        with suppress(FileNotFoundError):
+            os.unlink(recording)
         self._folder = folder
+
+
+class UnkeptItem(QueueFile):
+    """An event that the spool cannot take: kept in memory only, and logged whole if it cannot be sent."""
+
+    def __init__(self, event: Event, reason: str, recording: int = -1) -> None:
+        super().__init__("", new_item(event)._replace(reason=reason), -1)
+        self._descriptor = recording
+
+    @property
+    def recording(self) -> str:
+        """A path at which this process can open its recording; empty if there is none."""
+        return f"/proc/{os.getpid()}/fd/{self._descriptor}" if self._descriptor >= 0 else ""
+
+    def change(self, **fields: Any) -> None:
+        """Change the item in memory."""
+        self.item = self.item._replace(**fields)
+
+    def end(self, state: ItemState, reason: str = "") -> None:
+        """Log how it ended."""
+        self.change(reason=reason)
+        self.log_state(state)
+
+    def log_state(self, state: ItemState) -> None:
+        """Log a change of state; one that failed is logged whole, for there is no other copy."""
+        super().log_state(state)
+        if state == "failed":
+            whole = json.dumps(event_to_json(self.item.event), ensure_ascii=False)
+            log.write(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
+
+    def _move(self, folder: str) -> None:
+        """Do nothing: it has no file."""
 
 
 def item_path(directory: str, folder: str, identifier: str) -> str:
@@ -192,41 +219,32 @@ def item_path(directory: str, folder: str, identifier: str) -> str:
 
 
 def _write(directory: str, folder: str, item: Item) -> int:
-    """Put an item in place, locked; returns the descriptor that holds the lock. Raises SpoolError.
-
-    It is durable once its folder is synced.
-    """
+    """Put an item in place, durable once its folder is synced; returns the descriptor of its lock. Raises OSError."""
     temporary = os.path.join(directory, "tmp", f"{item.id}.{os.getpid()}")
-    lock = -1
+    lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try_lock(lock)
         with open(lock, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
             file.write(item.to_json())
         os.fsync(lock)
         os.rename(temporary, item_path(directory, folder, item.id))
-    except OSError as error:
-        if lock >= 0:
-            os.close(lock)
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise spool_error(error) from error
+    except OSError:
+        os.close(lock)
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
     return lock
 
 
+@spool_errors()
 def _write_new(directory: str, item: Item) -> int:
     """Make a new item durable, whole or not at all: a caller that gets SpoolError sends it from memory."""
     lock = _write(directory, "queue", item)
     try:
         sync_directory(os.path.join(directory, "queue"))
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             os.unlink(item_path(directory, "queue", item.id))
         os.close(lock)
-        raise spool_error(error) from error
+        raise
     return lock
-
-
-def spool_error(error: OSError) -> SpoolError:
-    """Return a system error as a SpoolError."""
-    return SpoolError(f"the spool cannot be used: {error.strerror}: {error.filename or 'while writing'}")

@@ -40,10 +40,7 @@ def _copy(descriptor: int, path: str) -> None:
     copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         offset = 0
-        while offset < size:
-            sent = os.sendfile(copy, descriptor, offset, PIECE)
-            if not sent:
-                break  # it became shorter meanwhile
+        while offset < size and (sent := os.sendfile(copy, descriptor, offset, PIECE)):  # 0: it became shorter
             offset += sent
         os.fsync(copy)
     except OSError:

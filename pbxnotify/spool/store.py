@@ -17,7 +17,7 @@ from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event
 from pbxnotify.files import sync_directory, try_lock
 from pbxnotify.spool.owner import refuse_other_owner, spool_path
-from pbxnotify.spool.queue_file import QueueFile, item_path, spool_error
+from pbxnotify.spool.queue_file import QueueFile, item_path, spool_errors
 
 FOLDERS = ("tmp", "queue", "done", "failed", "state")
 KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
@@ -64,10 +64,8 @@ class Spool:
 
     def identifiers(self, folder: str = "queue") -> list[str]:
         """Return the items of a folder, oldest first. Raises SpoolError."""
-        try:
+        with spool_errors():
             names = os.listdir(os.path.join(self.directory, folder))
-        except OSError as error:
-            raise spool_error(error) from error
         return sorted(name[:-5] for name in names if name.endswith(".json"))
 
     def lock(self, identifier: str, folder: str = "queue") -> QueueFile | None:
@@ -78,9 +76,8 @@ class Spool:
         try:
             return QueueFile.locked(self.directory, identifier, folder)
         except (ValueError, TypeError) as error:
-            log.write(
-                syslog.LOG_ERR, f'failed id={identifier} reason="its file is damaged and kept in failed/: {error}"'
-            )
+            why = f"its file is damaged and kept in failed/: {error}"
+            log.write(syslog.LOG_ERR, f'failed id={identifier} reason="{why}"')
         path, failed = os.path.join(self.directory, folder), os.path.join(self.directory, "failed")
         with suppress(OSError):
             for name in os.listdir(path):
@@ -125,20 +122,17 @@ class Spool:
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
         try:
-            self._sweep()
+            for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
+                for file in os.scandir(os.path.join(self.directory, folder)):
+                    with suppress(OSError):
+                        if file.stat().st_mtime < time.time() - age:
+                            os.unlink(file.path)
+            for folder in ("queue", "failed"):
+                for name in os.listdir(os.path.join(self.directory, folder)):
+                    if not name.endswith((".json", ".json.damaged")):
+                        self._sweep_recording(folder, name)
         except OSError as error:  # mails must leave all the same
             log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
-
-    def _sweep(self) -> None:
-        for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
-            for file in os.scandir(os.path.join(self.directory, folder)):
-                with suppress(OSError):
-                    if file.stat().st_mtime < time.time() - age:
-                        os.unlink(file.path)
-        for folder in ("queue", "failed"):
-            for name in os.listdir(os.path.join(self.directory, folder)):
-                if not name.endswith((".json", ".json.damaged")):
-                    self._sweep_recording(folder, name)
 
     def _sweep_recording(self, folder: str, name: str) -> None:
         """Remove a recording without an item; checked one by one, as a listing may miss one being replaced."""
@@ -162,38 +156,34 @@ class Spool:
         """Return whether the key is ours; one that cannot be written is: better notified twice than never."""
         try:
             os.close(os.open(self._key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return False
-        except OSError:
-            return True
+        except OSError as error:
+            return not isinstance(error, FileExistsError)
         return True
 
 
+@spool_errors()
 def open_spool() -> Spool:
     """Return the spool, made if it is missing. Raises SpoolError, also if it belongs to another user."""
     directory = spool_path()
-    try:
-        if not os.path.isdir(directory):
-            with suppress(FileExistsError):
-                os.mkdir(directory, 0o700)
-        refuse_other_owner(directory)
-        _refuse_foreign_files(directory)
-        if os.stat(directory).st_mode & 0o077:
-            os.chmod(directory, 0o700)
-            log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
-        _make_folders(directory)
-        if not os.access(os.path.join(directory, "queue"), os.W_OK):
-            # What cannot be removed once it is sent would be sent again and again.
-            raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
-    except OSError as error:
-        raise spool_error(error) from error
+    with suppress(FileExistsError):
+        os.mkdir(directory, 0o700)
+    refuse_other_owner(directory)
+    there = os.listdir(directory)
+    foreign = set(there).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
+    if foreign:  # a directory that others use too: it would be closed to them
+        raise SpoolError(f"{directory} is not a pbxnotify spool, it holds {min(foreign)}: use a separate directory")
+    if os.stat(directory).st_mode & 0o077:
+        os.chmod(directory, 0o700)
+        log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
+    _make_folders(directory, [folder for folder in FOLDERS if folder not in there])
+    if not os.access(os.path.join(directory, "queue"), os.W_OK):
+        # What cannot be removed once it is sent would be sent again and again.
+        raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
     return Spool(directory)
 
 
-def _make_folders(directory: str) -> None:
-    """Make the folders, durable: an item in a folder that a power cut takes away would go with it."""
-    there = os.listdir(directory)
-    missing = [folder for folder in FOLDERS if folder not in there]
+def _make_folders(directory: str, missing: list[str]) -> None:
+    """Make folders, durable: an item in a folder that a power cut takes away would go with it."""
     for folder in missing:
         with suppress(FileExistsError):
             os.mkdir(os.path.join(directory, folder), 0o700)
@@ -203,10 +193,3 @@ def _make_folders(directory: str) -> None:
         write_backoff(directory, None)
         sync_directory(directory)
         sync_directory(os.path.dirname(directory))
-
-
-def _refuse_foreign_files(directory: str) -> None:
-    """Refuse a directory that others use too: it would be closed to them."""
-    foreign = set(os.listdir(directory)).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
-    if foreign:
-        raise SpoolError(f"{directory} is not a pbxnotify spool, it holds {min(foreign)}: use a separate directory")

@@ -133,11 +133,13 @@ class Answers:
         reason = ": ".join(filter(None, (self.shown(error), self.shown(description or ""))))
         otherwise = OTHERWISE if url == self._settings.token_url else ""
         advice = next((advice for pattern, advice in ADVICE if re.search(pattern, reason)), otherwise)
-        return GrantRefused(f"{_host(url)} refuses: {reason}{f' ({advice})' if advice else ''}", error=error)
+        return GrantRefused(
+            f"{urlsplit(url).hostname} refuses: {reason}{f' ({advice})' if advice else ''}", error=error
+        )
 
     def unavailable(self, url: str, what: str) -> LoginUnavailable:
         """Return the error for an answer that may be better next time, or none."""
-        return LoginUnavailable(f"{_host(url)}, which issues the token, {what}".rstrip())
+        return LoginUnavailable(f"{urlsplit(url).hostname}, which issues the token, {what}".rstrip())
 
 
 def _seconds(written: object) -> float | None:
@@ -147,7 +149,3 @@ def _seconds(written: object) -> float | None:
     except ValueError:
         return None
     return min(seconds, LONGEST_LIFETIME) if seconds > 0 else None
-
-
-def _host(url: str) -> str:
-    return str(urlsplit(url).hostname)

@@ -13,19 +13,13 @@ from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, Setti
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp import tls
 from pbxnotify.smtp.advice import network_error
+from pbxnotify.smtp.connection import tls_context
 from pbxnotify.smtp.oauth import http
 from pbxnotify.smtp.oauth.answers import Answers, DeviceCode, Grant
 
 try:
-    from oauthlib.oauth2 import (
-        DeviceClient,
-        MismatchingStateError,
-        MissingCodeError,
-        OAuth2Error,
-        WebApplicationClient,
-    )
+    from oauthlib.oauth2 import DeviceClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 except ImportError:
     raise SettingsError(NO_LIBRARY) from None
 
@@ -62,8 +56,9 @@ class AuthorizationServer:
             self.answers.hide(known)
             self._headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
             self._secret = {}
+        self._application = {"client_id": settings.client_id, **self._secret}  # as a form shows which one we are
         try:
-            self._context = tls.web_context(relay)
+            self._context = tls_context(relay, for_web=True)
         except OSError as error:
             why = f"ca_file {relay.ca_file}: {error.strerror or error}"
             raise LoginRefused(f"no token can be requested: {why}") from None
@@ -103,26 +98,24 @@ class AuthorizationServer:
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
-            url = self._settings.authorization_url
-            raise self.answers.refused(url, str(error.error), error.description) from None
+            raise self.answers.refused(self._settings.authorization_url, str(error.error), error.description) from None
         self.answers.hide(question.verifier)
         self.answers.hide(code)
-        form = self._client.prepare_request_body
-        shown = {"redirect_uri": question.redirect, "code_verifier": question.verifier, **self._secret}
-        return self._issued(form(code=code, **shown))
+        proof = {"code_verifier": question.verifier, **self._secret}
+        return self._issued(self._client.prepare_request_body(code, question.redirect, **proof))
 
     def ask_for_code(self) -> DeviceCode:
         """Return a code to be entered at another device. Raises GrantRefused, LoginUnavailable."""
         url = self._settings.device_url
-        form = urlencode({"scope": self._settings.scope, **self._credentials()})
+        form = urlencode({"scope": self._settings.scope, **self._application})
         return self.answers.device_code(url, self._post(url, form))
 
     def redeem(self, code: DeviceCode) -> Grant:
         """Return what is issued for a code that was entered. Raises GrantRefused, LoginUnavailable."""
         if self._settings.provider == "yandex":
-            return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._credentials()}))
-        form = DeviceClient(self._settings.client_id).prepare_request_body
-        return self._issued(form(device_code=code.code, include_client_id=True, **self._credentials()))
+            return self._issued(urlencode({"grant_type": YANDEX_GRANT, "code": code.code, **self._application}))
+        device = DeviceClient(self._settings.client_id)
+        return self._issued(device.prepare_request_body(code.code, include_client_id=True, **self._application))
 
     def wait_for_entry(self, code: DeviceCode, report: Callable[[str], None]) -> Grant:
         """Ask until a code was entered (RFC 8628 section 3.5). Raises GrantRefused, LoginUnavailable."""
@@ -144,25 +137,16 @@ class AuthorizationServer:
     def refresh(self, token: str) -> Grant:
         """Return what is issued for a refresh token. Raises GrantRefused, LoginUnavailable."""
         self.answers.hide(token)
-        return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._credentials()))
+        return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._application))
 
     def revoke(self, token: str) -> None:
         """Revoke a token (RFC 7009). Raises GrantRefused, LoginUnavailable."""
         self.answers.hide(token)
         url = self._settings.revocation_url
-        *_, form = self._client.prepare_token_revocation_request(
-            url,
-            token,
-            token_type_hint="refresh_token",  # noqa: S106 - the name of a kind of token
-            **self._credentials(),
-        )
+        *_, form = self._client.prepare_token_revocation_request(url, token, "refresh_token", **self._application)
         answer = self._post(url, form)
         if answer.status != 200:
             self.answers.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
-
-    def _credentials(self) -> dict[str, Any]:
-        """Return what shows within a form which application we are."""
-        return {"client_id": self._settings.client_id, **self._secret}
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url

@@ -8,12 +8,9 @@ from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import GrantRefused, LoginError, LoginRefused, LoginUnavailable
-from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.smtp.oauth.token_store import LOG_IN, Access, Tokens
-
-if TYPE_CHECKING:
-    from pbxnotify.settings.smtp import Smtp
 
 
 def access(relay: Smtp, rejected: str = "") -> Access:
@@ -89,6 +86,5 @@ def _keep(relay: Smtp, kept: Tokens) -> None:
     try:
         token_store.write(relay, kept)
     except OSError as error:
-        log.write(
-            syslog.LOG_ERR, f"the token of {relay.login} cannot be stored in {token_store.path()}: {error.strerror}"
-        )
+        why = f"cannot be stored in {token_store.path()}: {error.strerror}"
+        log.write(syslog.LOG_ERR, f"the token of {relay.login} {why}")

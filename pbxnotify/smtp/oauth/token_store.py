@@ -75,10 +75,7 @@ class Tokens(NamedTuple):
         return are_times and all(isinstance(text, str) and (text.isprintable() or not text) for text in texts)
 
     def renewed(self, grant: Grant) -> Tokens:
-        """Return these tokens with what was issued just now.
-
-        A provider that issues no new refresh token lets the old one go on (RFC 6749 section 6).
-        """
+        """Return these tokens with what was issued; without a new refresh token the old one stays (RFC 6749, 6)."""
         now = time.time()
         ends = now + grant.refresh_lifetime if grant.refresh_lifetime else None if grant.refresh else self.ends
         expires = now + grant.lifetime if grant.lifetime else None
@@ -97,10 +94,7 @@ def account(relay: Smtp) -> str:
 
 
 def at_hand(relay: Smtp, rejected: str = "") -> Access | None:
-    """Return the stored token, if it is valid and not the one that the relay has rejected.
-
-    Raises LoginRefused if the file cannot be read.
-    """
+    """Return the stored token, if valid and not ``rejected``. Raises LoginRefused if the file cannot be read."""
     with suppress(TokenFileDamaged):  # on a full disk it may be half written at this very moment
         kept = read(relay)
         if kept.is_valid() and kept.access != rejected:
@@ -161,14 +155,13 @@ def trouble(relay: Smtp) -> str:
 
 
 def write(relay: Smtp, tokens: Tokens) -> None:
-    """Store the tokens for these settings, durably, if not empty; those of other accounts stay. Raises OSError.
+    """Store the tokens for these settings, if not empty; those of other accounts stay. Raises OSError.
 
     Durably, because a provider may have revoked the old ones with the new ones.
     """
-    try:
+    kept: dict[str, Tokens] = {}
+    with suppress(LoginRefused):  # there is nothing in it that could be kept
         kept = _read_all()
-    except LoginRefused:  # there is nothing in it that could be kept
-        kept = {}
     _write_all({**kept, account(relay): tokens})
 
 

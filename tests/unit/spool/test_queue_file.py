@@ -14,9 +14,8 @@ from golden import Golden
 
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.spool import store as spool_module
-from pbxnotify.spool.queue_file import QueueFile
+from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool
-from pbxnotify.spool.unkept import UnkeptItem
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 MESSAGE = Voicemail(
