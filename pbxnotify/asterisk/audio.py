@@ -16,6 +16,7 @@ class Format(NamedTuple):
     ffmpeg: str
 
 
+BINARY = "application/octet-stream"
 WAVE = ("audio/wav", "wav", "-t wav", "-f wav")
 FORMATS = {
     "wav16": Format(44, 32000, *WAVE),
@@ -24,15 +25,9 @@ FORMATS = {
     "ogg": Format(0, None, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
     "WAV": Format(60, 1625, *WAVE),
     "ulaw": Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000"),
-    "alaw": Format(0, 8000, "application/octet-stream", "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
-    "sln16": Format(
-        *(0, 32000, "application/octet-stream", "sln16"),
-        *("-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
-    ),
-    "sln": Format(
-        *(0, 16000, "application/octet-stream", "sln"),
-        *("-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
-    ),
+    "alaw": Format(0, 8000, BINARY, "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
+    "sln16": Format(0, 32000, BINARY, "sln16", "-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
+    "sln": Format(0, 16000, BINARY, "sln", "-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
     "gsm": Format(0, 1650, "audio/x-gsm", "gsm", "-t gsm -r 8000 -c 1", "-f gsm -ar 8000"),
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),

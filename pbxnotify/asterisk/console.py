@@ -45,19 +45,12 @@ def console_answer(line: str) -> str:
 
     ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
     """
-    import subprocess
+    from subprocess import DEVNULL, PIPE, STDOUT, TimeoutExpired, run
 
-    command = _asterisk_command()
+    command = [*_asterisk_command(), "-rx", line]
     try:
-        done = subprocess.run(
-            [*command, "-rx", line],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = run(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=COMMAND_TIMEOUT, check=False)
+    except TimeoutExpired:
         raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
     except OSError as error:
         raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
@@ -76,8 +69,8 @@ def _asterisk_command() -> list[str]:
         command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
     except ValueError:
         raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is not a valid command line") from None
-    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
-    return command
+    path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
+    return [shutil.which(command[0], path=path) or command[0], *command[1:]]
 
 
 def started_between() -> Start:
