@@ -32,10 +32,7 @@ FORMATS = {
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
 }
-"""By Asterisk's file extension, the best for listening first.
-
-``WAV`` is wav49, GSM in a WAV file; audio/basic is ulaw without a header, RFC 2046 section 4.3.
-"""
+"""By Asterisk's file extension, the best first; ``WAV`` is GSM in a WAV file (wav49). audio/basic: RFC 2046 section 4.3."""
 PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
 
 
@@ -50,11 +47,8 @@ def is_silent(name: str, size: int) -> bool:
 
 
 def length_of(name: str, size: int, head: bytes = b"") -> int | None:
-    """Return the length of a recording in whole seconds from its size in bytes, None if that does not say it.
-
-    The first 32 bytes of a WAV file (``head``) say the bytes per second of whatever it holds, at offset 28.
-    """
+    """Return a recording's length in whole seconds, None if its size and first 32 bytes (``head``) do not say it."""
     header, rate = FORMATS[name].header, FORMATS[name].rate
     if is_wave(head):
-        header, rate = FORMATS["wav"].header, int.from_bytes(head[28:32], "little")
+        header, rate = FORMATS["wav"].header, int.from_bytes(head[28:32], "little")  # of a WAV file's fmt chunk
     return max(size - header, 0) // rate if rate else None

@@ -24,7 +24,7 @@ UP = {"Avail": True, "Unavail": False}
 
 
 class Trunk(NamedTuple):
-    """An outbound registration, or a fixed contact."""
+    """An outbound registration, or a fixed contact (``max_contacts`` 0): where phones register, they come and go."""
 
     kind: str  # ``registration`` or ``contact``: one name may stand for both
     name: str
@@ -41,10 +41,7 @@ class Start(NamedTuple):
 
 
 def console_answer(line: str) -> str:
-    """Return the answer of Asterisk's command line. Raises AsteriskUnavailable, AsteriskMissing.
-
-    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
-    """
+    """Return what ``asterisk -rx`` answers (or $PBXNOTIFY_ASTERISK). Raises AsteriskUnavailable, AsteriskMissing."""
     from subprocess import DEVNULL, PIPE, STDOUT, TimeoutExpired, run
 
     command = [*_asterisk_command(), "-rx", line]
@@ -83,11 +80,7 @@ def started_between() -> Start:
 
 
 def trunks() -> Iterator[Trunk]:
-    """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable.
-
-    A phone registers here and comes and goes; an AOR with a fixed contact that takes no registrations
-    (``max_contacts`` 0) is a trunk.
-    """
+    """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable."""
     for line in console_answer("pjsip show registrations").splitlines():
         found = REGISTRATION.match(line)
         if found:

@@ -27,9 +27,9 @@ class LeftMessage(NamedTuple):
 
 
 def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage | None:
-    """Return the message that the caller on a channel has left, None if there is none.
+    """Return the message that a caller has left, None without one; ``argument`` names who missed the call.
 
-    ``argument`` names the employees who missed the call, else PBXNOTIFY_TO, else it is the mailbox's owner.
+    Else PBXNOTIFY_TO does, else it is the mailbox's owner.
     """
     named = channel.get("VM_MESSAGEFILE")
     files = None if named == "" else _files_of(channel, named or "")
@@ -59,11 +59,9 @@ def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage 
 
 
 def _files_of(channel: Mapping[str, str], named: str) -> tuple[Message, Recording] | None:
-    """Return a message and its recording: both of the same message.
-
-    Between reading the one and opening the other the mailbox may be renumbered: first the sound is moved, then the
-    information. So the information is read again once the recording is open.
-    """
+    """Return a message and its recording: both of the same message."""
+    # Between reading the one and opening the other the mailbox may be renumbered: first the sound is moved, then the
+    # information. So the information is read again once the recording is open.
     files = None
     for tries_left in reversed(range(TRIES)):
         message = _message_of(channel, named)
@@ -84,10 +82,8 @@ def _files_of(channel: Mapping[str, str], named: str) -> tuple[Message, Recordin
 
 
 def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
-    """Return the message that this channel left: the one that VM_MESSAGEFILE names, unless it has moved since.
-
-    Mailboxes are renumbered when a message is deleted, and the file of that name may be another caller's now.
-    """
+    """Return the message that this channel left: the one that VM_MESSAGEFILE names, unless it has moved since."""
+    # Mailboxes are renumbered when a message is deleted, and the file of that name may be another caller's now.
     if named and not named.startswith("/"):
         return Message(trouble=f"the mailbox is not a folder on this disk (VM_MESSAGEFILE is {clean(named)})")
     own = channel.get("CHANNEL(name)", "")
@@ -108,19 +104,22 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
 
 
 def voicemail_from_file(path: str, given: Voicemail) -> LeftMessage:
-    """Return a recording as if it had been left on a channel; ``given`` is what the command line says of it.
+    """Return a recording as if left on a channel; an information file completes what is ``given``. Raises MailboxError.
 
-    A message information file beside it says when it was left, and its length if that is not given. The message stays
-    in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs. Raises MailboxError.
+    The message stays in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs.
     """
     name, _, extension = path.rpartition(".")
     format_ = _format_of(extension)
     if not format_:
         raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
-    descriptor = _open_file(path, format_)
+    descriptor = mailbox.open_safely(os.path.realpath(path), only_in_spool=False)
+    head = os.pread(descriptor, 32, 0)
+    if FORMATS[format_].extension == "wav" and not is_wave(head):
+        os.close(descriptor)
+        raise MailboxError(f"{path} is not a WAV file, whatever its name says")
     size = os.fstat(descriptor).st_size
     message = mailbox.read_message(name, only_in_spool=False)
-    lengths = (given.duration, message.duration, length_of(format_, size, os.pread(descriptor, 32, 0)))
+    lengths = (given.duration, message.duration, length_of(format_, size, head))
     duration = next((known for known in lengths if known is not None), None)
     silent = is_silent(format_, size)
     place = message if mailbox.is_in_spool(os.path.realpath(name)) else Message()
@@ -140,12 +139,3 @@ def _format_of(extension: str) -> str:
     """Return Asterisk's name of the format with this extension, in any spelling; empty if it is not known."""
     spellings = {"wav49": "WAV", **{known.lower(): known for known in reversed(FORMATS) if known != "WAV"}}
     return extension if extension in FORMATS else spellings.get(extension.lower(), "")
-
-
-def _open_file(path: str, format_: str) -> int:
-    """Return the descriptor of a recording of this format, wherever it is. Raises MailboxError."""
-    descriptor = mailbox.open_safely(os.path.realpath(path), only_in_spool=False)
-    if FORMATS[format_].extension == "wav" and not is_wave(os.pread(descriptor, 16, 0)):
-        os.close(descriptor)
-        raise MailboxError(f"{path} is not a WAV file, whatever its name says")
-    return descriptor

@@ -76,7 +76,6 @@ def _directory_notes(running: str) -> Iterator[str]:
 
 
 def _directory(name: str, running: str) -> str:
-    """Return a directory of the running Asterisk; empty if it does not say."""
     found = re.search(rf"^\s*{name} directory:\s*(\S.*?)\s*$", running, re.MULTILINE)
     return found[1] if found else ""
 
@@ -160,7 +159,6 @@ def _phone_book_notes(path: str) -> Iterator[str]:
 
 
 def _first_of(names: Sequence[str]) -> str:
-    """Return the first few names, and how many more there are."""
     others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{', '.join(names[:MOST_NAMED])}{others}"
 

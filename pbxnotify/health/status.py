@@ -30,10 +30,7 @@ class Trouble(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How the mail is doing. Times are seconds since the epoch, None for never.
-
-    The names of the fields are keys of ``pbxnotify status --json``: monitoring relies on them.
-    """
+    """How the mail is doing, by the keys of ``status --json``; times are seconds since the epoch, None for never."""
 
     last_sent: float | None
     last_sent_event: str

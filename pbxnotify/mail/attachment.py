@@ -40,10 +40,7 @@ class Attachment(NamedTuple):
 def prepare_attachment(
     path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None
 ) -> Attachment | None:
-    """Return the recording at a path as the settings want it attached, None if not at all; never raises OSError.
-
-    ``scratch`` is a directory for the files of the converters.
-    """
+    """Return the recording to attach, None if none is wanted; ``scratch`` is for converters. Never raises OSError."""
     if not settings.attach:
         return None
     if not voicemail.recording:
