@@ -32,7 +32,7 @@ FORMATS = {
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
 }
-"""By Asterisk's file extension, the best first; ``WAV`` is GSM in a WAV file (wav49). audio/basic: RFC 2046 section 4.3."""
+"""By Asterisk's file extension, the best first. ``WAV`` is GSM in a WAV file; audio/basic: RFC 2046 section 4.3."""
 PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
 
 
