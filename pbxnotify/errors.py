@@ -1,7 +1,4 @@
-"""All errors of the package under one root, each with its exit status.
-
-The exit statuses are those of sysexits.h, so that cron and systemd can tell them apart.
-"""
+"""All errors under one root, each with its exit status as in sysexits.h: cron and systemd can tell them apart."""
 
 from __future__ import annotations
 

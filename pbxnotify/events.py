@@ -47,10 +47,6 @@ class MissedCall(NamedTuple):
         """Return the same call for fewer extensions."""
         return self._replace(extensions=tuple(extension for extension in extensions if extension))
 
-    def aliases(self) -> tuple[str, ...]:
-        """Return none: the keys are enough."""
-        return ()
-
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
         return _caller_in_log(self), "&".join(self.extensions)
@@ -91,10 +87,6 @@ class Voicemail(NamedTuple):
         """Return a second key to claim: a later script may find the file gone, and then has no ``msg_id``."""
         return (f"voicemail-{self.place}",) if self.place else ()
 
-    def only(self, keys: Sequence[str]) -> Voicemail:
-        """Return the message itself, which has only one key."""
-        return self
-
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
         return _caller_in_log(self), "&".join(self.extensions) or self.mailbox
@@ -119,14 +111,6 @@ class Alert(NamedTuple):
     def keys(self) -> dict[str, str]:
         """Return the one key, if the alert has one."""
         return {self.key: f"alert-{self.key}"} if self.key else {}
-
-    def only(self, keys: Sequence[str]) -> Alert:
-        """Return the alert itself, which has only one key."""
-        return self
-
-    def aliases(self) -> tuple[str, ...]:
-        """Return none: the key is enough."""
-        return ()
 
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
@@ -157,11 +141,6 @@ if TYPE_CHECKING:
     Event = Union[MissedCall, Voicemail, Alert]
 else:
     Event = (MissedCall, Voicemail, Alert)
-KINDS: dict[str, type[MissedCall] | type[Voicemail] | type[Alert]] = {
-    "missed": MissedCall,
-    "voicemail": Voicemail,
-    "alert": Alert,
-}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -172,7 +151,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
 
 def event_from_json(record: Mapping[str, Any]) -> Event:
     """Return the event of such a record. Raises ValueError on anything else."""
-    kind = KINDS.get(str(record.get("event")))
+    kinds: dict[str, type[Event]] = {"missed": MissedCall, "voicemail": Voicemail, "alert": Alert}
+    kind = kinds.get(str(record.get("event")))
     if kind is None:
         raise ValueError(f"an event of the kind {record.get('event')!r}")
     values: dict[str, Any] = {}

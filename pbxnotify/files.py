@@ -37,10 +37,7 @@ def open_no_follow(path: str, flags: int) -> int:
 
 
 def replace(path: str, temporary: str, text: str, *, durable: bool = False) -> None:
-    """Replace a file's content atomically by way of a temporary file on the same filesystem. Raises OSError.
-
-    On a full disk the file is overwritten in place, if there is room for the whole text.
-    """
+    """Replace a file's content atomically, through a temporary file on the same filesystem. Raises OSError."""
     try:
         with open(temporary, "w", encoding="utf-8", errors="backslashreplace", opener=_open_private) as file:
             _write(file, text, durable)
@@ -50,7 +47,7 @@ def replace(path: str, temporary: str, text: str, *, durable: bool = False) -> N
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
-        try:
+        try:  # on a full disk in place, if there is room for the whole text
             with open(path, "r+", encoding="utf-8", errors="backslashreplace") as file:
                 _reserve(file, len(text.encode("utf-8", "backslashreplace")))
                 _write(file, text, durable)

@@ -44,10 +44,7 @@ def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
 
 
 def write(priority: int, line: str) -> None:
-    """Write a line to syslog and to the file that ``$PBXNOTIFY_LOG`` names, for hosts without syslog (containers).
-
-    Never raises: no log may stop a mail.
-    """
+    """Write a line to syslog, and to the file $PBXNOTIFY_LOG on hosts without it. Never raises: no log stops a mail."""
     syslog.syslog(priority, line.replace("\0", " "))
     path = os.environ.get("PBXNOTIFY_LOG")
     if path:

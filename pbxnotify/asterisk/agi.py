@@ -51,10 +51,7 @@ TOGETHER = (
     *("PBXNOTIFY_TO", "PBXNOTIFY_SINCE", "PBXNOTIFY_CAUSE", "CHANNEL(name)", "CHANNEL(linkedid)"),
     *("CALLERID(num)", "CALLERID(name)", "CALLERID(num-pres)"),
 )
-"""Read in one exchange, as a call waits 0.1 ms for each, and longer where Asterisk is busy.
-
-None is a function of a module that may be missing: Asterisk would log an error for each call.
-"""
+"""Read in one exchange: each takes 0.1 ms. None needs a module that may be missing: Asterisk would log an error."""
 
 
 class Connection(AGI):  # type: ignore[misc]
@@ -115,11 +112,7 @@ class Connection(AGI):  # type: ignore[misc]
 
 
 class Channel(Mapping[str, str]):
-    """The variables and functions of the calling channel, as ``channel["DIALSTATUS"]`` or ``channel["CALLERID(num)"]``.
-
-    A value is empty if unset; KeyError means that Asterisk could not be asked. Values are raw, the caller's text
-    included; they are cleaned when an event is made of them.
-    """
+    """The channel's variables and functions, raw: empty if unset; KeyError means that Asterisk could not be asked."""
 
     def __init__(self, arguments: list[str], stdin: int = 0, stdout: int = 1) -> None:
         first = arguments[0] if arguments else ""

@@ -16,6 +16,7 @@ class Format(NamedTuple):
     ffmpeg: str
 
 
+BINARY = "application/octet-stream"
 WAVE = ("audio/wav", "wav", "-t wav", "-f wav")
 FORMATS = {
     "wav16": Format(44, 32000, *WAVE),
@@ -24,23 +25,14 @@ FORMATS = {
     "ogg": Format(0, None, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
     "WAV": Format(60, 1625, *WAVE),
     "ulaw": Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000"),
-    "alaw": Format(0, 8000, "application/octet-stream", "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
-    "sln16": Format(
-        *(0, 32000, "application/octet-stream", "sln16"),
-        *("-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
-    ),
-    "sln": Format(
-        *(0, 16000, "application/octet-stream", "sln"),
-        *("-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
-    ),
+    "alaw": Format(0, 8000, BINARY, "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
+    "sln16": Format(0, 32000, BINARY, "sln16", "-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
+    "sln": Format(0, 16000, BINARY, "sln", "-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
     "gsm": Format(0, 1650, "audio/x-gsm", "gsm", "-t gsm -r 8000 -c 1", "-f gsm -ar 8000"),
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
 }
-"""By Asterisk's file extension, the best for listening first.
-
-``WAV`` is wav49, GSM in a WAV file; audio/basic is ulaw without a header, RFC 2046 section 4.3.
-"""
+"""By Asterisk's file extension, the best first. ``WAV`` is GSM in a WAV file; audio/basic: RFC 2046 section 4.3."""
 PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
 
 
@@ -55,11 +47,8 @@ def is_silent(name: str, size: int) -> bool:
 
 
 def length_of(name: str, size: int, head: bytes = b"") -> int | None:
-    """Return the length of a recording in whole seconds from its size in bytes, None if that does not say it.
-
-    The first 32 bytes of a WAV file (``head``) say the bytes per second of whatever it holds, at offset 28.
-    """
+    """Return a recording's length in whole seconds, None if its size and first 32 bytes (``head``) do not say it."""
     header, rate = FORMATS[name].header, FORMATS[name].rate
     if is_wave(head):
-        header, rate = FORMATS["wav"].header, int.from_bytes(head[28:32], "little")
+        header, rate = FORMATS["wav"].header, int.from_bytes(head[28:32], "little")  # of a WAV file's fmt chunk
     return max(size - header, 0) // rate if rate else None

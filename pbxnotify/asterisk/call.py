@@ -33,11 +33,9 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
 
 
 def ringing_since(channel: Mapping[str, str], now: float) -> float:
-    """Return when ringing began, in seconds since the epoch; ``now`` if the channel does not say.
-
-    ``watch`` notes it; else it is the channel's creation (UNIQUEID is ``epoch.n`` or ``systemname-epoch.n``).
-    """
+    """Return when ``watch`` saw ringing begin, else when the channel was made (UNIQUEID), else ``now``; Unix time."""
     for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
+        # UNIQUEID is ``epoch.n`` or ``systemname-epoch.n``.
         epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
         if epoch and now - LONGEST_CALL < int(epoch[1]) <= now:
             return float(epoch[1])

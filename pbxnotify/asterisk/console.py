@@ -24,7 +24,7 @@ UP = {"Avail": True, "Unavail": False}
 
 
 class Trunk(NamedTuple):
-    """An outbound registration, or a fixed contact."""
+    """An outbound registration, or a fixed contact (``max_contacts`` 0): where phones register, they come and go."""
 
     kind: str  # ``registration`` or ``contact``: one name may stand for both
     name: str
@@ -41,23 +41,13 @@ class Start(NamedTuple):
 
 
 def console_answer(line: str) -> str:
-    """Return the answer of Asterisk's command line. Raises AsteriskUnavailable, AsteriskMissing.
+    """Return what ``asterisk -rx`` answers (or $PBXNOTIFY_ASTERISK). Raises AsteriskUnavailable, AsteriskMissing."""
+    from subprocess import DEVNULL, PIPE, STDOUT, TimeoutExpired, run
 
-    ``$PBXNOTIFY_ASTERISK`` names the command where it is not ``asterisk`` on the PATH or in /usr/sbin.
-    """
-    import subprocess
-
-    command = _asterisk_command()
+    command = [*_asterisk_command(), "-rx", line]
     try:
-        done = subprocess.run(
-            [*command, "-rx", line],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = run(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=COMMAND_TIMEOUT, check=False)
+    except TimeoutExpired:
         raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
     except OSError as error:
         raise AsteriskMissing(f"the command {command[0]} cannot be run: {error.strerror}") from None
@@ -76,8 +66,8 @@ def _asterisk_command() -> list[str]:
         command = shlex.split(os.environ.get("PBXNOTIFY_ASTERISK", "")) or ["asterisk"]
     except ValueError:
         raise AsteriskUnavailable("$PBXNOTIFY_ASTERISK is not a valid command line") from None
-    command[0] = shutil.which(command[0], path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or command[0]
-    return command
+    path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
+    return [shutil.which(command[0], path=path) or command[0], *command[1:]]
 
 
 def started_between() -> Start:
@@ -90,11 +80,7 @@ def started_between() -> Start:
 
 
 def trunks() -> Iterator[Trunk]:
-    """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable.
-
-    A phone registers here and comes and goes; an AOR with a fixed contact that takes no registrations
-    (``max_contacts`` 0) is a trunk.
-    """
+    """Yield the trunks; none where Asterisk has no PJSIP. Raises AsteriskUnavailable."""
     for line in console_answer("pjsip show registrations").splitlines():
         found = REGISTRATION.match(line)
         if found:

@@ -52,12 +52,15 @@ def _remove(message: Voicemail) -> str:
     if not folder:
         return "already gone from the mailbox"
     if _has_own_command():
-        _remove_by_command(message, folder)
-        return "removed from the mailbox"
-    _require_lock_and_lamp()
-    _remove_under_lock(message, folder)
-    opened = f"lamp={message.mailbox}={message.context}@pbxnotify"
-    console_answer(f"channel originate Local/{LAMP} extension {opened}")
+        where = f"{message.mailbox} {message.context} {os.path.basename(folder)}"
+        said = console_answer(f"voicemail remove {where} {message.message_id}")
+        if _find(message):
+            raise ExpungeError(f"Asterisk said: {clean(said)}")
+    else:
+        _require_lock_and_lamp()
+        _remove_under_lock(message, folder)
+        opened = f"lamp={message.mailbox}={message.context}@pbxnotify"
+        console_answer(f"channel originate Local/{LAMP} extension {opened}")
     return "removed from the mailbox"
 
 
@@ -75,13 +78,6 @@ def _find(message: Voicemail) -> str:
 
 def _has_own_command() -> bool:
     return "Usage:" in console_answer("core show help voicemail remove")
-
-
-def _remove_by_command(message: Voicemail, folder: str) -> None:
-    where = f"{message.mailbox} {message.context} {os.path.basename(folder)}"
-    said = console_answer(f"voicemail remove {where} {message.message_id}")
-    if _find(message):
-        raise ExpungeError(f"Asterisk said: {clean(said)}")
 
 
 def _require_lock_and_lamp() -> None:
@@ -109,14 +105,12 @@ def _remove_under_lock(message: Voicemail, folder: str) -> None:
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Hold app_voicemail's lock of a folder: a hard link named .lock. Raises ExpungeError."""
-    own = os.path.join(folder, f".lock-{os.urandom(4).hex()}")
-    lock = os.path.join(folder, ".lock")
+    lock, own = os.path.join(folder, ".lock"), os.path.join(folder, f".lock-{os.urandom(4).hex()}")
     os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660))
-    deadline = time.monotonic() + LOCK_TIMEOUT
     # A stale lock would cost Asterisk every later message of this mailbox.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     try:
-        _link_in_time(own, lock, deadline)
+        _link_in_time(own, lock)
         try:
             yield
         finally:
@@ -126,11 +120,11 @@ def _locked(folder: str) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _link_in_time(own: str, lock: str, deadline: float) -> None:
+def _link_in_time(own: str, lock: str) -> None:
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
-            os.link(own, lock)
-            return
+            return os.link(own, lock)
         except FileExistsError:
             if time.monotonic() > deadline:
                 raise ExpungeError(f"{lock} has been locked for {LOCK_TIMEOUT:g} s") from None

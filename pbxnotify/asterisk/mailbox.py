@@ -91,10 +91,8 @@ def recording_exists(path: str) -> bool:
 
 
 def newest_message(channel_name: str, mailbox: str) -> Message | None:
-    """Return the newest message that a channel has left just now, in one mailbox (its directory) or in any.
-
-    One that names several channels is not taken: a caller may have planted one of them.
-    """
+    """Return the newest message that a channel has left just now, in one mailbox (its directory) or in any."""
+    # One that names several channels is not taken: a caller may have planted one of them.
     found = [message for message in _recent(mailbox) if message.information.get("callerchan") == channel_name]
     return max(found, key=lambda message: message.began or 0, default=None) if channel_name else None
 
@@ -132,11 +130,8 @@ def read_message(path: str, *, only_in_spool: bool = True) -> Message:
 
 
 def _information(text: str) -> dict[str, str]:
-    """Return what a message information file says.
-
-    A caller ID may hold newlines, and so plant lines. What we use stands behind it, so the last line of a name is the
-    true one; only ``callerchan`` stands between two texts of the caller's: all its lines are kept.
-    """
+    # A caller ID may hold newlines, and so plant lines. What we use stands behind it, so the last line of a name is the
+    # true one; only ``callerchan`` stands between two texts of the caller's: all its lines are kept.
     lines = re.findall(r"^([a-z_]+)=(.*)$", text.partition("[message]")[2], re.MULTILINE)
     channels = "\n".join(value for name, value in lines if name == "callerchan")
     return {**dict(lines), "callerchan": channels} if channels else dict(lines)

@@ -58,12 +58,10 @@ def _missed_because(channel: Mapping[str, str]) -> str | None:
 
 
 def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
-    """Return why a phone was not available, from the hangup causes of the channels it was dialled on.
-
-    Asterisk lists all channels that were dialled in this call, in any order, so only what holds for all of them is
-    certain. Without a contact no channel was made. The caller's own HANGUPCAUSE does not help: in a hangup handler it
-    is 34 whatever the phone answered (measured on Asterisk 16 and 22).
-    """
+    """Return why a phone was not available, from the hangup causes of the channels it was dialled on."""
+    # Asterisk lists all channels that were dialled in this call, in any order, so only what holds for all of them is
+    # certain. Without a contact no channel was made. The caller's own HANGUPCAUSE does not help: in a hangup handler it
+    # is 34 whatever the phone answered (measured on Asterisk 16 and 22).
     dialled = channel.get("HANGUPCAUSE_KEYS()")
     if dialled is None or len(extensions) != 1:
         return ""
@@ -77,9 +75,7 @@ def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
 
 
 def _stopped_ringing(channel: Mapping[str, str], began: float, ended: float) -> float:
-    """Return when VoiceMail took the call, else when the script runs.
-
-    An unanswered Dial begins a new call detail record at its end, before VoiceMail (measured on Asterisk 16 and 22).
-    """
+    """Return when VoiceMail took the call, else when the script runs."""
+    # An unanswered Dial begins a new call detail record at its end, before VoiceMail (measured on Asterisk 16 and 22).
     start = channel.get("CDR(start,u)", "") if channel.get("VMSTATUS") else ""
     return float(start) if re.fullmatch(r"\d{9,11}\.\d+", start) and began <= float(start) <= ended else ended

@@ -81,11 +81,7 @@ def _log_bug(error: BaseException) -> None:
 
 
 def run_script(submit: Callable[[Mapping[str, str], str], Submission]) -> None:
-    """Run an AGI script: whatever happens, the call goes on, the reason is logged, and the exit status is 0.
-
-    ``submit`` gets the channel and the first argument.
-    On a terminal the script prints its usage and exits with 64 (EX_USAGE).
-    """
+    """Run an AGI script: the call goes on whatever happens, the exit status is 0; on a terminal usage is shown (64)."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if os.isatty(0):
         script = os.path.basename(sys.argv[0])

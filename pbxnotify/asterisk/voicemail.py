@@ -6,18 +6,10 @@ import os
 import time
 from collections.abc import Mapping
 
+from pbxnotify.asterisk import mailbox
 from pbxnotify.asterisk.audio import FORMATS, is_silent, is_wave, length_of
 from pbxnotify.asterisk.call import caller_of, extensions_in
-from pbxnotify.asterisk.mailbox import (
-    Message,
-    Recording,
-    is_in_spool,
-    newest_message,
-    open_recording,
-    open_safely,
-    read_message,
-    recording_exists,
-)
+from pbxnotify.asterisk.mailbox import Message, Recording
 from pbxnotify.errors import MailboxError
 from pbxnotify.events import Voicemail
 from pbxnotify.namedtuple import NamedTuple
@@ -34,17 +26,10 @@ class LeftMessage(NamedTuple):
     recording: int  # the descriptor, open for reading; -1 if there is none
 
 
-class Files(NamedTuple):
-    """What the mailbox holds of one message."""
-
-    message: Message
-    recording: Recording
-
-
 def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage | None:
-    """Return the message that the caller on a channel has left, None if there is none.
+    """Return the message that a caller has left, None without one; ``argument`` names who missed the call.
 
-    ``argument`` names the employees who missed the call, else PBXNOTIFY_TO, else it is the mailbox's owner.
+    Else PBXNOTIFY_TO does, else it is the mailbox's owner.
     """
     named = channel.get("VM_MESSAGEFILE")
     files = None if named == "" else _files_of(channel, named or "")
@@ -73,43 +58,39 @@ def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage 
     return LeftMessage(event, recording.descriptor)
 
 
-def _files_of(channel: Mapping[str, str], named: str) -> Files | None:
-    """Return a message and its recording: both of the same message.
-
-    Between reading the one and opening the other the mailbox may be renumbered: first the sound is moved, then the
-    information. So the information is read again once the recording is open.
-    """
+def _files_of(channel: Mapping[str, str], named: str) -> tuple[Message, Recording] | None:
+    """Return a message and its recording: both of the same message."""
+    # Between reading the one and opening the other the mailbox may be renumbered: first the sound is moved, then the
+    # information. So the information is read again once the recording is open.
     files = None
     for tries_left in reversed(range(TRIES)):
         message = _message_of(channel, named)
         if message is None:
             return None
         if not message.path:
-            return Files(message, Recording())
-        recording = open_recording(message.path)
-        is_same = read_message(message.path).information == message.information
-        half_moved = bool(message.information) and not recording_exists(message.path)
+            return message, Recording()
+        recording = mailbox.open_recording(message.path)
+        is_same = mailbox.read_message(message.path).information == message.information
+        half_moved = bool(message.information) and not mailbox.recording_exists(message.path)
         if is_same and not (half_moved and tries_left):
-            return Files(message, recording)
+            return message, recording
         if recording.descriptor >= 0:
             os.close(recording.descriptor)
-        files = Files(message, Recording(trouble="recording: the mailbox was being renumbered all the time"))
+        files = message, Recording(trouble="recording: the mailbox was being renumbered all the time")
         time.sleep(PAUSE)
     return files
 
 
 def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
-    """Return the message that this channel left: the one that VM_MESSAGEFILE names, unless it has moved since.
-
-    Mailboxes are renumbered when a message is deleted, and the file of that name may be another caller's now.
-    """
+    """Return the message that this channel left: the one that VM_MESSAGEFILE names, unless it has moved since."""
+    # Mailboxes are renumbered when a message is deleted, and the file of that name may be another caller's now.
     if named and not named.startswith("/"):
         return Message(trouble=f"the mailbox is not a folder on this disk (VM_MESSAGEFILE is {clean(named)})")
     own = channel.get("CHANNEL(name)", "")
-    message = read_message(named) if named else Message()
-    if named and message.may_be_of(own) and (message.information or recording_exists(named)):
+    message = mailbox.read_message(named) if named else Message()
+    if named and message.may_be_of(own) and (message.information or mailbox.recording_exists(named)):
         return message
-    moved = newest_message(own, os.path.dirname(os.path.dirname(named)) if named else "")
+    moved = mailbox.newest_message(own, os.path.dirname(os.path.dirname(named)) if named else "")
     if moved or not named:
         return moved
     return Message(trouble=f"the message is no longer at {clean(named)} (delete=yes in voicemail.conf removes it)")
@@ -123,22 +104,25 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
 
 
 def voicemail_from_file(path: str, given: Voicemail) -> LeftMessage:
-    """Return a recording as if it had been left on a channel; ``given`` is what the command line says of it.
+    """Return a recording as if left on a channel; an information file completes what is ``given``. Raises MailboxError.
 
-    A message information file beside it says when it was left, and its length if that is not given. The message stays
-    in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs. Raises MailboxError.
+    The message stays in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs.
     """
     name, _, extension = path.rpartition(".")
     format_ = _format_of(extension)
     if not format_:
         raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
-    descriptor = _open_file(path, format_)
+    descriptor = mailbox.open_safely(os.path.realpath(path), only_in_spool=False)
+    head = os.pread(descriptor, 32, 0)
+    if FORMATS[format_].extension == "wav" and not is_wave(head):
+        os.close(descriptor)
+        raise MailboxError(f"{path} is not a WAV file, whatever its name says")
     size = os.fstat(descriptor).st_size
-    message = read_message(name, only_in_spool=False)
-    lengths = (given.duration, message.duration, length_of(format_, size, os.pread(descriptor, 32, 0)))
+    message = mailbox.read_message(name, only_in_spool=False)
+    lengths = (given.duration, message.duration, length_of(format_, size, head))
     duration = next((known for known in lengths if known is not None), None)
     silent = is_silent(format_, size)
-    place = message if is_in_spool(os.path.realpath(name)) else Message()
+    place = message if mailbox.is_in_spool(os.path.realpath(name)) else Message()
     event = given._replace(
         time=message.began or os.fstat(descriptor).st_mtime - (duration or 0),
         duration=duration,
@@ -155,12 +139,3 @@ def _format_of(extension: str) -> str:
     """Return Asterisk's name of the format with this extension, in any spelling; empty if it is not known."""
     spellings = {"wav49": "WAV", **{known.lower(): known for known in reversed(FORMATS) if known != "WAV"}}
     return extension if extension in FORMATS else spellings.get(extension.lower(), "")
-
-
-def _open_file(path: str, format_: str) -> int:
-    """Return the descriptor of a recording of this format, wherever it is. Raises MailboxError."""
-    descriptor = open_safely(os.path.realpath(path), only_in_spool=False)
-    if FORMATS[format_].extension == "wav" and not is_wave(os.pread(descriptor, 16, 0)):
-        os.close(descriptor)
-        raise MailboxError(f"{path} is not a WAV file, whatever its name says")
-    return descriptor

@@ -38,15 +38,10 @@ def _more(limit: float, factor: float, whole: float) -> float:
 
 def look(path: str) -> Disk:
     """Return the filesystem that a path is on. Raises OSError."""
-    found = os.statvfs(path)
-    return Disk(
-        path=path,
-        device=os.stat(path).st_dev,
-        size=found.f_frsize * (found.f_blocks - found.f_bfree + found.f_bavail),
-        free=found.f_frsize * found.f_bavail,
-        inodes=found.f_files,
-        free_inodes=found.f_favail,
-    )
+    found, device = os.statvfs(path), os.stat(path).st_dev
+    free = found.f_frsize * found.f_bavail
+    size = found.f_frsize * (found.f_blocks - found.f_bfree) + free
+    return Disk(path=path, device=device, size=size, free=free, inodes=found.f_files, free_inodes=found.f_favail)
 
 
 def readable(count: int, units: Sequence[str]) -> str:

@@ -8,14 +8,8 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 
+from pbxnotify.asterisk import config
 from pbxnotify.asterisk.audio import PLAYS_EVERYWHERE
-from pbxnotify.asterisk.config import (
-    agi_directory,
-    config_lines,
-    config_setting,
-    configuration_directory,
-    spool_directory,
-)
 from pbxnotify.asterisk.console import console_answer
 from pbxnotify.asterisk.expunge import expunge_method
 from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError, PhoneBookError
@@ -46,7 +40,7 @@ def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
         yield from _dialplan_notes()
     except AsteriskUnavailable as error:
         yield f"the running Asterisk cannot be asked{' any further' if running else ''}: {error}"
-    yield from _script_notes(_directory("AGI Scripts", running) or agi_directory())
+    yield from _script_notes(_directory("AGI Scripts", running) or config.agi_directory())
     yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":
         yield "mails show times in UTC, like this machine: write [notifications] timezone = Europe/Moscow, or = UTC"
@@ -72,8 +66,8 @@ def _dialplan_notes() -> Iterator[str]:
 
 def _directory_notes(running: str) -> Iterator[str]:
     for name, ours, variable in (
-        ("Configuration", configuration_directory(), "AST_CONFIG_DIR"),
-        ("Spool", spool_directory(), "AST_SPOOL_DIR"),
+        ("Configuration", config.configuration_directory(), "AST_CONFIG_DIR"),
+        ("Spool", config.spool_directory(), "AST_SPOOL_DIR"),
     ):
         theirs = _directory(name, running)
         if theirs and os.path.realpath(theirs) != os.path.realpath(ours):
@@ -82,7 +76,6 @@ def _directory_notes(running: str) -> Iterator[str]:
 
 
 def _directory(name: str, running: str) -> str:
-    """Return a directory of the running Asterisk; empty if it does not say."""
     found = re.search(rf"^\s*{name} directory:\s*(\S.*?)\s*$", running, re.MULTILINE)
     return found[1] if found else ""
 
@@ -166,7 +159,6 @@ def _phone_book_notes(path: str) -> Iterator[str]:
 
 
 def _first_of(names: Sequence[str]) -> str:
-    """Return the first few names, and how many more there are."""
     others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{', '.join(names[:MOST_NAMED])}{others}"
 
@@ -174,7 +166,7 @@ def _first_of(names: Sequence[str]) -> str:
 def _recording_notes(voicemail: Voicemail) -> Iterator[str]:
     if not voicemail.attach or voicemail.audio == "as-is":
         return
-    formats = re.findall(r"\w+", config_setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
+    formats = re.findall(r"\w+", config.config_setting("general", "format", "voicemail.conf") or DEFAULT_FORMAT)
     if voicemail.audio == "wav" and not set(formats).isdisjoint(PLAYS_EVERYWHERE):
         return
     tools = NEEDS[voicemail.audio]
@@ -184,7 +176,7 @@ def _recording_notes(voicemail: Voicemail) -> Iterator[str]:
 
 def _voicemail_conf_notes() -> Iterator[str]:
     """Note mailboxes whose mails Asterisk sends itself, or whose recordings it deletes."""
-    lines = config_lines("voicemail.conf")
+    lines = config.config_lines("voicemail.conf")
     boxes = [match[1] for match in map(MAILBOX.match, lines) if match]
     if boxes:
         named = _first_of(boxes)

@@ -1,7 +1,4 @@
-"""Run a check command as monitoring plugins are run: an exit status from 0 to 3, and a line that says why.
-
-https://www.monitoring-plugins.org/doc/guidelines.html
-"""
+"""Run a check command as a monitoring plugin (https://www.monitoring-plugins.org/doc/guidelines.html)."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import os
 import selectors
 import shlex
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from enum import IntEnum
+from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 from typing import NamedTuple
 
 from pbxnotify.text import clean
@@ -41,13 +38,8 @@ class Result(NamedTuple):
 def run(command: str, timeout: float) -> Result:
     """Run a command line, without a shell and for at most ``timeout`` seconds. Never raises OSError."""
     try:
-        process = subprocess.Popen(
-            shlex.split(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a process group of its own, which is killed as a whole
-        )
+        # In a process group of its own, which is killed as a whole.
+        process = Popen(shlex.split(command), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True)
     except OSError as error:
         return Result(PluginStatus.UNKNOWN, f"cannot be started: {error.strerror}")
     assert process.stdout
@@ -57,7 +49,7 @@ def run(command: str, timeout: float) -> Result:
     finally:  # after Ctrl-C too; what a command runs through sudo may not be killed by us
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):
+    with suppress(TimeoutExpired):
         process.wait(PATIENCE)
     message = clean(output.decode(errors="replace").strip().partition("\n")[0].partition("|")[0], LONGEST_LINE)
     if is_finished and process.returncode in tuple(PluginStatus):
@@ -70,7 +62,7 @@ def run(command: str, timeout: float) -> Result:
     return Result(PluginStatus.UNKNOWN, f"{ended}: {message}" if message else ended)
 
 
-def _output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bool]:
+def _output(process: Popen[bytes], deadline: float) -> tuple[bytes, bool]:
     """Return the beginning of a process's output, and whether the process ended in time."""
     assert process.stdout
     output = b""
@@ -79,7 +71,7 @@ def _output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, b
         while selector.select(max(deadline - time.monotonic(), 0)):
             piece = os.read(process.stdout.fileno(), LONGEST_OUTPUT)
             if not piece:
-                with suppress(subprocess.TimeoutExpired):
+                with suppress(TimeoutExpired):
                     process.wait(max(deadline - time.monotonic(), 0))
                 return output, process.returncode is not None
             output = (output + piece)[:LONGEST_OUTPUT]

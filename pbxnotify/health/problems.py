@@ -1,7 +1,4 @@
-"""From what the monitor observes to what the administrator hears: problems raised, reminded of and resolved.
-
-The problems are kept in the spool from one run of the monitor to the next.
-"""
+"""Problems that the monitor observes are raised, reminded of and resolved; the spool keeps them between its runs."""
 
 from __future__ import annotations
 
@@ -172,7 +169,6 @@ class ProblemTracker:
         return Step(problem, raised, _change(seen, seen.subject, seen.text, f"raised {problem.since}"))
 
     def _follow(self, seen: Observation, problem: Problem) -> Step:
-        """Go on with a problem that was raised."""
         if seen.state == State.OK:
             return self._resolve(seen, replace(problem, ok_runs=problem.ok_runs + 1))
         problem = replace(problem, ok_runs=0)
@@ -187,13 +183,8 @@ class ProblemTracker:
     def _remind(self, seen: Observation, problem: Problem, is_worse: bool) -> Step:
         since = self._words.since.format(moment=self._words.moment(self._settings.moment(problem.since)))
         subject = seen.subject if is_worse else self._words.still.format(subject=seen.subject)
-        reminded = replace(
-            problem,
-            subject=seen.subject,
-            notified=self._now,
-            is_critical=problem.is_critical or seen.is_critical,
-            mailed=problem.mailed or seen.by_mail,
-        )
+        is_critical, mailed = problem.is_critical or seen.is_critical, problem.mailed or seen.by_mail
+        reminded = replace(problem, subject=seen.subject, notified=self._now, is_critical=is_critical, mailed=mailed)
         return Step(problem, reminded, _change(seen, subject, f"{seen.text}\n{since}", f"still {problem.notified}"))
 
     def _resolve(self, seen: Observation, problem: Problem) -> Step:

@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pbxnotify.errors import LoginError, PbxnotifyError, SettingsError
@@ -34,7 +35,7 @@ class Stage(NamedTuple):
 
 def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError | None:
     """Connect to the relay and log in, reporting each stage passed; returns the error that stopped it, if any."""
-    relay, reported = settings.smtp, set[str]()
+    relay, reported, found = settings.smtp, set[str](), []
 
     def passed(name: str, connection: Connection) -> None:
         for stage in _stages(name, connection, settings):
@@ -42,8 +43,10 @@ def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError
                 reported.add(stage.name)
                 report(stage)
 
-    for stage in _addresses(relay.host, relay.port):
-        report(stage)
+    with suppress(OSError, UnicodeError):  # then the connection fails as well, and says so
+        found = look_up(relay.host, relay.port)
+    if found:
+        report(Stage("DNS", f"{relay.host} has {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}"))
     error = _connect(relay, passed)
     if isinstance(error, (LoginError, SettingsError)):  # the other stages can be probed without a secret
         error = _connect(relay._replace(login=""), passed) or error
@@ -59,17 +62,7 @@ def _connect(relay: Smtp, passed: Callable[[str, Connection], None]) -> Pbxnotif
         return error
 
 
-def _addresses(host: str, port: int) -> Iterator[Stage]:
-    """Yield the addresses of a host; if there are none, the connection fails and says so."""
-    try:
-        found = look_up(host, port)
-    except (OSError, UnicodeError):
-        return
-    yield Stage("DNS", f"{host} has {', '.join(dict.fromkeys(str(address[4][0]) for address in found))}")
-
-
 def _stages(name: str, connection: Connection, settings: Settings) -> Iterator[Stage]:
-    """Yield what was found at a stage."""
     if name == "connect":
         yield Stage("connect", f"to {connection.peer}")
     elif name in ("TLS", "STARTTLS"):
@@ -91,7 +84,6 @@ def _certificate(sock: Any) -> dict[str, Any]:
 
 
 def _encryption(name: str, sock: Any) -> Stage:
-    """Return the TLS version, and of the certificate its names, issuer and last day."""
     certificate = _certificate(sock)
     if not certificate:
         return Stage(name, f"{sock.version()}, the certificate is not verified: anybody could impersonate the relay")
@@ -107,7 +99,6 @@ def _encryption(name: str, sock: Any) -> Stage:
 
 
 def _organization(name: Iterable[Any]) -> str:
-    """Return organization and common name out of a name in a certificate."""
     parts = {key: value for relative in name for key, value in relative}
     return ", ".join(str(parts[key]) for key in ("organizationName", "commonName") if key in parts)
 

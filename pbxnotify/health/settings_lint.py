@@ -71,7 +71,6 @@ def _relay_notes(relay: Smtp) -> Iterator[str]:
 
 
 def _login_notes(relay: Smtp, provider: Provider) -> Iterator[str]:
-    """Yield notes on a login that this provider does not accept, or will not accept for long."""
     if relay.auth == "password" and relay.login and (provider.prefers_tokens or not provider.takes_passwords):
         yield f"{provider.name}: {provider.password}; see  pbxnotify setup"
     if relay.wants_token and relay.oauth2.provider not in (provider.oauth2, "custom"):
@@ -187,6 +186,5 @@ def _is_remote_image(tag: Token) -> bool:
 
 
 def _shown(token: Token, template: str) -> str:
-    """Return how a note names a token."""
     line = template.count("\n", 0, token.begin) + 1
     return f"{token.source if token.kind == 'stray' else f'<{token.name}>'} in line {line}"

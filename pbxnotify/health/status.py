@@ -29,21 +29,8 @@ class Trouble(NamedTuple):
     text: str
 
 
-class SettingsStatus(NamedTuple):
-    """What the ini file says, as ``Status`` has it."""
-
-    relay: str
-    enabled: bool
-    settings: str  # its mistakes; that there are none if it has none
-    broken: bool  # the ini file has mistakes
-    token: str  # why no mail can leave, or none soon, where we log in with a token; empty if nothing is wrong
-
-
 class Status(NamedTuple):
-    """How the mail is doing. Times are seconds since the epoch, None for never.
-
-    The names of the fields are keys of ``pbxnotify status --json``: monitoring relies on them.
-    """
+    """How the mail is doing, by the keys of ``status --json``; times are seconds since the epoch, None for never."""
 
     last_sent: float | None
     last_sent_event: str
@@ -62,9 +49,9 @@ class Status(NamedTuple):
     monitor_run: float | None
     machine: tuple[Trouble, ...]  # the problems that the monitor has raised
     enabled: bool
-    settings: str
-    broken: bool
-    token: str
+    settings: str  # the mistakes of the ini file; that there are none if it has none
+    broken: bool  # the ini file has mistakes
+    token: str  # why no mail can leave, or none soon, where we log in with a token; empty if nothing is wrong
 
     def lacks_monitor(self) -> bool:
         """Return whether nothing runs the monitor."""
@@ -105,7 +92,7 @@ def mail_status(spool: Spool) -> Status:
             for problem in MonitorState.read(spool.directory).problems.values()
             if problem.notified
         ),
-        **_settings_status(path)._asdict(),
+        **_settings_status(path),
     )
 
 
@@ -121,15 +108,16 @@ def _read(spool: Spool, identifier: str) -> Item | None:
         return None
 
 
-def _settings_status(path: str) -> SettingsStatus:
+def _settings_status(path: str) -> dict[str, Any]:
     try:
         settings = load_settings_as_of(path, ini_fingerprint(path))
     except SettingsError as error:
-        others = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        return SettingsStatus("unknown", True, error.problems[0] + others, True, "")
-    relay, found = settings.smtp, f"{path}: no mistakes found"
-    enabled = settings.notifications.enabled
-    return SettingsStatus(f"{relay.host}:{relay.port}", enabled, found, False, token_store.trouble(relay))
+        first, *others = error.problems
+        found = f"{first} (and {len(others)} more)" if others else first
+        return {"relay": "unknown", "enabled": True, "settings": found, "broken": True, "token": ""}
+    relay, found = f"{settings.smtp.host}:{settings.smtp.port}", f"{path}: no mistakes found"
+    enabled, token = settings.notifications.enabled, token_store.trouble(settings.smtp)
+    return {"relay": relay, "enabled": enabled, "settings": found, "broken": False, "token": token}
 
 
 def troubles(status: Status) -> list[Trouble]:

@@ -31,9 +31,8 @@ class Watch:
     def __init__(
         self, settings: Settings, spool: Spool, words: Language, known: Known, problems: Collection[str] = ()
     ) -> None:
-        """``problems`` are the keys of the problems that there were before."""
         self.known = known  # what the next run should know
-        self._problems = problems
+        self._problems = problems  # the keys of those that there were before
         self._complete: set[str] = set()  # kinds of things of which every one was observed
         self._settings = settings
         self._system = settings.system
@@ -99,7 +98,6 @@ class Watch:
             self._complete.add("disk")
 
     def _line(self, one: Disk) -> str:
-        """Return a disk with its figures."""
         words = self._words
         free, size = (
             disk.readable(count, words.bytes).replace(".", words.decimal_mark) for count in (one.free, one.size)
@@ -199,5 +197,4 @@ def _state(is_ok: bool) -> State:
 
 
 def _fullness(one: Disk, least: Least) -> State:
-    """Return the state of a disk by one limit."""
     return State.PROBLEM if one.is_full(least) else State.UNKNOWN if one.is_full(least, MARGIN) else State.OK

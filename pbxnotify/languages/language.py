@@ -103,13 +103,8 @@ class Language(NamedTuple):
 
     def moment(self, when: datetime) -> str:
         """Return a date and time in words; UTC is named, as hardly anybody lives by it."""
-        text = self.date.format(
-            weekday=self.weekdays[when.weekday()],
-            day=when.day,
-            month=self.months[when.month - 1],
-            year=when.year,
-            time=f"{when:%H:%M}",
-        )
+        weekday, month = self.weekdays[when.weekday()], self.months[when.month - 1]
+        text = self.date.format(weekday=weekday, day=when.day, month=month, year=when.year, time=f"{when:%H:%M}")
         return f"{text} UTC" if when.tzname() == "UTC" else text
 
     def duration(self, seconds: int) -> str:

@@ -40,10 +40,7 @@ class Attachment(NamedTuple):
 def prepare_attachment(
     path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None
 ) -> Attachment | None:
-    """Return the recording at a path as the settings want it attached, None if not at all; never raises OSError.
-
-    ``scratch`` is a directory for the files of the converters.
-    """
+    """Return the recording to attach, None if none is wanted; ``scratch`` is for converters. Never raises OSError."""
     if not settings.attach:
         return None
     if not voicemail.recording:
@@ -101,19 +98,13 @@ def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[s
 
 def _output_of(command: list[str], audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:
     """Return what a tool made, or what went wrong. It runs with ``nice``: this host carries calls."""
-    import subprocess
-    import tempfile
+    from subprocess import DEVNULL, PIPE, TimeoutExpired, run
+    from tempfile import NamedTemporaryFile
 
     try:
-        with tempfile.NamedTemporaryFile(dir=scratch, suffix=f".{audio}") as output:
-            done = subprocess.run(
-                ["nice", *command, output.name],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=CONVERSION_TIMEOUT,
-                check=False,
-            )
+        with NamedTemporaryFile(dir=scratch, suffix=f".{audio}") as output:
+            command = ["nice", *command, output.name]
+            done = run(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, timeout=CONVERSION_TIMEOUT, check=False)
             made = os.fstat(output.fileno()).st_size
             if done.returncode:
                 said = clean(done.stderr.decode(errors="replace"))
@@ -121,7 +112,7 @@ def _output_of(command: list[str], audio: str, limit: int, scratch: str | None) 
             if made > limit:
                 return b"", f"made {made} bytes, more than may be sent"
             return output.read(), ""
-    except subprocess.TimeoutExpired:
+    except TimeoutExpired:
         return b"", f"not finished after {CONVERSION_TIMEOUT} s"
     except OSError as error:
         return b"", f"cannot be started: {error.strerror}"

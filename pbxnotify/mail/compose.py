@@ -29,11 +29,7 @@ MOST_THREADS = 20  # conversations that an alert belongs to: a header has its li
 def compose(
     event: Event, identifier: str, recipient: Recipient, settings: Settings, attachment: Attachment | None = None
 ) -> bytes:
-    """Return the mail about an event for one recipient.
-
-    ``identifier`` is the item's: with the address it makes the Message-ID, so that a second copy carries the same one.
-    ``attachment`` is a voicemail's recording; None if none is wanted.
-    """
+    """Return the mail about an event; its Message-ID, of identifier and address, is the same in a second copy."""
     context = context_of(event, recipient, settings)
     subject, texts = _subject_and_texts(event, recipient, settings, context, attachment)
     body = multipart("alternative", identifier, text_part("plain", texts.text), text_part("html", texts.html))

@@ -152,7 +152,6 @@ def has_rung(call: MissedCall) -> bool:
 
 
 def _why(call: MissedCall) -> str:
-    """Return the name of the sentence that says why."""
     why = REASONS.get(call.dial_status, "no answer")
     if why in OF_ONE_PHONE and len(call.extensions) > 1:
         return "no answer"

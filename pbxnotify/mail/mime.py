@@ -27,10 +27,8 @@ def mail_of(headers: Mapping[str, str], content: bytes) -> bytes:
 
 
 def multipart(subtype: str, identifier: str, *parts: bytes) -> bytes:
-    """Return several parts as one (RFC 2046 section 5.1).
-
-    No line of a part can be the boundary: nobody knows the identifier in advance, and no encoding has such a line.
-    """
+    """Return several parts as one (RFC 2046 section 5.1)."""
+    # No line of a part can be the boundary: nobody knows the identifier in advance, and no encoding has such a line.
     boundary = f"=_{subtype}_{identifier}"
     head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n\r\n'.encode()
     delimiter = f"\r\n--{boundary}".encode()
@@ -69,10 +67,7 @@ def header_text(text: str, header: str) -> str:
 
 
 def header_address(name: str, address: str) -> str:
-    """Return the value of From, with the administrator's name for the sender; on two lines where both are long.
-
-    Text of a caller must never go into an address header.
-    """
+    """Return the value of From, on two lines where it is long; ``name`` must never be text of a caller."""
     name = clean(name)
     if _is_plain(name) and len(name) < LONGEST_QUOTED:
         display_name = '"{}"'.format(name.replace("\\", "\\\\").replace('"', '\\"'))

@@ -25,7 +25,6 @@ ACCENTS = {
     "critical": ("#b3261e", "#f2b8b5"),
 }
 """The colour of a mail in light and in dark mode, with a contrast of 6 to 1 or more (WCAG 2.2 asks for 4.5)."""
-END = r"</(?:body|html)\s*>"
 HIDDEN = "display:none;max-height:0;overflow:hidden"
 GREY = "color:#5f6368"
 LABEL = f"padding:2px 16px 2px 0;{GREY};font-weight:400;text-align:left;white-space:nowrap"
@@ -75,15 +74,12 @@ def _heading(content: Content, accent: str) -> Iterator[str]:
 
 
 def page_of_own_text(body: Filled, content: Content, language: str, note: str, footer: str) -> str:
-    """Return the page with the administrator's own text; one that is a whole page is only added to.
-
-    Only a plain text is shown in dark colours: HTML has colours of its own.
-    """
+    """Return the page with the administrator's text: a whole page is only added to; HTML has colours of its own."""
     note = f'<p style="margin:16px 0 0">{html_of_text(note)}</p>\n' if note else ""
     if "<html" not in body.html.lower():
         return _whole(f"<div>{body.html}</div>\n{note}", content, language, footer, is_dark=not body.is_html)
     added = f"{note}<div>{footer}</div>\n" if footer else note
-    end = re.search(END, body.html, re.IGNORECASE)
+    end = re.search(r"</(?:body|html)\s*>", body.html, re.IGNORECASE)
     place = end.start() if end else len(body.html)
     return body.html[:place] + added + body.html[place:]
 

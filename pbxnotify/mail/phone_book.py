@@ -1,7 +1,4 @@
-"""The phone book: a CSV file, ``number,name`` in each line, as Excel and other programs really write it.
-
-Each line is a row by itself: a quote that is not closed costs one name, and not those of all lines below it.
-"""
+"""The phone book: a CSV file, ``number,name`` in each line, as Excel and other programs really write it."""
 
 from __future__ import annotations
 
@@ -39,10 +36,7 @@ class Row(NamedTuple):
 
 
 def name_in_phone_book(path: str, number: str) -> str:
-    """Return the name of the first entry with this number, "" without one or a phone book; raises PhoneBookError.
-
-    Numbers are the same if their last ten digits are; shorter ones if all digits are.
-    """
+    """Return the name of the first entry with the same national number, "" without one; raises PhoneBookError."""
     wanted = _digits(number)
     if not path or not wanted:
         return ""
@@ -61,7 +55,7 @@ def phone_book_rows(path: str, digits: str = "") -> Iterator[Row]:
 
 
 def _columns(line: str) -> tuple[str, str]:
-    """Return the first two columns of a line that is not blank."""
+    # Each line is a row by itself: a quote that is not closed costs one name, and not those of all lines below it.
     delimiter = DELIMITER.search(line)
     (cells,) = csv.reader([line], delimiter=delimiter[0] if delimiter else ",", skipinitialspace=True)
     number, name, *_ = [*cells, ""]
@@ -74,7 +68,6 @@ def _digits(number: str) -> str:
 
 
 def _content(path: str) -> bytes:
-    """Return the bytes of the file; raises PhoneBookError."""
     flags = os.O_NONBLOCK | os.O_NOCTTY  # a pipe that nobody writes to would be waited for
     try:
         with open(path, "rb", opener=lambda path, usual: os.open(path, usual | flags)) as file:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.mail.caller import Caller
 from pbxnotify.mail.content import reason_for
 from pbxnotify.mail.context import Context, message_length
 from pbxnotify.mail.templates.html_template import fill_template
@@ -16,17 +17,33 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What no template should contain: mail programs differ in what they show of it."""
 
 
-VARIABLES = {
-    "missed_calls": (
-        *("NOTIFICATION_MISSEDCAUSE", "NOTIFICATION_CALLERID", "NOTIFICATION_TO", "NOTIFICATION_DURATION"),
-        *("NOTIFICATION_DATE", "NOTIFICATION_NAME_FROM", "NOTIFICATION_NAME_TO", "NOTIFICATION_DIALSTATUS"),
-        *("NOTIFICATION_FROM", "NOTIFICATION_WHOM", "NOTIFICATION_WHY"),
-    ),
-    "voicemail": (
-        *("VM_DATE", "VM_CALLERID", "VM_DUR", "VM_CALLER_NAME", "VM_CALLER_NUM", "VM_CIDNAME", "VM_CIDNUM", "VM_NAME"),
-        *("VM_MSGNUM", "VM_MAILBOX", "VM_CONTEXT", "VM_FROM", "VM_WHOM"),
-    ),
+MISSED_CALL: dict[str, Callable[[MissedCall, Context], str]] = {
+    "NOTIFICATION_MISSEDCAUSE": lambda call, context: "NOANSWER",
+    "NOTIFICATION_CALLERID": lambda call, context: context.caller.number,
+    "NOTIFICATION_TO": lambda call, context: context.extensions,
+    "NOTIFICATION_DURATION": lambda call, context: str(call.duration),
+    "NOTIFICATION_NAME_FROM": lambda call, context: context.caller.name or context.caller.number,
+    "NOTIFICATION_NAME_TO": lambda call, context: context.names,
+    "NOTIFICATION_DIALSTATUS": lambda call, context: call.dial_status or "NOANSWER",
+    "NOTIFICATION_FROM": lambda call, context: context.caller.in_one_line,
+    "NOTIFICATION_WHOM": lambda call, context: context.whom,
+    "NOTIFICATION_WHY": lambda call, context: reason_for(call, context.language),
 }
+VOICEMAIL: dict[str, Callable[[Voicemail, Context], str]] = {
+    "VM_CALLERID": lambda message, context: _name_and_number(context.caller),
+    "VM_DUR": lambda message, context: message_length(message.duration) or context.language.no_length,
+    "VM_CALLER_NAME": lambda message, context: context.caller.name or context.caller.number,
+    "VM_CALLER_NUM": lambda message, context: context.caller.number,
+    "VM_CIDNAME": lambda message, context: context.caller.name or context.caller.number,
+    "VM_CIDNUM": lambda message, context: context.caller.number,
+    "VM_NAME": lambda message, context: context.names,
+    "VM_MSGNUM": lambda message, context: str(message.number or "?"),
+    "VM_MAILBOX": lambda message, context: message.mailbox or context.language.no_mailbox,
+    "VM_CONTEXT": lambda message, context: message.context or "default",
+    "VM_FROM": lambda message, context: context.caller.in_one_line,
+    "VM_WHOM": lambda message, context: context.whom,
+}
+VARIABLES = {"missed_calls": (*MISSED_CALL, "NOTIFICATION_DATE"), "voicemail": (*VOICEMAIL, "VM_DATE")}
 """The variables of the texts of a section, besides PBX_NAME and HISTORY_URL."""
 
 
@@ -53,39 +70,9 @@ def own_texts(event: MissedCall | Voicemail, context: Context, settings: Setting
 def _variables_of(event: MissedCall | Voicemail, context: Context, date: str) -> dict[str, str]:
     both = {"PBX_NAME": context.pbx_name, "HISTORY_URL": context.history_url}
     if isinstance(event, Voicemail):
-        return {**both, "VM_DATE": date, **_of_voicemail(event, context)}
-    return {**both, "NOTIFICATION_DATE": date, **_of_missed_call(event, context)}
+        return {**both, "VM_DATE": date, **{name: value(event, context) for name, value in VOICEMAIL.items()}}
+    return {**both, "NOTIFICATION_DATE": date, **{name: value(event, context) for name, value in MISSED_CALL.items()}}
 
 
-def _of_missed_call(call: MissedCall, context: Context) -> dict[str, str]:
-    caller = context.caller
-    return {
-        "NOTIFICATION_MISSEDCAUSE": "NOANSWER",
-        "NOTIFICATION_CALLERID": caller.number,
-        "NOTIFICATION_TO": context.extensions,
-        "NOTIFICATION_DURATION": str(call.duration),
-        "NOTIFICATION_NAME_FROM": caller.name or caller.number,
-        "NOTIFICATION_NAME_TO": context.names,
-        "NOTIFICATION_DIALSTATUS": call.dial_status or "NOANSWER",
-        "NOTIFICATION_FROM": caller.in_one_line,
-        "NOTIFICATION_WHOM": context.whom,
-        "NOTIFICATION_WHY": reason_for(call, context.language),
-    }
-
-
-def _of_voicemail(voicemail: Voicemail, context: Context) -> dict[str, str]:
-    name, number = context.caller.name, context.caller.number
-    return {
-        "VM_CALLERID": f'"{name}" <{number}>' if name else number,
-        "VM_DUR": message_length(voicemail.duration) or context.language.no_length,
-        "VM_CALLER_NAME": name or number,
-        "VM_CALLER_NUM": number,
-        "VM_CIDNAME": name or number,
-        "VM_CIDNUM": number,
-        "VM_NAME": context.names,
-        "VM_MSGNUM": str(voicemail.number or "?"),
-        "VM_MAILBOX": voicemail.mailbox or context.language.no_mailbox,
-        "VM_CONTEXT": voicemail.context or "default",
-        "VM_FROM": context.caller.in_one_line,
-        "VM_WHOM": context.whom,
-    }
+def _name_and_number(caller: Caller) -> str:
+    return f'"{caller.name}" <{caller.number}>' if caller.name else caller.number

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event
+from pbxnotify.events import Event, MissedCall, Voicemail
 from pbxnotify.files import sync_directory, try_lock
 from pbxnotify.spool.owner import refuse_other_owner, spool_path
 from pbxnotify.spool.queue_file import QueueFile, item_path, spool_errors
@@ -48,9 +48,9 @@ class Spool:
             with suppress(SpoolError):  # then it is notified twice
                 queue_file.end("skipped", "already notified")
             return None
-        for alias in event.aliases():
+        for alias in event.aliases() if isinstance(event, Voicemail) else ():
             self._claim(alias)
-        if len(fresh) < len(keys):
+        if isinstance(event, MissedCall) and len(fresh) < len(keys):
             with suppress(SpoolError):  # it is durable as it was, and narrowed in memory
                 queue_file.change(event=event.only(fresh))
         queue_file.log_state("queued")

@@ -24,7 +24,6 @@ URL_ATTRIBUTE = re.compile(
 )
 CODE_ATTRIBUTE = re.compile("on.*|content|srcdoc|style", re.DOTALL)
 """Attributes in a language of their own; ``content`` may be the address of a refresh."""
-URLS = ("HISTORY_URL",)  # variables that are whole addresses, written by the administrator
 SCRIPT = re.compile(r"(?:java|vb)script:|data:(?!image/)", re.IGNORECASE)
 DIALLED = re.compile(r"\s*(?:tel|sms):", re.IGNORECASE)
 
@@ -50,18 +49,14 @@ def fill_template(template: str, variables: Mapping[str, str]) -> Filled:
 
 
 def fill_html(template: str, variables: Mapping[str, str]) -> str:
-    """Return an HTML template with its values, each escaped for its place.
-
-    In a tag only the values of attributes are filled in. What never ends becomes text; an endless quote ends with its
-    tag.
-    """
+    """Return an HTML template with its values, each escaped for its place; in a tag that is an attribute's value."""
     placeholders = Placeholders(variables)
     return "".join(_filled(token, placeholders) for token in html_tokens(template))
 
 
 def _filled(token: Token, placeholders: Placeholders) -> str:
     if token.kind in ("stray", "text"):
-        return placeholders.fill(token.source.replace("<", "&lt;"), _in_text)
+        return placeholders.fill(token.source.replace("<", "&lt;"), lambda name, value: html_of_text(value))
     if token.kind == "tag":
         values = "".join(value.before + _quoted(value, _attribute(value, placeholders)) for value in token.values)
         return f"{values}{token.quote}{token.tail}"
@@ -101,10 +96,6 @@ def is_code(attribute: str) -> bool:
     return CODE_ATTRIBUTE.fullmatch(attribute) is not None
 
 
-def _in_text(name: str, value: str) -> str:
-    return html_of_text(value)
-
-
 def _in_attribute(name: str, value: str) -> str:
     """Return references for all that ends a value, quoted or not, or that some program might take for its end."""
     return re.sub(r"[^\w%+./:?~-]", lambda match: f"&#{ord(match[0])};", value)
@@ -120,7 +111,8 @@ def _in_code_of_attribute(name: str, value: str) -> str:
 
 
 def _in_path(name: str, value: str) -> str:
-    return _in_attribute(name, value) if name in URLS else quote(value, "+", errors="replace")
+    """Return it percent-encoded, unless it is a whole address, written by the administrator."""
+    return _in_attribute(name, value) if name == "HISTORY_URL" else quote(value, "+", errors="replace")
 
 
 def _in_query(name: str, value: str) -> str:
@@ -129,10 +121,7 @@ def _in_query(name: str, value: str) -> str:
 
 
 def _in_number(name: str, value: str) -> str:
-    """Return the last number in a value, as it is dialled: +74951234567 of ``Ivan, +7 (495) 123-45-67``.
-
-    Without this a telephone would dial letters by its keys: 6862379 for "number withheld".
-    """
+    """Return the last number in a value as it is dialled: a phone would dial 6862379 for "number withheld"."""
     numbers = re.findall(r"[+*#0-9][-+*#0-9 .()]*", value)
     return quote(re.sub(r"[- .()]", "", numbers[-1] if numbers else ""), "+*")
 
@@ -146,10 +135,7 @@ def text_of_html(template: str, variables: Mapping[str, str]) -> str:
 
 
 class _PlainText:
-    """Plain text, put together token by token.
-
-    The number of a value stands for it, between two NULs, until spaces and line breaks have been tidied up.
-    """
+    """Puts plain text together; a value is its number between two NULs until spaces and lines are tidied up."""
 
     def __init__(self, placeholders: Placeholders) -> None:
         self._placeholders = placeholders
@@ -214,6 +200,5 @@ def _break(element: str) -> str:
 
 
 def _gap(spaces: re.Match[str]) -> str:
-    """Return what stands between two words."""
     least = 2 if NEW_PARAGRAPH in spaces[0] else 1 if NEW_LINE in spaces[0] else 0
     return "\n" * min(max(spaces[0].count("\n"), least), 2) or " "

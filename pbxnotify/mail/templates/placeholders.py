@@ -25,14 +25,9 @@ class OwnTexts(NamedTuple):
 
 
 class Placeholders:
-    """The placeholders of some variables, to be replaced in templates or in pieces of one.
-
-    A name is written bare or as ``${NAME}``. What a value says is never looked at again: a caller named as a variable
-    stays that.
-    """
+    """The placeholders of some variables, ``NAME`` or ``${NAME}``; a caller named as a variable stays that."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        """Take the value of each variable."""
         self.variables = variables
         names = "|".join(sorted(map(re.escape, variables), key=len, reverse=True)) or "(?!)"
         # A name within a longer one, or within ${...} of another name, is not a placeholder.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mailboxes import CHANNEL, message, renumber, six_messages, sound
 from voicemails import CALLER, left
 
-from pbxnotify.asterisk import voicemail
+from pbxnotify.asterisk import mailbox
 from pbxnotify.asterisk.mailbox import Recording, open_recording
 from pbxnotify.asterisk.voicemail import voicemail_from_file, voicemail_on
 from pbxnotify.events import Voicemail
@@ -264,7 +264,7 @@ def test_renumbered_between_the_information_and_the_sound(six: str, monkeypatch:
             renumber(folder)
         return really(path)
 
-    monkeypatch.setattr(voicemail, "open_recording", just_too_late)
+    monkeypatch.setattr(mailbox, "open_recording", just_too_late)
     event, content = left(six)
     assert (event.message_id, event.number, content) == ("1795478867-00000002", 2, own)
 
@@ -286,7 +286,7 @@ def test_a_mailbox_that_is_renumbered_all_the_time(six: str, monkeypatch: pytest
         file.write_text(file.read_text().replace("duration=1", "duration=11"))
         return found
 
-    monkeypatch.setattr(voicemail, "open_recording", restless)
+    monkeypatch.setattr(mailbox, "open_recording", restless)
     event, content = left(six)
     assert (event.extensions, content) == (("101",), None)
     golden(event.trouble)
