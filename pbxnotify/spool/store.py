@@ -165,8 +165,9 @@ class Spool:
 def open_spool() -> Spool:
     """Return the spool, made if it is missing. Raises SpoolError, also if it belongs to another user."""
     directory = spool_path()
-    with suppress(FileExistsError):
-        os.mkdir(directory, 0o700)
+    if not os.path.isdir(directory):
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
     refuse_other_owner(directory)
     there = os.listdir(directory)
     foreign = set(there).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
