@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,32 @@ def test_a_call_that_an_older_version_queued(use: Use, run: Run, catcher: Catche
     put(spool, f'{{"id": "{OLD}", "event": {{{CALL_BEFORE}{more}}}, {REST % CALL.time}{recipients}}}')
     assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
     assert recipients_of(catcher) == ["b@example.com"]
+
+
+def test_the_spool_of_an_older_version(use: Use, run: Run, catcher: Catcher, box: Path) -> None:
+    """Without state/: the relay backoff lay at its top, and what it remembered in done/, beside the keys."""
+    use(catcher.port)
+    old = box / "spool"
+    for folder in ("tmp", "queue", "done", "failed"):
+        (old / folder).mkdir(parents=True, mode=0o700)
+    backoff = {"failures": 3, "until": 2e9, "settings": "", "reason": "refused", "since": 1e9, "told": False}
+    (old / "relay.json").write_text(json.dumps(backoff))
+    for name in ("last-sent", "last-run", "oauth2.json"):
+        (old / "done" / name).write_text("{}")
+    (old / "queue" / f"{OLD}.json").write_text(f'{{"id": "{OLD}", "event": {{{CALL_BEFORE}}}, {REST % CALL.time}{{}}}}')
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    assert recipients_of(catcher) == ["a@example.com", "b@example.com"]
+    assert run("status")[0] == 0
+
+
+def test_a_file_in_the_place_of_a_new_folder(use: Use, run: Run, catcher: Catcher, spool: Spool) -> None:
+    """What is remembered cannot be kept then; mail leaves all the same."""
+    use(catcher.port)
+    put(spool, f'{{"id": "{OLD}", "event": {{{CALL_BEFORE}}}, {REST % CALL.time}{{}}}}')
+    shutil.rmtree(Path(spool.directory, "state"))
+    Path(spool.directory, "state").write_text("")
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+    assert len(catcher.mails) == 2
 
 
 def test_a_voicemail_that_an_older_version_queued(use: Use, run: Run, catcher: Catcher, spool: Spool) -> None:

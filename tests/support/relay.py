@@ -106,7 +106,6 @@ class Catcher:
         }
         self._arrived = threading.Condition()
         self._answer = threading.Event()
-        self.ca_file = ""
         """What its certificate is verified with, for those who are to know."""
         self.clear()
 

@@ -6,6 +6,7 @@ its own, for an Asterisk whose user is another than the admin's, where there is 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import marshal
 import os
@@ -233,6 +234,11 @@ def test_dependencies_come_with_their_licences_and_without_what_pip_notes(packag
         assert (package / "usr/local/lib/pbxnotify/current" / dependency).is_file()
 
 
+def test_every_module_is_in_the_package(package: Path) -> None:
+    installed = files(package / "usr/local/lib/pbxnotify/current/pbxnotify")
+    assert {name for name in files(ROOT / "pbxnotify") if name.endswith(".py")} <= installed
+
+
 @pytest.mark.parametrize("page", sorted(page for page in DOCS if page.endswith(".md")))
 def test_links_in_what_is_read_lead_to_what_is_there(package: Path, page: str) -> None:
     place = package / "usr/local/share/doc/pbxnotify" / page
@@ -385,14 +391,28 @@ def test_the_scripts_run_as_the_user_of_asterisk(office: Installation, catcher: 
     assert far_end.stderr == ""
 
 
+@pytest.mark.parametrize("name", ["asterisk", "text", "log", "errors", "settings"])
+def test_a_module_of_that_name_beside_the_scripts(office: Installation, catcher: Catcher, name: str) -> None:
+    """Admins keep scripts of their own there, and name them as ours are, or pyst2 is."""
+    for directory in (office.directory / "agi", office.directory):
+        (directory / f"{name}.py").write_text("raise SystemExit('not ours')\n")
+    try:
+        far_end = office.call(SCRIPTS[0])
+        assert (far_end.status, far_end.stderr) == ("QUEUED", "")
+        assert catcher.wait(1)
+    finally:
+        for directory in (office.directory / "agi", office.directory):
+            (directory / f"{name}.py").unlink()
+
+
 @pytest.fixture
 def login(installed: Installation, certificates: Certificates) -> Iterator[LoginOffice]:
     """Return the installation with OAuth 2, and an office that logs in with it, whose authority all users may read."""
     done = installed.make("install", "EXTRAS=oauth2", "SCHEDULER=cron")
     assert done.returncode == 0, done.stderr
-    with login_office.running(installed.etc, certificates) as office:
-        office.catcher.ca_file = shutil.copy(certificates.ca_file, str(installed.etc))
-        os.chmod(office.catcher.ca_file, 0o644)
+    with login_office.running(installed.etc, certificates) as running:
+        office = dataclasses.replace(running, ca_file=shutil.copy(certificates.ca_file, str(installed.etc)))
+        os.chmod(office.ca_file, 0o644)
         office.write_ini()
         yield office
 

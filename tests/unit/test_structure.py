@@ -1,7 +1,5 @@
 """The storeys hold: imports go down only, rooms of one storey do not know each other, nothing heavy delays a call."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys
@@ -11,18 +9,9 @@ import pytest
 from checkout import ROOT
 
 PACKAGE = ROOT / "pbxnotify"
-STOREYS = (  # from the ground up; the parts of one line do not import each other
-    *(
-        "errors namedtuple phone_number text",
-        "events files",
-        "log",
-        "asterisk languages",
-        "settings spool",
-        "mail smtp",
-    ),
-    *("delivery health", "commands", "cli"),
-)
-HEIGHT = {part: height for height, parts in enumerate(STOREYS) for part in parts.split()}
+STOREYS = "cli > commands > delivery health > mail smtp > settings spool > asterisk languages > log > events files"
+STOREYS += " > errors namedtuple phone_number text"  # the parts between two arrows do not import each other
+DEPTH = {part: depth for depth, parts in enumerate(STOREYS.split(" > ")) for part in parts.split()}
 HEAVY = {
     "configobj",
     "dataclasses",
@@ -36,6 +25,14 @@ HEAVY = {
     "pathlib",
 }
 HEAVY |= {"pprint"} | ({"typing"} if sys.version_info >= (3, 10) else set())  # in 3.9 it comes with what pyst2 imports
+CODE = f"""
+import sys; sys.path[:0] = {[str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]!r}
+from pbxnotify.asterisk import missed_call, script, voicemail
+from pbxnotify.delivery import submit
+submit.submit_missed_call(missed_call.missed_call_on(dict(DIALSTATUS="NOANSWER"), "101"))
+submit.submit_voicemail(voicemail.voicemail_on(dict(VM_MESSAGEFILE="/nowhere/default/101/INBOX/msg0000")))
+print(*sys.modules)
+"""
 
 
 def imported_by(path: Path) -> set[str]:
@@ -48,7 +45,7 @@ def imported_by(path: Path) -> set[str]:
 @pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down_only(module: Path) -> None:
     part = module.relative_to(PACKAGE).parts[0].replace(".py", "")
-    assert [other for other in imported_by(module) - {part} if HEIGHT[other] >= HEIGHT.get(part, 0)] == []
+    assert [other for other in imported_by(module) - {part} if DEPTH[other] <= DEPTH.get(part, 99)] == []
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "agi-bin").glob("*.agi")), ids=lambda path: path.name)
@@ -57,16 +54,7 @@ def test_a_script_imports_what_hears_of_a_call_and_what_makes_it_durable(script:
 
 
 def test_nothing_heavy_before_the_event_is_durable() -> None:
-    code = f"""
-import sys
-sys.path[:0] = {[str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]!r}
-from pbxnotify.asterisk import missed_call, script, voicemail
-from pbxnotify.delivery import submit
-submit.submit_missed_call(missed_call.missed_call_on(dict(DIALSTATUS="NOANSWER"), "101"))
-submit.submit_voicemail(voicemail.voicemail_on(dict(VM_MESSAGEFILE="/nowhere/default/101/INBOX/msg0000")))
-print(*sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    done = subprocess.run([sys.executable, "-S", "-c", CODE], capture_output=True, check=True)
+    loaded = set(done.stdout.decode().split())
     assert {"asterisk.agi", "pbxnotify.spool.store", "pbxnotify.asterisk.missed_call"} <= loaded
     assert loaded.isdisjoint(HEAVY)
