@@ -20,8 +20,8 @@ from pbxnotify.spool.backoff import write_backoff
 from pbxnotify.spool.store import open_spool
 
 if TYPE_CHECKING:
-    from pbxnotify.smtp.oauth.answers import Grant
     from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
+    from pbxnotify.smtp.oauth.responses import Grant
 
 FLOWS = ("device", "code")
 PORT = 8899  # where the browser is sent on the machine it runs on: nothing needs to listen there (RFC 8252 section 7.3)
@@ -126,7 +126,7 @@ def log_in(relay: Smtp, flow: str = "", port: int | None = None) -> None:
         google = publish if relay.oauth2.provider == "google" else ""
         terminal.note(f"the provider ends this login at {local_time(kept.ends)}{google}")
     if grant.lacks(relay.oauth2.scope):
-        terminal.note(f"the provider allows only {server.answers.shown(grant.scope)}, not {relay.oauth2.scope}")
+        terminal.note(f"the provider allows only {server.responses.shown(grant.scope)}, not {relay.oauth2.scope}")
 
 
 def withdraw(relay: Smtp) -> None:

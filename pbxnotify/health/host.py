@@ -1,4 +1,4 @@
-"""Notes of ``pbxnotify check`` on this machine: Asterisk and its dialplan, the scripts, the queue, voicemail."""
+"""Notes of ``pbxnotify check`` on this machine: the login, the queue, the ini file, the phone book, voicemail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from pbxnotify.asterisk import config
 from pbxnotify.asterisk.audio import PLAYS_EVERYWHERE
-from pbxnotify.asterisk.console import console_answer
 from pbxnotify.asterisk.expunge import expunge_method
-from pbxnotify.errors import AsteriskUnavailable, PbxnotifyError, PhoneBookError
+from pbxnotify.errors import PbxnotifyError, PhoneBookError
+from pbxnotify.health.dialplan import dialplan_notes
 from pbxnotify.health.status import local_time, mail_status, rough_duration
 from pbxnotify.mail.attachment import NEEDS
 from pbxnotify.mail.phone_book import phone_book_rows
@@ -22,10 +22,8 @@ from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool.store import Spool
 
 DEFAULT_FORMAT = "wav49|gsm|wav"  # the formats in which Asterisk records voicemail unless voicemail.conf says otherwise
-SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
 MAILBOX = re.compile(r"(?!(?:email|pager)[a-z]+\s*=)([\w-]+)\s*=>?[^,]*,[^,]*,\s*[^\s,@]+@[^\s,@]+")
 """A line of voicemail.conf with an e-mail address: ``101 => 1234,Ivan,ivan@example.com``."""
-CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
 SOON = 14 * 86400.0  # seconds before the end of a login from which on it is noted
 MOST_NAMED = 5  # mailboxes or lines named in one note
 
@@ -33,14 +31,7 @@ MOST_NAMED = 5  # mailboxes or lines named in one note
 def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
     """Yield the notes, the most important ones first. To be called as the spool's owner, who is Asterisk's user."""
     yield from _token_notes(settings.smtp)
-    running = ""
-    try:
-        running = console_answer("core show settings")
-        yield from _directory_notes(running)
-        yield from _dialplan_notes()
-    except AsteriskUnavailable as error:
-        yield f"the running Asterisk cannot be asked{' any further' if running else ''}: {error}"
-    yield from _script_notes(_directory("AGI Scripts", running) or config.agi_directory())
+    yield from dialplan_notes()
     yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":
         yield "mails show times in UTC, like this machine: write [notifications] timezone = Europe/Moscow, or = UTC"
@@ -52,52 +43,6 @@ def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
         yield from _voicemail_conf_notes()
     if settings.voicemail.after_mailing == "delete":
         yield _removal_note(settings.voicemail)
-
-
-def _dialplan_notes() -> Iterator[str]:
-    """Note a dialplan that does not lead calls to us. Raises AsteriskUnavailable."""
-    if "'watch'" not in console_answer("dialplan show pbxnotify"):
-        yield 'the dialplan does not include ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
-        return
-    own_context = r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)"
-    if not CALLS_US.search(re.sub(own_context, "", console_answer("dialplan show"))):
-        yield "no extension of the dialplan calls pbxnotify: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
-
-
-def _directory_notes(running: str) -> Iterator[str]:
-    for name, ours, variable in (
-        ("Configuration", config.configuration_directory(), "AST_CONFIG_DIR"),
-        ("Spool", config.spool_directory(), "AST_SPOOL_DIR"),
-    ):
-        theirs = _directory(name, running)
-        if theirs and os.path.realpath(theirs) != os.path.realpath(ours):
-            where = f"{name.lower()} directory is {theirs}, not {ours}"
-            yield f"the running Asterisk's {where}: set {variable}={theirs}"
-
-
-def _directory(name: str, running: str) -> str:
-    found = re.search(rf"^\s*{name} directory:\s*(\S.*?)\s*$", running, re.MULTILINE)
-    return found[1] if found else ""
-
-
-def _script_notes(directory: str) -> Iterator[str]:
-    for name in SCRIPTS:
-        path = os.path.join(directory, name)
-        if not os.path.exists(path):
-            yield f"{path} does not exist, or not for Asterisk's user: run  make install"
-        elif not os.access(path, os.R_OK | os.X_OK):
-            yield f"Asterisk's user may not execute {path}: chmod 755 {os.path.realpath(path)}"
-        else:
-            yield from _interpreter_notes(path)
-
-
-def _interpreter_notes(script: str) -> Iterator[str]:
-    with open(script, "rb") as file:
-        words = os.fsdecode(file.readline()).split()
-    if not words or not words[0].startswith("#!/"):
-        yield f"{script} does not begin with #! and an interpreter: run  make install"
-    elif not os.access(words[0][2:], os.X_OK):
-        yield f"Asterisk's user may not execute {words[0][2:]}, which {script} needs: install with another PYTHON"
 
 
 def _queue_notes(spool: Spool) -> Iterator[str]:

@@ -24,8 +24,8 @@ from relay import Certificates
 from pbxnotify.errors import GrantRefused, LoginRefused, LoginUnavailable, PbxnotifyError, UsageError
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp.oauth.answers import DeviceCode, Grant
 from pbxnotify.smtp.oauth.authorization_server import AuthorizationServer
+from pbxnotify.smtp.oauth.responses import DeviceCode, Grant
 from pbxnotify.spool.store import Spool
 
 BACK = "http://127.0.0.1:8899"

@@ -13,7 +13,8 @@ import pytest
 from calls import CALL
 from golden import Golden
 
-from pbxnotify.health.host import SCRIPTS, host_notes
+from pbxnotify.health.dialplan import SCRIPTS
+from pbxnotify.health.host import host_notes
 from pbxnotify.settings.load import load_settings
 from pbxnotify.spool import state
 from pbxnotify.spool.store import Spool

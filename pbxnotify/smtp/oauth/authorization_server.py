@@ -16,7 +16,7 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import network_error
 from pbxnotify.smtp.connection import tls_context
 from pbxnotify.smtp.oauth import http
-from pbxnotify.smtp.oauth.answers import Answers, DeviceCode, Grant
+from pbxnotify.smtp.oauth.responses import DeviceCode, Grant, Responses
 
 try:
     from oauthlib.oauth2 import DeviceClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
@@ -45,15 +45,15 @@ class AuthorizationServer:
         self._relay = relay
         self._settings = settings = relay.oauth2
         self._client = WebApplicationClient(settings.client_id)
-        self.answers = Answers(settings)
-        self.answers.hide(settings.client_secret)
+        self.responses = Responses(settings)
+        self.responses.hide(settings.client_secret)
         # Every server must take the secret beside the form (RFC 6749 section 2.3.1), and some take it nowhere else; the
         # providers that we know are used to it within.
         self._headers: dict[str, str] = {}
         self._secret: dict[str, Any] = {"client_secret": settings.client_secret} if settings.client_secret else {}
         if settings.provider == "custom" and self._secret:
             known = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
-            self.answers.hide(known)
+            self.responses.hide(known)
             self._headers["Authorization"] = f"Basic {b64encode(known.encode()).decode()}"
             self._secret = {}
         self._application = {"client_id": settings.client_id, **self._secret}  # as a form shows which one we are
@@ -98,9 +98,11 @@ class AuthorizationServer:
         except (MismatchingStateError, MissingCodeError, ValueError):
             raise UsageError("this is not the address that the browser was sent back to: paste all of it") from None
         except OAuth2Error as error:
-            raise self.answers.refused(self._settings.authorization_url, str(error.error), error.description) from None
-        self.answers.hide(question.verifier)
-        self.answers.hide(code)
+            raise self.responses.refused(
+                self._settings.authorization_url, str(error.error), error.description
+            ) from None
+        self.responses.hide(question.verifier)
+        self.responses.hide(code)
         proof = {"code_verifier": question.verifier, **self._secret}
         return self._issued(self._client.prepare_request_body(code, question.redirect, **proof))
 
@@ -108,7 +110,7 @@ class AuthorizationServer:
         """Return a code to be entered at another device. Raises GrantRefused, LoginUnavailable."""
         url = self._settings.device_url
         form = urlencode({"scope": self._settings.scope, **self._application})
-        return self.answers.device_code(url, self._post(url, form))
+        return self.responses.device_code(url, self._post(url, form))
 
     def redeem(self, code: DeviceCode) -> Grant:
         """Return what is issued for a code that was entered. Raises GrantRefused, LoginUnavailable."""
@@ -136,21 +138,21 @@ class AuthorizationServer:
 
     def refresh(self, token: str) -> Grant:
         """Return what is issued for a refresh token. Raises GrantRefused, LoginUnavailable."""
-        self.answers.hide(token)
+        self.responses.hide(token)
         return self._issued(self._client.prepare_refresh_body(refresh_token=token, **self._application))
 
     def revoke(self, token: str) -> None:
         """Revoke a token (RFC 7009). Raises GrantRefused, LoginUnavailable."""
-        self.answers.hide(token)
+        self.responses.hide(token)
         url = self._settings.revocation_url
         *_, form = self._client.prepare_token_revocation_request(url, token, "refresh_token", **self._application)
         answer = self._post(url, form)
         if answer.status != 200:
-            self.answers.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
+            self.responses.fields(url, answer)  # which raises; the body of a 200 says nothing (RFC 7009 section 2.2)
 
     def _issued(self, form: str) -> Grant:
         url = self._settings.token_url
-        return self.answers.grant(url, self._post(url, form))
+        return self.responses.grant(url, self._post(url, form))
 
     def _post(self, url: str, form: str) -> http.Answer:
         try:
@@ -160,4 +162,4 @@ class AuthorizationServer:
 
     def _unreachable(self, url: str, error: OSError) -> LoginUnavailable:
         advice = " (name its authority's file as [smtp] ca_file)" if "certificate" in str(error) else ""
-        return self.answers.unavailable(url, network_error(error) + advice)
+        return self.responses.unavailable(url, network_error(error) + advice)

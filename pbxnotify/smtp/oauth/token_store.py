@@ -23,7 +23,7 @@ from pbxnotify.spool.store import Spool
 
 if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
-    from pbxnotify.smtp.oauth.answers import Grant
+    from pbxnotify.smtp.oauth.responses import Grant
 
 FILE = "oauth2.json"
 MARGIN = 60.0  # seconds before it expires at which a token is renewed: the relay looks at it a little later than we do

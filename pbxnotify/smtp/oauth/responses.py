@@ -1,4 +1,4 @@
-"""Reads the authorization server's answers: a grant, a code for another device, or an error and what to do about it."""
+"""Reads the authorization server's responses: a grant, a code for another device, or an error and its remedy."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class DeviceCode(NamedTuple):
     interval: float
 
 
-class Answers:
-    """Reads answers, and redacts in what they say the secrets that were sent."""
+class Responses:
+    """Reads responses, and redacts in what they say the secrets that were sent."""
 
     def __init__(self, settings: OAuth2) -> None:
         self._settings = settings
