@@ -7,7 +7,6 @@ between two markers that nobody can guess, and what comes before the first marke
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-# A script ends before there is much to collect: 4 % of the CPU time of a mail (Python 3.11).
-gc.disable()
 # pyst2 needs pprint only for its debug output, which is discarded here; importing it would be a third of the time until
 # the call is let go (before Python 3.14).
 _pprint = types.ModuleType("pprint")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from pbxnotify.asterisk.call import caller_of, extensions_in, ringing_since
 from pbxnotify.events import MissedCall
-from pbxnotify.phone_number import SHORTEST_MOBILE
 from pbxnotify.text import clean
 
 ANSWERED_ELSEWHERE = "26"  # HANGUPCAUSE of the losing legs of a group, Asterisk's include/asterisk/causes.h
@@ -66,6 +65,8 @@ def _phone(channel: Mapping[str, str], extensions: Sequence[str]) -> str:
     if dialled is None or len(extensions) != 1:
         return ""
     if not dialled:  # for an outside number the trunk may be the reason
+        from pbxnotify.phone_number import SHORTEST_MOBILE  # for few calls only
+
         return "not registered" if len(extensions[0]) < SHORTEST_MOBILE else ""
     channels = dialled.split(",")
     if not all(re.fullmatch(r"[\w/@.:;-]+", name) for name in channels):
