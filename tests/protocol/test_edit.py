@@ -266,7 +266,7 @@ def test_what_was_written_is_kept_where_it_cannot_be_put_in_place(ini: Path, edi
     shutil.rmtree(kept.parent)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM], ids=["SIGHUP", "SIGTERM"])
 def test_a_terminal_that_is_closed_leaves_no_copy(ini: Path, editor: Editor, tmp_path: Path, number: int) -> None:
     before = ini.read_text()
     with Shell("edit", TMPDIR=str(tmp_path), EDITOR=editor("echo editing; exec sleep 60")) as shell:

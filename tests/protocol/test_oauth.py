@@ -207,7 +207,7 @@ def test_a_port_where_no_browser_comes_back(office: LoginOffice, run: Run) -> No
     assert run("oauth", "login", "--port", "4711")[0] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 def test_a_terminal_that_is_closed(office: LoginOffice, number: int, golden: Golden) -> None:
     with Shell("oauth", "login", "--flow", "code") as shell:
         shell.wait_for("Ctrl-C gives up")
