@@ -11,7 +11,6 @@ from contextlib import suppress
 from pbxnotify import log
 from pbxnotify.commands import terminal
 from pbxnotify.delivery import settings_watch
-from pbxnotify.delivery.runner import run_queue
 from pbxnotify.errors import NewerItem, SettingsError, UsageError
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.smtp.oauth import token_store
@@ -56,6 +55,8 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Send what is due, with --all everything, and print until when the relay is not tried."""
+    from pbxnotify.delivery.runner import run_queue  # brings mail composition, which only this action needs
+
     spool = open_spool()
     with spool.alone() as alone:
         if not alone:
