@@ -8,14 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
 from pbxnotify import __version__, log
+from pbxnotify.asterisk.user import become_asterisk_user
 from pbxnotify.commands import terminal
-from pbxnotify.errors import PbxnotifyError, SpoolError
-from pbxnotify.spool.owner import become_spool_owner
+from pbxnotify.errors import PbxnotifyError
 
 DONE, USAGE, WAITS, MISTAKES = "0 done", "64 usage error", "75 not possible now", "78 the ini file, login or sender"
 REFUSED, SPOOL = "69 permanently refused", "74 the spool cannot be used"
@@ -23,8 +22,8 @@ SENDING = (DONE, USAGE, REFUSED, "75 deferred: it waits in the queue", MISTAKES)
 PLUGIN = ("0 ok", "1 warning", "2 critical: mail is held up", "3 unknown")
 TESTING = (DONE, USAGE, REFUSED, WAITS, MISTAKES)
 AN_ITEM = "20261124-101522-9f3a1c00"
-AS_ROOT = ("setup", "edit", "preview", "voicemail")
-"""Root runs these as root, because they read or write files of root's; all others run as the owner of the spool."""
+BESIDE_ROOT = ("setup", "edit")
+"""Root stays behind these, to put the ini file in place: see ``commands.root``."""
 
 
 SUMMARIES = {
@@ -58,6 +57,7 @@ class Command(NamedTuple):
     example: str
     statuses: Sequence[str]
     options: str = ""  # the function of that module that declares the options, if the command has any
+    opens: str = ""  # the function that opens the file named on the command line, as who has named it
     interrupted: str = "what is in the queue stays there"  # what Ctrl-C leaves behind
 
 
@@ -67,20 +67,30 @@ COMMANDS = {
         "setup --provider gmail --login office@gmail.com --password-stdin --admin-email me@example.com < password",
         TESTING,
         "add_options",
-        "the ini file is as it was",
+        interrupted="the ini file is as it was",
     ),
-    "edit": Command("edit.edit", "edit", TESTING, "", "pbxnotify check  shows whether the ini file can be used"),
+    "edit": Command(
+        "edit.edit", "edit", TESTING, interrupted="pbxnotify check  shows whether the ini file can be used"
+    ),
     "check": Command("check.check", "check --connect", (DONE, SPOOL, WAITS, MISTAKES), "add_options"),
     "status": Command("status.status", "status --json", PLUGIN, "add_options"),
     "test": Command("testmail.test", "test -v you@example.com", TESTING, "add_options"),
     "preview": Command(
-        "preview.preview", "preview missed --language ru --html missed.html", (DONE, USAGE, MISTAKES), "add_options"
+        "preview.preview",
+        "preview missed --language ru --html missed.html",
+        (DONE, USAGE, MISTAKES),
+        "add_options",
+        opens="open_file",
     ),
     "missed": Command(
         "send.missed", "missed --from 5551212 --name 'Alice Smith' --to 101 --dry-run", SENDING, "add_missed_options"
     ),
     "voicemail": Command(
-        "send.voicemail", "voicemail --recording msg0000.wav --from 5551212 --to 101", SENDING, "add_voicemail_options"
+        "send.voicemail",
+        "voicemail --recording msg0000.wav --from 5551212 --to 101",
+        SENDING,
+        "add_voicemail_options",
+        opens="open_file",
     ),
     "alert": Command(
         "send.alert", "alert 'backup failed' --key backup --body - < backup.log", SENDING, "add_alert_options"
@@ -92,7 +102,7 @@ COMMANDS = {
         "oauth login",
         (DONE, USAGE, REFUSED, SPOOL, WAITS, MISTAKES),
         "add_login_options",
-        "nothing is changed",
+        interrupted="nothing is changed",
     ),
     "oauth status": Command("oauth.status", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)),
     "oauth logout": Command("oauth.logout", "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES)),
@@ -118,9 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Russian gets \\u043f, not an error
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if not options.as_root:
-            with suppress(SpoolError):  # a command that needs the spool hears of it when it opens it
-                become_spool_owner()
+        if options.open_file:
+            options.open_file(options)
+        if not options.is_beside_root:
+            become_asterisk_user()
         status = int(options.command(options))
         print(end="", flush=True)  # a write error comes up here, not later; a stdout that was closed before is None
     except PbxnotifyError as error:
@@ -173,8 +184,12 @@ def parser(*wanted: str) -> Parser:
                 room = import_module(f"pbxnotify.commands.{module}")
                 if command.options:
                     getattr(room, command.options)(added)
-                run = getattr(room, function)
-                added.set_defaults(command=run, interrupted=command.interrupted, as_root=name in AS_ROOT)
+                added.set_defaults(
+                    command=getattr(room, function),
+                    open_file=getattr(room, command.opens) if command.opens else None,
+                    interrupted=command.interrupted,
+                    is_beside_root=name in BESIDE_ROOT,
+                )
     return whole
 
 

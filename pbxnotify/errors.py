@@ -28,6 +28,12 @@ class SettingsError(PbxnotifyError):
         self.problems = problems
 
 
+class UserError(PbxnotifyError):
+    """Root cannot become Asterisk's user, and must not go on as root."""
+
+    exit_status = os.EX_CONFIG
+
+
 class SpoolError(PbxnotifyError):
     """The spool cannot take, read or change an item."""
 

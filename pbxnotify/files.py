@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 
 from pbxnotify.namedtuple import TYPE_CHECKING
@@ -12,14 +13,207 @@ from pbxnotify.namedtuple import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # follows no link, does not wait for a FIFO
+MOST_LINKS = 40  # on the way of one path, as in Linux
 
-def sync_directory(directory: str) -> None:
-    """Make the changes in a directory durable. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+class Directory:
+    """An open directory: what is in it is reached through its descriptor, wherever its path may lead by now.
+
+    A name is that of a file in it, or in a folder of it (``queue/1.json``); no link is followed.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open it. Raises OSError."""
+        self._descriptors: dict[str, int] = {}  # its own is that of ""
+        self._path = path
+        self._descriptors[""] = open_path(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def __del__(self) -> None:
+        """Close it."""
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+
+    def __fspath__(self) -> str:
+        """Return its path, for messages and other programs."""
+        return self._path
+
+    __str__ = __fspath__
+
+    def _folder(self, folder: str) -> int:
+        """Return the descriptor of a folder, "" for the directory itself. Raises OSError."""
+        if folder not in self._descriptors:
+            flags = os.O_RDONLY | os.O_DIRECTORY | SAFELY
+            self._descriptors[folder] = os.open(folder, flags, dir_fd=self._descriptors[""])
+        return self._descriptors[folder]
+
+    def _place(self, name: str) -> tuple[int, str]:
+        """Return the descriptor of a file's folder, and its name there. Raises OSError."""
+        folder, _, own = name.rpartition("/")
+        return self._folder(folder), own
+
+    def status(self, name: str = "") -> os.stat_result:
+        """Return the status of a file, a link's own; of the directory without a name. Raises OSError."""
+        if not name:
+            return os.fstat(self._folder(""))
+        place, own = self._place(name)
+        return os.stat(own, dir_fd=place, follow_symlinks=False)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is anything of this name."""
+        try:
+            self.status(name)
+        except OSError:
+            return False
+        return True
+
+    def names(self, folder: str = "") -> list[str]:
+        """Return the names in the directory, or in a folder of it. Raises OSError."""
+        return os.listdir(self._folder(folder))
+
+    def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+        """Return the descriptor of a file. Raises OSError."""
+        place, own = self._place(name)
+        return os.open(own, flags | SAFELY, mode, dir_fd=place)
+
+    def open_folder(self, folder: str = "") -> int:
+        """Return a descriptor of its own for the directory or a folder, to lock it. Raises OSError."""
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | SAFELY, dir_fd=self._folder(folder))
+
+    def read(self, name: str, longest: int) -> bytes:
+        """Return at most ``longest`` bytes of a regular file. Raises OSError."""
+        descriptor = self.open(name)
+        try:
+            require_regular(descriptor, name)
+            return read_all(descriptor, longest)
+        finally:
+            os.close(descriptor)
+
+    def make(self, folder: str) -> None:
+        """Make a private folder if there is none. Raises OSError."""
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700, dir_fd=self._folder(""))
+
+    def remove(self, name: str) -> None:
+        """Remove a file. Raises OSError."""
+        place, own = self._place(name)
+        os.unlink(own, dir_fd=place)
+
+    def rename(self, name: str, other: str) -> None:
+        """Rename a file, over another if there is one. Raises OSError."""
+        (place, own), (other_place, other_own) = self._place(name), self._place(other)
+        os.rename(own, other_own, src_dir_fd=place, dst_dir_fd=other_place)
+
+    def link(self, descriptor: int, name: str) -> None:
+        """Give an open file another name: the file itself, whatever its path leads to by now. Raises OSError."""
+        place, own = self._place(name)
+        # A plain link() would link the link in /proc; with descriptors Python calls linkat(AT_SYMLINK_FOLLOW).
+        os.link(f"/proc/self/fd/{descriptor}", own, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=True)
+
+    def sync(self, folder: str = "") -> None:
+        """Make the changes in it, or in a folder of it, durable. Raises OSError."""
+        os.fsync(self._folder(folder))
+
+    def target(self, name: str) -> str | None:
+        """Return where a link leads; None if it is none, or missing. Raises OSError if root may not follow it."""
+        return _target_of_link(name, self._folder(""), name)
+
+    def is_writable(self, folder: str) -> bool:
+        """Return whether files can be made in a folder. Raises OSError."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self._folder(folder))
+
+    def set_mode(self, mode: int) -> None:
+        """Set the permissions of the directory itself. Raises OSError."""
+        os.fchmod(self._folder(""), mode)
+
+    def replace(self, name: str, temporary: str, text: str, *, durable: bool = False) -> None:
+        """Replace a file's content atomically, through a temporary file in the directory. Raises OSError."""
+        try:
+            new = self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
+                _write(file, text, durable)
+            self.rename(temporary, name)
+            if durable:
+                self.sync(os.path.dirname(name))
+        except OSError as error:
+            with suppress(OSError):
+                self.remove(temporary)
+            try:
+                self._overwrite(name, text, durable)
+            except OSError:
+                raise error from None
+
+    def _overwrite(self, name: str, text: str, durable: bool) -> None:
+        """Write over a file, as on a full disk, if there is room for the whole text. Raises OSError."""
+        descriptor = self.open(name, os.O_RDWR)
+        with open(descriptor, "r+", encoding="utf-8", errors="backslashreplace") as file:
+            require_regular(descriptor, name)
+            _reserve(file, len(text.encode("utf-8", "backslashreplace")))
+            _write(file, text, durable)
+            os.utime(descriptor)
+
+
+def open_path(path: str, flags: int, mode: int = 0o600) -> int:
+    """Return the descriptor of a file or directory; its directories may be links. Raises OSError.
+
+    Root follows only root's own links, also as the last part of a path: whoever else may write in a directory on the
+    way must not lead root to another file.
+    """
+    if os.geteuid() != 0:
+        return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    ahead, links = path.split("/")[::-1], 0
+    place = os.open("/" if path.startswith("/") else ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        while True:
+            name = ahead.pop() or "."
+            target = _target_of_link(name, place, path)
+            if target is not None:
+                links += 1
+                if links > MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                ahead += target.split("/")[::-1]
+                step = os.open("/" if target.startswith("/") else ".", os.O_PATH | os.O_CLOEXEC, dir_fd=place)
+            elif not any(ahead):
+                return os.open(name, flags | SAFELY, mode, dir_fd=place)
+            else:
+                step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+            os.close(place)
+            place = step
+    finally:
+        os.close(place)
+
+
+def _target_of_link(name: str, place: int, path: str) -> str | None:
+    """Return where a link leads; None if it is none. Raises PermissionError if root must not follow it."""
+    try:
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    except FileNotFoundError:
+        return None  # it may be about to be made
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISLNK(status.st_mode):
+            return None
+        if os.geteuid() == 0 != status.st_uid:
+            why = f"root does not follow the link {name} of user {status.st_uid} (chown -h root it if it is yours)"
+            raise PermissionError(errno.EPERM, why, path)
+        return os.readlink("", dir_fd=descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_regular(descriptor: int, name: str) -> None:
+    """Raise OSError unless an open file is a regular one."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", name)
+
+
+def read_all(descriptor: int, longest: int) -> bytes:
+    """Return what is left of an open file, at most ``longest`` bytes. Raises OSError."""
+    pieces = []
+    while longest > 0 and (piece := os.read(descriptor, min(longest, 1 << 20))):
+        pieces.append(piece)
+        longest -= len(piece)
+    return b"".join(pieces)
 
 
 def try_lock(descriptor: int) -> bool:
@@ -29,31 +223,6 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def open_no_follow(path: str, flags: int) -> int:
-    """Open a file, as ``opener`` of ``open``: follows no link, and does not wait for a FIFO. Raises OSError."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def replace(path: str, temporary: str, text: str, *, durable: bool = False) -> None:
-    """Replace a file's content atomically, through a temporary file on the same filesystem. Raises OSError."""
-    try:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace", opener=_open_private) as file:
-            _write(file, text, durable)
-        os.rename(temporary, path)
-        if durable:
-            sync_directory(os.path.dirname(path))
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        try:  # on a full disk in place, if there is room for the whole text
-            with open(path, "r+", encoding="utf-8", errors="backslashreplace") as file:
-                _reserve(file, len(text.encode("utf-8", "backslashreplace")))
-                _write(file, text, durable)
-            os.utime(path)
-        except OSError:
-            raise error from None
 
 
 def _reserve(file: TextIO, length: int) -> None:
@@ -73,7 +242,3 @@ def _write(file: TextIO, text: str, durable: bool) -> None:
     file.flush()
     if durable:
         os.fsync(file.fileno())
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)

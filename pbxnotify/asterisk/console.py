@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from pbxnotify.errors import AsteriskMissing, AsteriskUnavailable
 from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.programs import run_program
 from pbxnotify.text import clean
 
 COMMAND_TIMEOUT = 10  # seconds for one command
@@ -42,11 +43,11 @@ class Start(NamedTuple):
 
 def console_answer(line: str) -> str:
     """Return what ``asterisk -rx`` answers (or $PBXNOTIFY_ASTERISK). Raises AsteriskUnavailable, AsteriskMissing."""
-    from subprocess import DEVNULL, PIPE, STDOUT, TimeoutExpired, run
+    from subprocess import PIPE, STDOUT, TimeoutExpired
 
     command = [*_asterisk_command(), "-rx", line]
     try:
-        done = run(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=COMMAND_TIMEOUT, check=False)
+        done = run_program(command, COMMAND_TIMEOUT, stdout=PIPE, stderr=STDOUT)
     except TimeoutExpired:
         raise AsteriskUnavailable(f"Asterisk did not answer within {COMMAND_TIMEOUT} s") from None
     except OSError as error:

@@ -12,6 +12,7 @@ from pbxnotify.asterisk.call import caller_of, extensions_in
 from pbxnotify.asterisk.mailbox import Message, Recording
 from pbxnotify.errors import MailboxError
 from pbxnotify.events import Voicemail
+from pbxnotify.files import open_path, require_regular
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
@@ -103,16 +104,26 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
     return clean(f"{call}-{where}-{channel.get('PBXNOTIFY_SINCE', '')}") if call else ""
 
 
-def voicemail_from_file(path: str, given: Voicemail) -> LeftMessage:
-    """Return a recording as if left on a channel; an information file completes what is ``given``. Raises MailboxError.
+def open_recording_file(path: str) -> int:
+    """Return the descriptor of a recording that somebody names in a shell. Raises MailboxError."""
+    try:
+        descriptor = open_path(path, os.O_RDONLY)
+        require_regular(descriptor, path)
+    except (OSError, ValueError) as error:
+        raise MailboxError(f"{clean(path)}: {getattr(error, 'strerror', None) or error}") from None
+    return descriptor
 
-    The message stays in its mailbox: the event has no ``message_id``, which ``after_mailing = delete`` needs.
+
+def voicemail_from_file(path: str, descriptor: int, given: Voicemail) -> LeftMessage:
+    """Return an open recording as if left on a channel; an information file beside it completes what is ``given``.
+
+    Raises MailboxError. The message stays in its mailbox: the event has no ``message_id``, which
+    ``after_mailing = delete`` needs.
     """
     name, _, extension = path.rpartition(".")
     format_ = _format_of(extension)
     if not format_:
         raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
-    descriptor = mailbox.open_safely(os.path.realpath(path), only_in_spool=False)
     head = os.pread(descriptor, 32, 0)
     if FORMATS[format_].extension == "wav" and not is_wave(head):
         os.close(descriptor)

@@ -18,6 +18,7 @@ from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.delivery.settings_watch import test_event
 from pbxnotify.errors import UsageError
 from pbxnotify.events import Alert, Event, MissedCall, Voicemail, new_alert
+from pbxnotify.files import open_path, require_regular
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, LANGUAGE_CODES, load_language
 from pbxnotify.mail.attachment import Attachment
 from pbxnotify.mail.compose import compose
@@ -38,6 +39,21 @@ NUMBER, EXTENSION, SOMEBODY = "+74951234567", "101", "somebody@example.com"
 RANG, LENGTH, AGO = 23, 65, 300  # seconds that the sample rang, that its message lasts, and since it began
 
 
+def open_file(options: argparse.Namespace) -> None:
+    """Open the file to write to, as who named it: root's directories are not for Asterisk's user. Raises UsageError."""
+    path = options.eml if options.eml is not None else options.html
+    options.file = -1
+    if path in (None, "-"):
+        return
+    try:
+        options.file = open_path(path, os.O_WRONLY | os.O_CREAT, 0o666)
+        require_regular(options.file, path)
+        if os.fstat(options.file).st_nlink > 1:
+            raise UsageError(f"{path}: has another name as well; name a file that has one only")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
 def preview(options: argparse.Namespace) -> int:
     """Print a mail, or write its page or the whole of it to a file."""
     for name in VALUES:
@@ -50,10 +66,10 @@ def preview(options: argparse.Namespace) -> int:
     content = compose(event, "preview", recipient, settings, attachment)
     mail: EmailMessage = message_from_bytes(content, policy=policy.default)
     if options.eml is not None:
-        _write(options.eml, content)
+        _write(options.file, options.eml, content)
     elif options.html is not None:
         page = mail.get_body(("html",))
-        _write(options.html, str(page.get_content()).encode() if page else b"")
+        _write(options.file, options.html, str(page.get_content()).encode() if page else b"")
     else:
         print(readable(mail))
     return os.EX_OK
@@ -122,13 +138,14 @@ def _sample(voicemail: Voicemail) -> Attachment:
     return Attachment(sound.getvalue(), voicemail.recording)
 
 
-def _write(path: str, content: bytes) -> None:
-    """Write to a file, - for standard output."""
-    if path == "-":
+def _write(descriptor: int, path: str, content: bytes) -> None:
+    """Write to the open file, or to standard output if there is none."""
+    if descriptor < 0:
         sys.stdout.buffer.write(content)
         return
     try:
-        with open(path, "wb") as file:
+        with open(descriptor, "wb") as file:
+            file.truncate()
             file.write(content)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

@@ -9,7 +9,7 @@ import time
 from email import message_from_bytes, policy
 
 from pbxnotify.asterisk.call import extensions_in
-from pbxnotify.asterisk.voicemail import voicemail_from_file
+from pbxnotify.asterisk.voicemail import open_recording_file, voicemail_from_file
 from pbxnotify.commands import terminal
 from pbxnotify.commands.preview import extensions, readable, seconds
 from pbxnotify.delivery.recipients import recipients_of
@@ -39,6 +39,14 @@ def missed(options: argparse.Namespace) -> int:
     return _show_mails(call) if options.dry_run else _submit(call)
 
 
+def open_file(options: argparse.Namespace) -> None:
+    """Open the recording, as who named it: root's files are not for Asterisk's user. Raises UsageError."""
+    try:
+        options.file = open_recording_file(options.recording)
+    except MailboxError as error:
+        raise UsageError(str(error)) from None
+
+
 def voicemail(options: argparse.Namespace) -> int:
     """Notify of a recorded message, as from the dialplan."""
     message = Voicemail(
@@ -49,10 +57,10 @@ def voicemail(options: argparse.Namespace) -> int:
         mailbox=clean(options.mailbox),
     )
     try:
-        event, descriptor = voicemail_from_file(options.recording, message)
+        event, descriptor = voicemail_from_file(options.recording, options.file, message)
     except MailboxError as error:
         raise UsageError(str(error)) from None
-    return _show_mails(event, options.recording) if options.dry_run else _submit(event, descriptor)
+    return _show_mails(event, descriptor) if options.dry_run else _submit(event, descriptor)
 
 
 def alert(options: argparse.Namespace) -> int:
@@ -83,10 +91,12 @@ def _submit(event: Event, recording: int = -1) -> int:
     return EXIT_STATUS[outcome[-1]]
 
 
-def _show_mails(event: Event, recording: str = "") -> int:
+def _show_mails(event: Event, recording: int = -1) -> int:
     settings = load_settings(ini_path())
     notified = recipients_of(event, settings)
-    attachment = prepare_attachment(recording, event, settings.voicemail) if isinstance(event, Voicemail) else None
+    attachment = None
+    if isinstance(event, Voicemail):
+        attachment = prepare_attachment(lambda: recording, event, settings.voicemail)
     for recipient in notified.recipients:
         content = compose(event, "dry-run", recipient, settings, attachment)
         print(readable(message_from_bytes(content, policy=policy.default)))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from pbxnotify.commands import oauth, prompts, terminal, testmail
 from pbxnotify.commands.check import say_notes
 from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
+from pbxnotify.commands.root import beside_root
 from pbxnotify.delivery import settings_watch
-from pbxnotify.errors import LoginError, SettingsError, SpoolError, UsageError
+from pbxnotify.errors import LoginError, SettingsError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
 from pbxnotify.settings.sections import Settings
 from pbxnotify.smtp.oauth import token_store
-from pbxnotify.spool.owner import become_spool_owner, spool_path
 
 NAMED_AS_WRITTEN = (
     *prompts.RELAY,
@@ -39,9 +38,14 @@ PLACES = (*FLAGS.values(), PASSWORD, CLIENT_SECRET, prompts.TOKEN_PROVIDER)
 def setup(chosen: argparse.Namespace) -> int:
     """Ask, test, write; asks nothing if there are options."""
     path = Path(ini_path())
-    rewrite.refuse_unwritable(path)
     given = {place: value for flag, place in FLAGS.items() if (value := getattr(chosen, flag)) is not None}
-    with rewrite.exclusively(path), terminal.hangup_interrupts(), ExitStack() as granted:
+    with (
+        beside_root(str(path)) as root,
+        rewrite.exclusively(path),
+        terminal.hangup_interrupts(),
+        ExitStack() as granted,
+    ):
+        chosen.root = root
         if given or chosen.provider or chosen.password_stdin or chosen.client_secret_stdin:
             return _by_options(path, chosen, given, granted)
         if not terminal.is_answered():
@@ -134,27 +138,25 @@ def _test(settings: Settings, granted: ExitStack) -> int:
     relay = settings.smtp
     wants = relay.wants_token and not token_store.is_kept(relay)
     try:
-        return testmail.apart(lambda: oauth.send_test(settings))
+        return testmail.status_of(lambda: oauth.send_test(settings))
     finally:
         if wants and token_store.is_kept(relay):
-            granted.callback(testmail.apart, lambda: oauth.withdraw(relay))
+            granted.callback(testmail.status_of, lambda: oauth.withdraw(relay))
 
 
 def _write(path: Path, answers: Answers, chosen: argparse.Namespace, granted: ExitStack, *, tested: bool) -> int:
-    """Replace the file, and check that the owner of the spool can read it."""
+    """Replace the file, and check that we, who are Asterisk's user by now, can read it."""
     with settings_watch.unnoticed():
         text, settings = _revised(path, answers)
-        rewrite.replace(path, text, _group_of_asterisk())
+        chosen.root.replace(text)
         granted.pop_all()  # keep the tokens
         chosen.interrupted = f"{path} is already written"
         print(terminal.coloured(f"{path}: written", "green"))
         say_notes(settings)
         if tested:  # otherwise  queue run  tests it again
-            with suppress(SpoolError):
-                become_spool_owner()  # who must be able to read the settings and the tokens
             settings_watch.note(settings)
             _forget_others(settings)
-        load_settings(path)  # as the owner of the spool by now
+        load_settings(path)
     if token_store.trouble(settings.smtp):
         print("next: log in with  pbxnotify oauth login;  until then mail waits")
     if not settings.employees:
@@ -170,19 +172,6 @@ def _forget_others(settings: Settings) -> None:
             token_store.forget_others(settings.smtp)
     except (OSError, LoginError) as error:
         terminal.note(f"the tokens of other accounts are not removed: {error}")
-
-
-def _group_of_asterisk() -> int | None:
-    """Return the group that may read a new file, that of Asterisk's user; None for our own."""
-    spool = spool_path()
-    places = [place for place in (spool, os.path.dirname(spool)) if os.path.isdir(place)]
-    if not places or os.geteuid() != 0:
-        return None
-    owner = os.stat(places[0])
-    try:
-        return pwd.getpwuid(owner.st_uid).pw_gid
-    except KeyError:
-        return owner.st_gid
 
 
 def _by_questions(path: Path, chosen: argparse.Namespace, granted: ExitStack) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +18,6 @@ from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
 from pbxnotify.spool.backoff import write_backoff
-from pbxnotify.spool.owner import become_spool_owner
 from pbxnotify.spool.store import open_spool
 
 SECURITY = {"none": "not encrypted", "starttls": "STARTTLS", "tls": "implicit TLS"}
@@ -47,8 +45,7 @@ def way_to(relay: Smtp) -> str:
 def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str], None] | None = None) -> None:
     """Send a test mail to each address, or only log in if there is none, and print the relay's own words.
 
-    Called as the owner of the spool, Asterisk's user: the outcome must hold for that user, and root must not run a
-    ``password_command`` that is not root's. Raises RelayError, LoginError, SettingsError.
+    Called as Asterisk's user: the outcome must hold for that user. Raises RelayError, LoginError, SettingsError.
     """
     spool = None
     with suppress(SpoolError):
@@ -68,32 +65,9 @@ def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test mail was sent")
 
 
-def apart(send: Callable[[], None]) -> int:
-    """Send a test mail in a process of its own, as the owner of the spool; this one may have to stay root.
-
-    Returns the exit status, 0 if the relay accepted it; its words are printed.
-    """
-    print(end="", flush=True)
-    child = os.fork()
-    if not child:
-        status = os.EX_SOFTWARE
-        try:
-            status = _status_of(send)
-        finally:
-            os._exit(status)  # whatever happens, no second copy of us goes on
+def status_of(send: Callable[[], None]) -> int:
+    """Return the exit status of a test mail, 0 if the relay accepted it; its words, or the error, are printed."""
     try:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except KeyboardInterrupt:  # also a hangup or SIGTERM, which may be sent to us alone
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
-        raise
-
-
-def _status_of(send: Callable[[], None]) -> int:
-    """Return the exit status of a test mail; the parent reports an interrupt."""
-    try:
-        with suppress(SpoolError):
-            become_spool_owner()
         send()
     except PbxnotifyError as error:
         terminal.complain(error)
@@ -101,10 +75,6 @@ def _status_of(send: Callable[[], None]) -> int:
     except OSError as error:
         terminal.complain(OSError(f"{error.filename}: {error.strerror}"))
         return os.EX_IOERR
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        print(end="", flush=True)
     return os.EX_OK
 
 

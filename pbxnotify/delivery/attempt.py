@@ -69,7 +69,7 @@ class Attempt:
         if isinstance(event, Voicemail) and self.prepared is None:
             from pbxnotify.mail.attachment import prepare_attachment
 
-            recording, scratch = self.queue_file.recording, self.queue_file.scratch
+            recording, scratch = self.queue_file.open_recording, self.queue_file.scratch
             self.prepared = prepare_attachment(recording, event, settings.voicemail, scratch)
         return self.prepared
 

@@ -14,11 +14,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pbxnotify import log
 from pbxnotify.errors import PbxnotifyError, SettingsError, SpoolError
 from pbxnotify.events import Alert, new_alert
+from pbxnotify.files import Directory
 from pbxnotify.languages.language import load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
-from pbxnotify.spool.owner import spool_path
+from pbxnotify.spool.directory import spool_path
 from pbxnotify.spool.state import SeenSettings
 from pbxnotify.spool.store import Spool, open_spool
 
@@ -67,8 +68,8 @@ def note(settings: Settings) -> None:
 @contextmanager
 def unnoticed() -> Iterator[None]:
     """Keep ``queue run`` from noticing what is changed and tested meanwhile."""
-    directory = spool_path()
-    with Spool(directory).alone() if os.path.isdir(os.path.join(directory, "queue")) else nullcontext():
+    path = spool_path()
+    with Spool(Directory(path)).alone() if os.path.isdir(os.path.join(path, "queue")) else nullcontext():
         yield
 
 

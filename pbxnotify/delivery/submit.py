@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pbxnotify.errors import SpoolError
+from pbxnotify.asterisk.user import become_asterisk_user
+from pbxnotify.errors import SpoolError, UserError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.spool.owner import become_spool_owner
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool, open_spool
 
@@ -31,10 +31,11 @@ def submit_voicemail(left: LeftMessage | None) -> Submission:
 def submit(event: Event, recording: int = -1) -> Submission:
     """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory.
 
-    From here on the process runs as the owner of the spool.
+    From here on the process runs as Asterisk's user. Where it is root's and cannot become that, the event is logged
+    whole.
     """
     try:
-        become_spool_owner()
+        become_asterisk_user()
         spool = open_spool()
         queue_file = spool.add(event, recording)
     except SpoolError as error:
@@ -42,6 +43,9 @@ def submit(event: Event, recording: int = -1) -> Submission:
         unkept.log_state("deferred")
         line = f"pbxnotify: {error}: sending it now, without the queue"
         return Submission("FAILED", line, lambda report: _deliver(None, unkept, report))
+    except UserError as error:
+        UnkeptItem(event, str(error)).log_state("failed")
+        return Submission("FAILED", f"pbxnotify: FAILED: {error}")
     if queue_file is None:
         return Submission("SKIPPED", "pbxnotify: skipped: already notified")
     return Submission("QUEUED", queue_file.line, lambda report: _deliver(spool, queue_file, report))

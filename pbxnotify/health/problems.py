@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
 from pbxnotify import log
+from pbxnotify.files import Directory
 from pbxnotify.languages.language import Language
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
@@ -77,7 +78,7 @@ class MonitorState:
     problems: Mapping[str, Problem] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, directory: str, *, complains: bool = False) -> MonitorState:
+    def read(cls, directory: Directory, *, complains: bool = False) -> MonitorState:
         """Return what the last run has left; an empty state if that is damaged, which is logged if ``complains``."""
         text = state.read(directory, state.MONITOR).text
         if not text.strip():
@@ -91,7 +92,7 @@ class MonitorState:
                 log.write(syslog.LOG_ERR, "monitor: the record of its problems is damaged; it starts with a new one")
             return cls()
 
-    def write(self, directory: str) -> bool:
+    def write(self, directory: Directory) -> bool:
         """Write the state; returns whether that was possible."""
         record = {"known": _to_record(self.known), "problems": {key: _to_record(p) for key, p in self.problems.items()}}
         text = json.dumps(record, ensure_ascii=False)

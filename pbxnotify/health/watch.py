@@ -74,7 +74,7 @@ class Watch:
 
     def _disks(self) -> Iterator[Observation]:
         words, named = self._words, self._system.disks
-        usual = (spool_directory(), log_directory(), self._spool.directory)
+        usual = (spool_directory(), log_directory(), str(self._spool.directory))
         disks: dict[int, Disk] = {}
         limits: dict[int, list[Least]] = {}
         is_complete = True

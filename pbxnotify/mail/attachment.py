@@ -7,13 +7,16 @@ or takes too long, the recording is attached unconverted.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pbxnotify.asterisk.audio import FORMATS, PLAYS_EVERYWHERE, is_wave, length_of
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.programs import run_program
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from pbxnotify.events import Voicemail
     from pbxnotify.settings.sections import Voicemail as VoicemailSettings
 
@@ -38,29 +41,42 @@ class Attachment(NamedTuple):
 
 
 def prepare_attachment(
-    path: str, voicemail: Voicemail, settings: VoicemailSettings, scratch: str | None = None
+    open_recording: Callable[[], int],
+    voicemail: Voicemail,
+    settings: VoicemailSettings,
+    scratch: str | None = None,
 ) -> Attachment | None:
-    """Return the recording to attach, None if none is wanted; ``scratch`` is for converters. Never raises OSError."""
+    """Return the recording to attach, None if none is wanted; ``scratch`` is for converters. Never raises OSError.
+
+    ``open_recording`` returns its descriptor, or raises OSError.
+    """
     if not settings.attach:
         return None
     if not voicemail.recording:
         return Attachment(remark=voicemail.trouble)
-    limit = settings.max_attachment * MEGABYTE
     try:
-        size = os.stat(path).st_size
-        converted = _converted(path, voicemail.recording, size, settings, scratch)
-        if converted.content:
-            return converted
-        if size > limit:
-            remark = f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"
-            return Attachment(too_large=size, remark=remark)
-        with open(path, "rb") as file:
-            return Attachment(file.read(limit), voicemail.recording, remark=converted.remark)
+        with open(open_recording(), "rb") as recording:
+            return _prepared(recording, voicemail.recording, settings, scratch)
     except OSError as error:
         return Attachment(remark=f"the recording cannot be read: {error.strerror}")
 
 
-def _converted(path: str, format_: str, size: int, settings: VoicemailSettings, scratch: str | None) -> Attachment:
+def _prepared(recording: BinaryIO, format_: str, settings: VoicemailSettings, scratch: str | None) -> Attachment:
+    """Return an open recording as it is attached. Raises OSError."""
+    size, limit = os.fstat(recording.fileno()).st_size, settings.max_attachment * MEGABYTE
+    converted = _converted(recording, format_, size, settings, scratch)
+    if converted.content:
+        return converted
+    if size > limit:
+        remark = f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"
+        return Attachment(too_large=size, remark=remark)
+    recording.seek(0)
+    return Attachment(recording.read(limit), format_, remark=converted.remark)
+
+
+def _converted(
+    recording: BinaryIO, format_: str, size: int, settings: VoicemailSettings, scratch: str | None
+) -> Attachment:
     """Return the recording in the wanted format; without content if it has that already or cannot be converted."""
     audio, limit = settings.audio, settings.max_attachment * MEGABYTE
     if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
@@ -71,10 +87,10 @@ def _converted(path: str, format_: str, size: int, settings: VoicemailSettings, 
     if seconds * BYTES_OF_A_SECOND[audio] > limit:
         return Attachment()
     failures, tools = [], []
-    for tool, command in _commands(path, format_, audio):
+    for tool, command in _commands(recording, format_, audio):
         tools.append(tool)
         if which(tool):
-            content, failure = _output_of(command, audio, limit, scratch)
+            content, failure = _output_of(command, recording.fileno(), audio, limit, scratch)
             if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
             failures.append(f"{tool}: {failure or f'made {len(content)} bytes of {seconds} s of sound'}")
@@ -82,29 +98,29 @@ def _converted(path: str, format_: str, size: int, settings: VoicemailSettings, 
     return Attachment(remark=f"the recording is attached unconverted, not as {audio}: {why}")
 
 
-def _commands(path: str, format_: str, audio: str) -> Iterator[tuple[str, list[str]]]:
+def _commands(recording: BinaryIO, format_: str, audio: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the tools that can convert a format, with their command lines, which lack the output's path."""
+    path = f"/dev/fd/{recording.fileno()}"  # the open file itself, whatever its path leads to by now
     sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
     if audio == "wav" and sox:
         yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
-    with open(path, "rb") as file:
-        wave = is_wave(file.read(16))
-    if audio == "mp3" and wave:  # lame takes anything else for raw sound, and makes noise of it
+    # lame takes anything else for raw sound, and makes noise of it.
+    if audio == "mp3" and is_wave(os.pread(recording.fileno(), 16, 0)):
         yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
     quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
     source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
     yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
 
 
-def _output_of(command: list[str], audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:
+def _output_of(command: list[str], recording: int, audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:
     """Return what a tool made, or what went wrong. It runs with ``nice``: this host carries calls."""
-    from subprocess import DEVNULL, PIPE, TimeoutExpired, run
+    from subprocess import DEVNULL, PIPE, TimeoutExpired
     from tempfile import NamedTemporaryFile
 
     try:
         with NamedTemporaryFile(dir=scratch, suffix=f".{audio}") as output:
             command = ["nice", *command, output.name]
-            done = run(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, timeout=CONVERSION_TIMEOUT, check=False)
+            done = run_program(command, CONVERSION_TIMEOUT, stdout=DEVNULL, stderr=PIPE, pass_fds=[recording])
             made = os.fstat(output.fileno()).st_size
             if done.returncode:
                 said = clean(done.stderr.decode(errors="replace"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from pbxnotify.errors import SettingsError
+from pbxnotify.files import require_regular
 from pbxnotify.namedtuple import NamedTuple
 
 Place = tuple[str, ...]
@@ -13,6 +16,7 @@ Place = tuple[str, ...]
 
 HEADER = re.compile(r"""\s*(\[[\[\s]*)(['"]?)(.*?)\2\s*\]""")
 OPTION = re.compile(r"""\s*(['"]?)([^'"=\s].*?|)\1\s*=\s*(.*)""")
+LONGEST = 4 * 1024 * 1024  # bytes that are read: 20 000 employees have half of that
 TRIPLE_QUOTES = ("'''", '"""')
 
 
@@ -67,11 +71,22 @@ def first_word(name: str) -> str:
     return re.split(r"\W", name, maxsplit=1)[0]
 
 
+def opened(path: str) -> BinaryIO:
+    """Open an ini file, which must be a regular one: a FIFO could keep us waiting for ever. Raises OSError."""
+    file = open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY))  # noqa: SIM115
+    try:
+        require_regular(file.fileno(), path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
 def read(path: str) -> bytes:
     """Return the content of an ini file; raises SettingsError."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        with opened(path) as file:
+            return file.read(LONGEST)
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; run  pbxnotify setup  to create it") from None
     except PermissionError:

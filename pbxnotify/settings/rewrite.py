@@ -1,23 +1,15 @@
-"""A new version of the ini file: options changed in its text, all else kept, and the file replaced atomically.
-
-Root may do this in a directory of Asterisk's user, who must not make root open another file meanwhile: the new file is
-held by its descriptor from its creation on, and has an unpredictable name.
-"""
+"""A new version of the ini file: options changed in its text, all else kept."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Union
 
 from pbxnotify.errors import SettingsError
-from pbxnotify.files import sync_directory, try_lock
+from pbxnotify.files import try_lock
 from pbxnotify.settings import ini_lines
 
 Value = Union[str, tuple[str, ...]]  # the new value of an option; a tuple is a list, separated by commas
@@ -86,88 +78,13 @@ def read(path: Path) -> str:
     return content.decode()
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Raise SettingsError, before anybody has typed anything, if the file cannot be replaced."""
-    target = os.path.realpath(path)
-    directory = os.path.dirname(target)
-    if not os.path.isdir(directory):
-        raise SettingsError(f"{path}: there is no directory {directory}; name another file, or install Asterisk first")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise SettingsError(f"{path}: cannot be replaced: {directory} is not writable; run this as root (sudo)")
-    if not os.path.exists(target):
-        return
-    status = os.stat(target)
-    if os.geteuid() not in (0, status.st_uid):
-        raise SettingsError(f"{path}: belongs to user {status.st_uid}; run this as root (sudo)")
-    if os.path.ismount(target) or status.st_nlink > 1:
-        what = "a mount point" if os.path.ismount(target) else "a hard link to another name"
-        raise SettingsError(f"{path}: cannot be replaced: it is {what}; edit it with another program")
-
-
 @contextmanager
 def exclusively(path: Path) -> Iterator[None]:
     """Keep other commands of ours from changing the file meanwhile. Raises SettingsError."""
-    with open(path, "rb") if path.exists() else nullcontext() as file:
+    with ini_lines.opened(str(path)) if path.exists() else nullcontext() as file:
         if file and not try_lock(file.fileno()):
             raise SettingsError(f"{path}: is being edited by somebody else; try again when they are done")
         yield
-
-
-def replace(path: Path, text: str, group: int | None = None) -> None:
-    """Replace the ini file atomically, keeping its owner, group and mode; a new one is 0640 with this group.
-
-    If it is a symbolic link, its target is replaced. Raises SettingsError.
-    """
-    target, name = os.path.realpath(path), ""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".pbxnotify-", suffix=".ini", dir=os.path.dirname(target))
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            _copy_permissions(target, file.fileno(), group)
-            os.fsync(file.fileno())
-            if not os.path.samestat(os.lstat(name), os.fstat(file.fileno())):
-                raise SettingsError(f"{path}: unchanged: somebody replaced the new file before it was in place")
-            os.rename(name, target)
-        sync_directory(os.path.dirname(target))
-    except OSError as error:
-        raise SettingsError(f"{path}: unchanged: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(name)
-
-
-def _copy_permissions(target: str, copy: int, group: int | None) -> None:
-    """Give a new file owner, group, mode and access control list of the old one, if any. Raises OSError."""
-    try:
-        status = os.stat(target)
-    except FileNotFoundError:
-        os.fchown(copy, -1, -1 if group is None else group)
-        os.fchmod(copy, 0o640)
-        return
-    os.fchown(copy, status.st_uid if status.st_uid != os.geteuid() else -1, status.st_gid)
-    with suppress(OSError):  # a filesystem without them
-        for attribute in os.listxattr(target):
-            with suppress(OSError):
-                os.setxattr(copy, attribute, os.getxattr(target, attribute))
-    os.fchmod(copy, stat.S_IMODE(status.st_mode))
-
-
-@contextmanager
-def private_copy(path: Path, text: str) -> Iterator[Path]:
-    """Yield a copy of the ini file in a private directory, for an editor; only SettingsError lets it stay there."""
-    directory = tempfile.mkdtemp(prefix="pbxnotify-")
-    copy = Path(directory, path.name)
-    with ExitStack() as unless_kept:
-        unless_kept.callback(shutil.rmtree, directory, ignore_errors=True)
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        try:
-            yield copy
-        except SettingsError:
-            unless_kept.pop_all()
-            raise
 
 
 def shipped_file(name: str) -> Path:

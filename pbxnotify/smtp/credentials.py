@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.programs import run_program
 
 if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
@@ -40,17 +41,15 @@ class PasswordCommand(Credentials):
         if rejected:
             return ""
         import shlex
-        import subprocess
+        from subprocess import PIPE, TimeoutExpired
 
         arguments, password = shlex.split(self._settings.password_command), ""
         try:
-            done = subprocess.run(
-                arguments, capture_output=True, stdin=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT, check=False
-            )
+            done = run_program(arguments, COMMAND_TIMEOUT, stdout=PIPE, stderr=PIPE)
             why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
             if not done.returncode:
                 password = done.stdout.decode(errors="replace").partition("\n")[0].rstrip("\r")
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             why = f"has not finished after {COMMAND_TIMEOUT} seconds"
         except OSError as error:
             why = f"cannot be started ({error.strerror})"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
+from pbxnotify.files import Directory
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.spool import state
 
@@ -48,11 +49,10 @@ def retry_delay(failures: int) -> float:
     return DELAYS[min(failures, MOST_FAILURES) - 1] * jitter
 
 
-def read_backoff(directory: str) -> RelayBackoff:
+def read_backoff(directory: Directory) -> RelayBackoff:
     """Return the backoff recorded in a spool; one that has no failures if there is none, or its file is damaged."""
     try:
-        with open(state.path(directory, FILE), encoding="utf-8") as file:
-            noted = RelayBackoff(**json.load(file))
+        noted = RelayBackoff(**json.loads(directory.read(f"{state.FOLDER}/{FILE}", state.LONGEST)))
     except (OSError, ValueError, TypeError, RecursionError):
         return RelayBackoff()
     # Each field has the type and the range that ``write_backoff`` writes.
@@ -60,7 +60,7 @@ def read_backoff(directory: str) -> RelayBackoff:
     return noted if types_fit and 0 <= noted.until < 1e11 and 0 <= noted.since < 1e11 else RelayBackoff()
 
 
-def write_backoff(directory: str, backoff: RelayBackoff | None) -> None:
+def write_backoff(directory: Directory, backoff: RelayBackoff | None) -> None:
     """Record the backoff in a spool; None ends it. A lost record costs one attempt, so it is not fsynced.
 
     On a full disk the file is overwritten in place, which takes no room: without a backoff every item would try the

@@ -14,37 +14,29 @@ import json
 import os
 import syslog
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, Voicemail, event_to_json
-from pbxnotify.files import open_no_follow, sync_directory, try_lock
+from pbxnotify.files import Directory, read_all, require_regular, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.spool.directory import spool_errors
 from pbxnotify.spool.item import Item, RecipientState, new_item
-from pbxnotify.spool.recording import keep_recording, recording_path
+from pbxnotify.spool.recording import keep_recording, recording_name
 
 if TYPE_CHECKING:
     from typing import Any
 
     from pbxnotify.spool.item import ItemState
 
-
-@contextmanager
-def spool_errors() -> Iterator[None]:
-    """Raise a system error as a SpoolError."""
-    try:
-        yield
-    except OSError as error:
-        what = f"{error.strerror}: {error.filename or 'while writing'}"
-        raise SpoolError(f"the spool cannot be used: {what}") from error
+LONGEST = 16 * 1024 * 1024  # bytes of an item's file; the largest that we write have a hundredth of that
 
 
 class QueueFile:
     """An item in the spool, locked by this process until ``release``."""
 
-    def __init__(self, directory: str, item: Item, lock: int, folder: str = "queue") -> None:
+    def __init__(self, directory: Directory | None, item: Item, lock: int, folder: str = "queue") -> None:
         self.item = item
         self.line = ""  # the last line that was logged about it
         self._directory = directory
@@ -52,52 +44,57 @@ class QueueFile:
         self._lock = lock
 
     @classmethod
-    def new(cls, directory: str, event: Event, recording: int = -1) -> QueueFile:
+    def new(cls, directory: Directory, event: Event, recording: int = -1) -> QueueFile:
         """Make an event durable in queue/, with its recording if an open one is given. Raises SpoolError."""
         item = new_item(event)
-        kept = recording_path(directory, "queue", item.id, event)
+        kept = recording_name("queue", item.id, event)
         if kept and recording >= 0 and isinstance(event, Voicemail):
             try:
-                keep_recording(recording, kept)
+                keep_recording(recording, directory, kept)
                 return cls(directory, item, _write_new(directory, item))
             except (OSError, SpoolError) as error:
                 # Without it there may be room for the item, which must not wait in memory for a relay that is down.
                 with suppress(OSError):
-                    os.unlink(kept)
+                    directory.remove(kept)
                 why = f"the recording cannot be kept in the spool: {getattr(error, 'strerror', None) or error}"
                 item = new_item(event._replace(recording="", trouble=why))
         return cls(directory, item, _write_new(directory, item))
 
     @classmethod
-    def locked(cls, directory: str, identifier: str, folder: str = "queue") -> QueueFile | None:
+    def locked(cls, directory: Directory, identifier: str, folder: str = "queue") -> QueueFile | None:
         """Return an item, locked; None if another process has it or it is gone.
 
         Raises NewerItem, SpoolError if it cannot be read, and ValueError if it is damaged.
         """
-        path = item_path(directory, folder, identifier)
+        name = item_name(folder, identifier)
         lock = -1
         try:
-            lock = open_no_follow(path, os.O_RDONLY)
+            lock = directory.open(name)
+            require_regular(lock, name)
             if try_lock(lock) and os.fstat(lock).st_nlink:
-                with open(lock, encoding="utf-8", closefd=False) as file:
-                    found = cls(directory, Item.from_json(file.read())._replace(id=identifier), lock, folder)
+                found = cls(directory, _item_in(lock)._replace(id=identifier), lock, folder)
                 lock = -1
                 return found
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SpoolError(f"{path} cannot be read: {error.strerror}") from error
+            raise SpoolError(f"{directory}/{name} cannot be read: {error.strerror}") from error
         finally:
             if lock >= 0:
                 os.close(lock)
         return None
 
     @staticmethod
-    def read(directory: str, identifier: str, folder: str = "queue") -> Item | None:
+    def read(directory: Directory, identifier: str, folder: str = "queue") -> Item | None:
         """Return an item without locking it; None if it is gone or damaged. Raises NewerItem."""
+        name = item_name(folder, identifier)
         try:
-            with open(item_path(directory, folder, identifier), encoding="utf-8") as file:
-                return Item.from_json(file.read())
+            descriptor = directory.open(name)
+            try:
+                require_regular(descriptor, name)
+                return _item_in(descriptor)
+            finally:
+                os.close(descriptor)
         except (OSError, ValueError, TypeError):
             return None
 
@@ -105,9 +102,9 @@ class QueueFile:
     def change(self, **fields: Any) -> None:
         """Replace the item by a new version, durable. Raises SpoolError if the disk takes none: the old one stays."""
         self.item = self.item._replace(**fields)
-        previous, self._lock = self._lock, _write(self._directory, self._folder, self.item)
+        previous, self._lock = self._lock, _write(self._spool, self._folder, self.item)
         os.close(previous)
-        sync_directory(os.path.join(self._directory, self._folder))
+        self._spool.sync(self._folder)
 
     def mark(self, address: str, state: str | None) -> None:
         """Record the state of one recipient; None: still to be sent the mail. Raises SpoolError."""
@@ -133,10 +130,11 @@ class QueueFile:
         """Remove the item: it was ``sent``, or is ``skipped``. Raises SpoolError."""
         with spool_errors():
             with suppress(FileNotFoundError):
-                os.unlink(item_path(self._directory, self._folder, self.item.id))
-            sync_directory(os.path.join(self._directory, self._folder))
-            with suppress(FileNotFoundError):
-                os.unlink(self.recording)
+                self._spool.remove(item_name(self._folder, self.item.id))
+            self._spool.sync(self._folder)
+            if self._recording:
+                with suppress(FileNotFoundError):
+                    self._spool.remove(self._recording)
         self.item = self.item._replace(reason=reason)
         self.log_state(state)
         self.release()
@@ -151,47 +149,68 @@ class QueueFile:
         """Log a change of state."""
         self.line = log.state(state, self.item.id, self.item.event, self.item.reason)
 
-    @property
-    def recording(self) -> str:
-        """The path of its recording; empty if there is none."""
-        return recording_path(self._directory, self._folder, self.item.id, self.item.event)
+    def open_recording(self) -> int:
+        """Return the descriptor of its recording. Raises OSError if it has none that can be read."""
+        descriptor = self._spool.open(self._recording)
+        try:
+            require_regular(descriptor, self._recording)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     @property
     def scratch(self) -> str | None:
         """A directory for temporary files, which is swept; None for the system's."""
         return os.path.join(self._directory, "tmp") if self._directory else None
 
+    @property
+    def _spool(self) -> Directory:
+        """The spool's directory, where there is one."""
+        assert self._directory is not None, "an item that no spool has taken"
+        return self._directory
+
+    @property
+    def _recording(self) -> str:
+        """The name of its recording in the spool; empty if there is none."""
+        return recording_name(self._folder, self.item.id, self.item.event)
+
     @spool_errors()
     def _move(self, folder: str) -> None:
         """Move the item to another folder, durable, with its recording there first. Raises SpoolError."""
-        left, recording = self._folder, self.recording
+        left, recording = self._folder, self._recording
         if folder == left:
             return
+        if recording:
+            self._copy_recording(recording_name(folder, self.item.id, self.item.event))
+        self._spool.rename(item_name(left, self.item.id), item_name(folder, self.item.id))
+        self._spool.sync(folder)
+        self._spool.sync(left)
+        if recording:
+            with suppress(FileNotFoundError):
+                self._spool.remove(recording)
+        self._folder = folder
+
+    def _copy_recording(self, name: str) -> None:
+        """Keep its recording under another name as well. Raises OSError."""
         with suppress(FileExistsError, FileNotFoundError):  # there already, or it has none
-            descriptor = os.open(recording, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self.open_recording()
             try:
-                keep_recording(descriptor, recording_path(self._directory, folder, self.item.id, self.item.event))
+                keep_recording(descriptor, self._spool, name)
             finally:
                 os.close(descriptor)
-        os.rename(*(item_path(self._directory, name, self.item.id) for name in (left, folder)))
-        sync_directory(os.path.join(self._directory, folder))
-        sync_directory(os.path.join(self._directory, left))
-        with suppress(FileNotFoundError):
-            os.unlink(recording)
-        self._folder = folder
 
 
 class UnkeptItem(QueueFile):
     """An event that the spool cannot take: kept in memory only, and logged whole if it cannot be sent."""
 
     def __init__(self, event: Event, reason: str, recording: int = -1) -> None:
-        super().__init__("", new_item(event)._replace(reason=reason), -1)
+        super().__init__(None, new_item(event)._replace(reason=reason), -1)
         self._descriptor = recording
 
-    @property
-    def recording(self) -> str:
-        """A path at which this process can open its recording; empty if there is none."""
-        return f"/proc/{os.getpid()}/fd/{self._descriptor}" if self._descriptor >= 0 else ""
+    def open_recording(self) -> int:
+        """Return another descriptor of its recording. Raises OSError if it has none."""
+        return os.dup(self._descriptor)
 
     def change(self, **fields: Any) -> None:
         """Change the item in memory."""
@@ -213,38 +232,46 @@ class UnkeptItem(QueueFile):
         """Do nothing: it has no file."""
 
 
-def item_path(directory: str, folder: str, identifier: str) -> str:
-    """Return the path of an item's file."""
-    return os.path.join(directory, folder, f"{identifier}.json")
+def item_name(folder: str, identifier: str) -> str:
+    """Return the name of an item's file in the spool."""
+    return f"{folder}/{identifier}.json"
 
 
-def _write(directory: str, folder: str, item: Item) -> int:
+def _item_in(descriptor: int) -> Item:
+    """Return the item in an open file. Raises OSError, NewerItem, and ValueError if it is damaged."""
+    content = read_all(descriptor, LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} bytes")
+    return Item.from_json(content.decode())
+
+
+def _write(directory: Directory, folder: str, item: Item) -> int:
     """Put an item in place, durable once its folder is synced; returns the descriptor of its lock. Raises OSError."""
-    temporary = os.path.join(directory, "tmp", f"{item.id}.{os.getpid()}")
-    lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    temporary = f"tmp/{item.id}.{os.getpid()}"
+    lock = directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         try_lock(lock)
         with open(lock, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as file:
             file.write(item.to_json())
         os.fsync(lock)
-        os.rename(temporary, item_path(directory, folder, item.id))
+        directory.rename(temporary, item_name(folder, item.id))
     except OSError:
         os.close(lock)
         with suppress(OSError):
-            os.unlink(temporary)
+            directory.remove(temporary)
         raise
     return lock
 
 
 @spool_errors()
-def _write_new(directory: str, item: Item) -> int:
+def _write_new(directory: Directory, item: Item) -> int:
     """Make a new item durable, whole or not at all: a caller that gets SpoolError sends it from memory."""
     lock = _write(directory, "queue", item)
     try:
-        sync_directory(os.path.join(directory, "queue"))
+        directory.sync("queue")
     except OSError:
         with suppress(OSError):
-            os.unlink(item_path(directory, "queue", item.id))
+            directory.remove(item_name("queue", item.id))
         os.close(lock)
         raise
     return lock

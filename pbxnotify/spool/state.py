@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import time
 
-from pbxnotify import files
+from pbxnotify.files import Directory
 from pbxnotify.namedtuple import NamedTuple
 
 FOLDER = "state"
@@ -36,18 +35,12 @@ class SeenSettings(NamedTuple):
     test: str = ""  # the identifier of the test mail after the last change
 
 
-def path(directory: str, name: str) -> str:
-    """Return the path of a record."""
-    return os.path.join(directory, FOLDER, name)
-
-
-def replace(directory: str, name: str, text: str, *, durable: bool = False) -> None:
+def replace(directory: Directory, name: str, text: str, *, durable: bool = False) -> None:
     """Replace a record atomically, also on a full disk if it has room for the text already. Raises OSError."""
-    temporary = os.path.join(directory, "tmp", f"{name}.{os.getpid()}")
-    files.replace(path(directory, name), temporary, text, durable=durable)
+    directory.replace(f"{FOLDER}/{name}", f"tmp/{name}.{os.getpid()}", text, durable=durable)
 
 
-def write(directory: str, name: str, text: str = "") -> bool:
+def write(directory: Directory, name: str, text: str = "") -> bool:
     """Write a record; returns whether that succeeded. Never raises: no record may stop a mail."""
     try:
         replace(directory, name, text)
@@ -56,24 +49,22 @@ def write(directory: str, name: str, text: str = "") -> bool:
     return True
 
 
-def read(directory: str, name: str) -> Record:
+def read(directory: Directory, name: str) -> Record:
     """Return a record; an empty one if there is none that can be read."""
     try:
-        with open(path(directory, name), encoding="utf-8", errors="replace", opener=files.open_no_follow) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return Record()
-            return Record(status.st_mtime if status.st_mtime <= time.time() + 1 else None, file.read(LONGEST))
+        written = directory.status(f"{FOLDER}/{name}").st_mtime
+        text = directory.read(f"{FOLDER}/{name}", LONGEST).decode(errors="replace")
     except OSError:
         return Record()
+    return Record(written if written <= time.time() + 1 else None, text)
 
 
-def write_settings(directory: str, seen: SeenSettings) -> bool:
+def write_settings(directory: Directory, seen: SeenSettings) -> bool:
     """Record the settings that were checked; returns whether that succeeded."""
     return write(directory, SETTINGS, json.dumps(seen._asdict()))
 
 
-def read_settings(directory: str) -> SeenSettings:
+def read_settings(directory: Directory) -> SeenSettings:
     """Return the settings last checked."""
     try:
         record = json.loads(read(directory, SETTINGS).text)

@@ -15,11 +15,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Voicemail
-from pbxnotify.files import sync_directory, try_lock
-from pbxnotify.spool.owner import refuse_other_owner, spool_path
-from pbxnotify.spool.queue_file import QueueFile, item_path, spool_errors
+from pbxnotify.files import Directory, try_lock
+from pbxnotify.spool.directory import open_directory, spool_errors
+from pbxnotify.spool.queue_file import QueueFile, item_name
 
-FOLDERS = ("tmp", "queue", "done", "failed", "state")
 KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
 LONGEST_NAME = 200  # characters of a key's file name
 LEFT_OVER = 3600.0  # seconds after which a file in tmp/ is one that a killed process left behind
@@ -30,7 +29,7 @@ PATIENCE = 5.0  # seconds for which a process waits to become the only one that 
 class Spool:
     """The spool directory."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: Directory) -> None:
         self.directory = directory
 
     def add(self, event: Event, recording: int = -1) -> QueueFile | None:
@@ -39,7 +38,7 @@ class Spool:
         ``recording`` is the descriptor of a voicemail's recording, open for reading; -1 if there is none.
         """
         keys = event.keys()
-        if keys and all(os.path.exists(self._key(key)) for key in keys.values()):
+        if keys and all(self.directory.has(_key(key)) for key in keys.values()):
             log.state("skipped", "-", event, "already notified")
             return None
         queue_file = QueueFile.new(self.directory, event, recording)
@@ -60,12 +59,12 @@ class Spool:
         """Remove the keys of an event: it may be notified again."""
         for key in event.keys().values():
             with suppress(OSError):
-                os.unlink(self._key(key))
+                self.directory.remove(_key(key))
 
     def identifiers(self, folder: str = "queue") -> list[str]:
         """Return the items of a folder, oldest first. Raises SpoolError."""
         with spool_errors():
-            names = os.listdir(os.path.join(self.directory, folder))
+            names = self.directory.names(folder)
         return sorted(name[:-5] for name in names if name.endswith(".json"))
 
     def lock(self, identifier: str, folder: str = "queue") -> QueueFile | None:
@@ -78,12 +77,11 @@ class Spool:
         except (ValueError, TypeError) as error:
             why = f"its file is damaged and kept in failed/: {error}"
             log.write(syslog.LOG_ERR, f'failed id={identifier} reason="{why}"')
-        path, failed = os.path.join(self.directory, folder), os.path.join(self.directory, "failed")
         with suppress(OSError):
-            for name in os.listdir(path):
+            for name in self.directory.names(folder):
                 if name.startswith(f"{identifier}.") and not name.endswith(".json"):  # its recording
-                    os.rename(os.path.join(path, name), os.path.join(failed, name))
-            os.rename(os.path.join(path, f"{identifier}.json"), os.path.join(failed, f"{identifier}.json.damaged"))
+                    self.directory.rename(f"{folder}/{name}", f"failed/{name}")
+            self.directory.rename(item_name(folder, identifier), f"{item_name('failed', identifier)}.damaged")
         return None
 
     def log_untouched(self, identifier: str, reason: str) -> None:
@@ -94,7 +92,7 @@ class Spool:
     @contextmanager
     def alone(self, folder: str = "queue", patience: float | None = None) -> Iterator[bool]:
         """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
-        descriptor = os.open(os.path.join(self.directory, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = self.directory.open_folder(folder)
         deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         try:
             while not try_lock(descriptor) and time.monotonic() < deadline:
@@ -116,19 +114,19 @@ class Spool:
 
     def damaged(self) -> list[str]:
         """Return the names of damaged items' files."""
-        names = os.listdir(os.path.join(self.directory, "failed"))
+        names = self.directory.names("failed")
         return sorted(name for name in names if name.endswith(".damaged"))
 
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
         try:
             for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
-                for file in os.scandir(os.path.join(self.directory, folder)):
+                for name in self.directory.names(folder):
                     with suppress(OSError):
-                        if file.stat().st_mtime < time.time() - age:
-                            os.unlink(file.path)
+                        if self.directory.status(f"{folder}/{name}").st_mtime < time.time() - age:
+                            self.directory.remove(f"{folder}/{name}")
             for folder in ("queue", "failed"):
-                for name in os.listdir(os.path.join(self.directory, folder)):
+                for name in self.directory.names(folder):
                     if not name.endswith((".json", ".json.damaged")):
                         self._sweep_recording(folder, name)
         except OSError as error:  # mails must leave all the same
@@ -136,61 +134,38 @@ class Spool:
 
     def _sweep_recording(self, folder: str, name: str) -> None:
         """Remove a recording without an item; checked one by one, as a listing may miss one being replaced."""
-        item = item_path(self.directory, folder, name.partition(".")[0])
-        path = os.path.join(self.directory, folder, name)
-        if not os.path.exists(item) and not os.path.exists(f"{item}.damaged"):
+        item, recording = item_name(folder, name.partition(".")[0]), f"{folder}/{name}"
+        if not self.directory.has(item) and not self.directory.has(f"{item}.damaged"):
             with suppress(OSError):
                 # A link has the recording's own mtime; its ctime says when it was made.
-                if os.stat(path).st_ctime < time.time() - LEFT_OVER:
-                    os.unlink(path)
-
-    def _key(self, key: str) -> str:
-        safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
-        if len(safe) > LONGEST_NAME:  # cut off, two keys could become one
-            from hashlib import sha256
-
-            safe = sha256(safe.encode()).hexdigest()
-        return os.path.join(self.directory, "done", safe)
+                if self.directory.status(recording).st_ctime < time.time() - LEFT_OVER:
+                    self.directory.remove(recording)
 
     def _claim(self, key: str) -> bool:
         """Return whether the key is ours; one that cannot be written is: better notified twice than never."""
         try:
-            os.close(os.open(self._key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+            os.close(self.directory.open(_key(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except OSError as error:
             return not isinstance(error, FileExistsError)
         return True
 
 
-@spool_errors()
 def open_spool() -> Spool:
     """Return the spool, made if it is missing. Raises SpoolError, also if it belongs to another user."""
-    directory = spool_path()
-    if not os.path.isdir(directory):
-        with suppress(FileExistsError):
-            os.mkdir(directory, 0o700)
-    refuse_other_owner(directory)
-    there = os.listdir(directory)
-    foreign = set(there).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
-    if foreign:  # a directory that others use too: it would be closed to them
-        raise SpoolError(f"{directory} is not a pbxnotify spool, it holds {min(foreign)}: use a separate directory")
-    if os.stat(directory).st_mode & 0o077:
-        os.chmod(directory, 0o700)
-        log.write(syslog.LOG_NOTICE, f"{directory} was open to other users: set back to 0700")
-    _make_folders(directory, [folder for folder in FOLDERS if folder not in there])
-    if not os.access(os.path.join(directory, "queue"), os.W_OK):
+    directory = open_directory()
+    with spool_errors():
+        is_writable = directory.is_writable("queue")
+    if not is_writable:
         # What cannot be removed once it is sent would be sent again and again.
         raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
     return Spool(directory)
 
 
-def _make_folders(directory: str, missing: list[str]) -> None:
-    """Make folders, durable: an item in a folder that a power cut takes away would go with it."""
-    for folder in missing:
-        with suppress(FileExistsError):
-            os.mkdir(os.path.join(directory, folder), 0o700)
-    if missing:
-        from pbxnotify.spool.backoff import write_backoff
+def _key(key: str) -> str:
+    """Return the name of the file that claims a key."""
+    safe = re.sub(r"[^A-Za-z0-9.@+-]", lambda match: f"_{ord(match[0]):x}", key)
+    if len(safe) > LONGEST_NAME:  # cut off, two keys could become one
+        from hashlib import sha256
 
-        write_backoff(directory, None)
-        sync_directory(directory)
-        sync_directory(os.path.dirname(directory))
+        safe = sha256(safe.encode()).hexdigest()
+    return f"done/{safe}"

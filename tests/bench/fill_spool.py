@@ -13,7 +13,7 @@ from pbxnotify.events import MissedCall  # noqa: E402
 from pbxnotify.settings.load import ini_fingerprint, ini_path  # noqa: E402
 from pbxnotify.spool.backoff import RelayBackoff, write_backoff  # noqa: E402
 from pbxnotify.spool.item import new_item  # noqa: E402
-from pbxnotify.spool.queue_file import item_path  # noqa: E402
+from pbxnotify.spool.queue_file import item_name  # noqa: E402
 from pbxnotify.spool.store import open_spool  # noqa: E402
 
 directory = open_spool().directory
@@ -23,7 +23,7 @@ for number in range(int(count)):
         now, 20, ("101",), "74951234567", "Alexey Portnov", False, "NOANSWER", f"{number}.0", f"{number}.0"
     )
     item = new_item(call)
-    with open(item_path(directory, "queue", item.id), "w", encoding="utf-8") as file:
+    with open(f"{directory}/{item_name('queue', item.id)}", "w", encoding="utf-8") as file:
         file.write(item.to_json())
 fingerprint = ini_fingerprint(ini_path())
 write_backoff(directory, RelayBackoff(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))

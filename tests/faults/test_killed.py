@@ -21,9 +21,11 @@ from mailboxes import CHANNEL, message
 from relay import Catcher
 
 from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.files import Directory
 from pbxnotify.spool import store as spool_module
+from pbxnotify.spool.directory import FOLDERS
 from pbxnotify.spool.queue_file import QueueFile
-from pbxnotify.spool.store import FOLDERS, Spool
+from pbxnotify.spool.store import Spool
 
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 EXTENSIONS = ("101", "102", "103")
@@ -76,7 +78,7 @@ class Scene:
         environment = self._prepare(box, at)
         under = [sys.executable, str(KILL_AT), str(box / "report"), str(self.victim.which), str(at)]
         is_queued = self._run(box, at, environment, under)
-        spool = Spool(str(box / "spool"))
+        spool = Spool(Directory(str(box / "spool")))
         items = spool.identifiers() if (box / "spool" / "queue").exists() else []
         kept = [QueueFile.read(spool.directory, identifier) for identifier in items]
         assert len(kept) <= 1
@@ -105,7 +107,7 @@ class Scene:
 
     def _queue(self, box: Path, at: int) -> None:
         """Leave an item for ``queue run``."""
-        spool, caller = Spool(str(box / "spool")), self.victim.caller(at)
+        spool, caller = Spool(Directory(str(box / "spool"))), self.victim.caller(at)
         if self.victim.leaves_message:
             recording = os.open(_left_message(box).with_suffix(".wav"), os.O_RDONLY)
             event = Voicemail(1.0, 1, EXTENSIONS, caller, message_id="1-1", recording="wav")
@@ -202,7 +204,7 @@ def test_killed_at_every_system_call(
     for spool in scene.directory.glob("*/spool"):
         for folder in FOLDERS:
             (spool / folder).mkdir(exist_ok=True)  # one that was killed before it had made them
-        Spool(str(spool)).sweep()
+        Spool(Directory(str(spool))).sweep()
         assert [path for folder in ("tmp", "queue", "failed") for path in (spool / folder).iterdir()] == []
 
 

@@ -16,7 +16,7 @@ from far_end import ROOT
 from login_office import ACCOUNT, LoginOffice
 from relay import Certificates
 
-from pbxnotify.spool.store import FOLDERS
+from pbxnotify.spool.directory import FOLDERS
 
 RENEW = (
     "from pbxnotify.settings.load import ini_path, load_settings; from pbxnotify.smtp.oauth import refresh;"

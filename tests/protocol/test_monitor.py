@@ -122,7 +122,7 @@ def test_several_problems_are_one_mail(run, relay: Catcher, write_ini, check, sp
     check("echo degraded; exit 1")
     run("monitor")
     ((subject, text),) = mails(relay)
-    assert spool.directory in subject
+    assert str(spool.directory) in subject
     assert "raid: degraded" in text
     golden(subject, "subject")
     golden(re.sub(r"[\d.]+(?= (%|[KMGT]?B))", "N", re.sub("[KMGT](?=B)", "", text)), "text")

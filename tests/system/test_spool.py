@@ -88,7 +88,7 @@ def test_no_room(spool: Spool, golden: Golden) -> None:
         "from pbxnotify.spool.store import open_spool; from pbxnotify.events import MissedCall;"
         "open_spool().add(MissedCall())"
     )
-    environment = {**os.environ, "PBXNOTIFY_SPOOL": spool.directory, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PBXNOTIFY_SPOOL": str(spool.directory), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert "File too large" in error_of(done)
     golden(error_of(done))
@@ -110,7 +110,7 @@ def test_no_room_for_the_item_leaves_no_recording(spool: Spool, tmp_path: Path) 
         "open_spool().add(Voicemail(recording='wav'), os.open('msg0000.wav', os.O_RDONLY))"
     )
     (tmp_path / "msg0000.wav").write_bytes(b"RIFF sound")
-    environment = {**os.environ, "PBXNOTIFY_SPOOL": spool.directory, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PBXNOTIFY_SPOOL": str(spool.directory), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "File too large" in error_of(done)

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify.errors import LoginRefused, LoginUnavailable, TokenFileDamaged
-from pbxnotify.files import open_no_follow
+from pbxnotify.files import Directory
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import state
-from pbxnotify.spool.owner import spool_path
+from pbxnotify.spool.directory import spool_path
 from pbxnotify.spool.store import Spool
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Tokens(NamedTuple):
 
 def path() -> str:
     """Return where the file is."""
-    return state.path(spool_path(), FILE)
+    return os.path.join(spool_path(), state.FOLDER, FILE)
 
 
 def account(relay: Smtp) -> str:
@@ -124,8 +124,8 @@ def is_kept(relay: Smtp) -> bool:
 def _read_all() -> dict[str, Tokens]:
     """Return all tokens, by account. Raises LoginRefused if the file is damaged."""
     try:
-        with open(path(), encoding="utf-8", opener=open_no_follow) as file:
-            kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(file.read(state.LONGEST)).items()}
+        content = Directory(spool_path()).read(f"{state.FOLDER}/{FILE}", state.LONGEST)
+        kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(content).items()}
         if not all(tokens.is_sound() for tokens in kept.values()):
             raise ValueError
     except FileNotFoundError:
@@ -168,12 +168,12 @@ def write(relay: Smtp, tokens: Tokens) -> None:
 def forget() -> bool:
     """Remove all tokens, and what a process that was killed while it wrote them has left; returns whether there were
     any. The caller is ``alone``. Raises OSError."""
-    folder = os.path.join(spool_path(), "tmp")
-    left = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{FILE}.")]
-    places = [place for place in (path(), *left) if os.path.lexists(place)]
-    for place in places:
-        os.unlink(place)
-    return bool(places)
+    directory = Directory(spool_path())
+    left = [f"tmp/{name}" for name in directory.names("tmp") if name.startswith(f"{FILE}.")]
+    names = [name for name in (f"{state.FOLDER}/{FILE}", *left) if directory.has(name)]
+    for name in names:
+        directory.remove(name)
+    return bool(names)
 
 
 def others(relay: Smtp) -> list[str]:
@@ -191,7 +191,7 @@ def forget_others(relay: Smtp) -> None:
 def _write_all(kept: dict[str, Tokens]) -> None:
     record = {whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()}
     if record:
-        state.replace(spool_path(), FILE, json.dumps(record).ljust(state.ROOM), durable=True)
+        state.replace(Directory(spool_path()), FILE, json.dumps(record).ljust(state.ROOM), durable=True)
     else:
         forget()
 
@@ -205,7 +205,7 @@ def alone(patience: float | None = None) -> Iterator[None]:
     seconds = PATIENCE if patience is None else patience
     with ExitStack() as stack:
         try:
-            is_alone = stack.enter_context(Spool(spool_path()).alone("", seconds))
+            is_alone = stack.enter_context(Spool(Directory(spool_path())).alone("", seconds))
         except OSError as error:
             raise LoginUnavailable(f"no token can be stored in {spool_path()}: {error.strerror}") from None
         if not is_alone:

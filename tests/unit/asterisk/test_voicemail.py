@@ -18,7 +18,7 @@ from voicemails import CALLER, left
 
 from pbxnotify.asterisk import mailbox
 from pbxnotify.asterisk.mailbox import Recording, open_recording
-from pbxnotify.asterisk.voicemail import voicemail_from_file, voicemail_on
+from pbxnotify.asterisk.voicemail import open_recording_file, voicemail_from_file, voicemail_on
 from pbxnotify.events import Voicemail
 
 MESSAGE_ID = "1795478867-00000001"
@@ -324,7 +324,7 @@ def test_an_information_file_that_is_too_long_says_nothing(asterisk: Path) -> No
 def from_file(path: Path, **options: Any) -> Voicemail:
     """Return the event of a recording."""
     given = Voicemail(extensions=("101",), caller_number="5551212", caller_name="Alice")
-    event, descriptor = voicemail_from_file(str(path), given._replace(**options))
+    event, descriptor = voicemail_from_file(str(path), open_recording_file(str(path)), given._replace(**options))
     os.close(descriptor)
     return event
 

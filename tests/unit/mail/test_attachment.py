@@ -41,7 +41,9 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def prepared(path: Path, scratch: Path | None = None, **settings: Any) -> Attachment:
     """Return what becomes of a recording."""
     directory = str(scratch) if scratch else None
-    made = prepare_attachment(str(path), Voicemail(recording=path.suffix[1:]), Settings(**settings), directory)
+    made = prepare_attachment(
+        lambda: os.open(path, os.O_RDONLY), Voicemail(recording=path.suffix[1:]), Settings(**settings), directory
+    )
     assert made is not None
     return made
 
@@ -183,7 +185,9 @@ def test_one_that_has_vanished(tmp_path: Path, golden: Golden) -> None:
 
 
 def test_a_message_without_a_recording() -> None:
-    assert prepare_attachment("", Voicemail(trouble="it is gone"), Settings()) == Attachment(remark="it is gone")
+    assert prepare_attachment(lambda: -1, Voicemail(trouble="it is gone"), Settings()) == Attachment(
+        remark="it is gone"
+    )
 
 
 def test_a_tool_that_cannot_be_started(tmp_path: Path, only, golden: Golden) -> None:

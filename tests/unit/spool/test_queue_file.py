@@ -13,6 +13,7 @@ from calls import added
 from golden import Golden
 
 from pbxnotify.events import MissedCall, Voicemail
+from pbxnotify.files import read_all
 from pbxnotify.spool import store as spool_module
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool
@@ -48,7 +49,7 @@ def recordings(spool: Spool) -> dict[str, list[bytes]]:
 def test_the_recording_is_kept_when_the_mailbox_is_emptied(spool: Spool, kept: QueueFile, tmp_path: Path) -> None:
     (tmp_path / "msg0000.wav").unlink()
     assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
-    assert Path(kept.recording).read_bytes() == b"RIFF sound"
+    assert read_all(kept.open_recording(), 100) == b"RIFF sound"
 
 
 def test_the_recording_goes_with_its_item(spool: Spool, kept: QueueFile, tmp_path: Path) -> None:
@@ -93,7 +94,8 @@ def test_a_recording_that_cannot_be_kept_is_left_out(
 ) -> None:
     closed = os.dup(recording)
     os.close(closed)
-    assert added(spool, MESSAGE._replace(recording="wav"), closed).recording == ""
+    with pytest.raises(FileNotFoundError):
+        added(spool, MESSAGE._replace(recording="wav"), closed).open_recording()
     assert "Bad file descriptor" in logged()
     golden(logged())
 
@@ -127,7 +129,7 @@ def test_a_recording_without_an_item_is_swept_in_time(
 def test_a_recording_of_an_unkept_item_can_be_read(recording: int, tmp_path: Path) -> None:
     unkept = UnkeptItem(MESSAGE._replace(recording="wav"), "no room", recording)
     (tmp_path / "msg0000.wav").unlink()
-    assert Path(unkept.recording).read_bytes() == b"RIFF sound"
+    assert read_all(unkept.open_recording(), 100) == b"RIFF sound"
 
 
 def test_a_recording_goes_along_where_links_are_refused(

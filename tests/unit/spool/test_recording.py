@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pbxnotify.events import MissedCall, Voicemail
-from pbxnotify.spool.recording import keep_recording, recording_path
+from pbxnotify.files import Directory
+from pbxnotify.spool.recording import keep_recording, recording_name
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def message(tmp_path: Path) -> Path:
 def keep(path: Path, target: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        keep_recording(descriptor, str(target))
+        keep_recording(descriptor, Directory(str(target.parent)), target.name)
     finally:
         os.close(descriptor)
 
@@ -65,7 +66,7 @@ def test_one_that_vanishes_after_it_was_opened(message: Path, tmp_path: Path) ->
     content = message.read_bytes()
     descriptor = os.open(message, os.O_RDONLY)
     message.unlink()
-    keep_recording(descriptor, str(tmp_path / "kept.wav"))
+    keep_recording(descriptor, Directory(str(tmp_path)), "kept.wav")
     os.close(descriptor)
     assert (tmp_path / "kept.wav").read_bytes() == content
 
@@ -75,7 +76,7 @@ def test_one_that_is_replaced_after_it_was_opened(message: Path, tmp_path: Path)
     descriptor = os.open(message, os.O_RDONLY)
     message.unlink()
     message.write_bytes(b"another caller's")
-    keep_recording(descriptor, str(tmp_path / "kept.wav"))
+    keep_recording(descriptor, Directory(str(tmp_path)), "kept.wav")
     os.close(descriptor)
     assert (tmp_path / "kept.wav").read_bytes() == content
 
@@ -97,9 +98,9 @@ def test_500_mb_are_linked_but_not_copied(tmp_path: Path, monkeypatch: pytest.Mo
     [
         pytest.param(MissedCall(), "", id="a missed call has none"),
         pytest.param(Voicemail(), "", id="none was kept"),
-        pytest.param(Voicemail(recording="wav"), "spool/queue/1.wav", id="beside its item"),
-        pytest.param(Voicemail(recording="../../x/wav"), "spool/queue/1.wav", id="no way out of the spool"),
+        pytest.param(Voicemail(recording="wav"), "queue/1.wav", id="beside its item"),
+        pytest.param(Voicemail(recording="../../x/wav"), "queue/1.wav", id="no way out of the spool"),
     ],
 )
 def test_where_it_is(event: MissedCall | Voicemail, path: str) -> None:
-    assert recording_path("spool", "queue", "1", event) == path
+    assert recording_name("queue", "1", event) == path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,9 +37,20 @@ def test_the_spool_with_records_is_still_ours(spool: Spool) -> None:
     assert open_spool().identifiers() == []
 
 
-def test_a_directory_that_takes_no_record(tmp_path: Path) -> None:
-    state.write(str(tmp_path / "nowhere"), state.RUN)
-    assert list(tmp_path.rglob("last-run")) == []
+def test_a_directory_that_takes_no_record(spool: Spool) -> None:
+    shutil.rmtree(Path(spool.directory) / "state")
+    assert not state.write(spool.directory, state.RUN)
+
+
+@pytest.mark.parametrize("is_large", [False, True], ids=["a link", "a FIFO"])
+def test_what_is_no_file_is_no_record(spool: Spool, tmp_path: Path, is_large: bool) -> None:
+    place = Path(spool.directory) / "state" / state.SENT
+    if is_large:
+        os.mkfifo(place)
+    else:
+        (tmp_path / "secret").write_text("root's")
+        place.symlink_to(tmp_path / "secret")
+    assert state.read(spool.directory, state.SENT) == state.Record()
 
 
 def test_an_older_version_takes_the_spool_for_its_own(spool: Spool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pbxnotify.spool.owner import spool_path
+from pbxnotify.spool.directory import spool_path
 
 CONF = "[directories]{mark}\nastspooldir => {directory} ; a comment\n[options]\n"
 

@@ -1,0 +1,78 @@
+"""Asterisk's user, noted at installation where only root writes: what root starts goes on as that user."""
+
+from __future__ import annotations
+
+import os
+
+from pbxnotify.errors import UserError
+from pbxnotify.namedtuple import NamedTuple
+
+NOTE = "asterisk-user"
+"""The file, beside the package: root runs the code there anyway, so whoever may write it is root already."""
+KEPT = (
+    "AST_",
+    "COLUMNS",
+    "JOURNAL_STREAM",
+    "LANG",
+    "LC_",
+    "NO_COLOR",
+    "PATH",
+    "PBXNOTIFY_",
+    "RES_OPTIONS",
+    "TERM",
+    "TZ",
+)
+"""What the names of the environment's variables begin with that are of use to Asterisk's user: root's may be secret."""
+
+
+class Account(NamedTuple):
+    """Who a process can become."""
+
+    user: int
+    group: int
+    name: str = ""  # empty if it has none
+
+
+def asterisk_account() -> Account | None:
+    """Return Asterisk's user; None for a package that was not installed with ``make install``. Raises UserError."""
+    import pwd
+
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), NOTE)
+    try:
+        with open(path, encoding="ascii") as file:
+            noted = file.read().strip()
+        user, _, group = noted.partition(":")
+        if group:
+            return Account(int(user), int(group))
+        account = pwd.getpwnam(user)
+        return Account(account.pw_uid, account.pw_gid, user)
+    except FileNotFoundError:
+        return None
+    except KeyError:
+        what = f"Asterisk's user is {noted}, says {path}, but there is no such user"
+    except (OSError, ValueError) as error:
+        what = f"{path} does not say who Asterisk's user is: {error}"
+    raise UserError(f"{what}; run  make install ASTUSER=NAME  again")
+
+
+def become_asterisk_user() -> None:
+    """Let this process, if it is root's, go on as Asterisk's user, for good.
+
+    Called at the front door, before the first look at anything that this user could have put there: the spool, the
+    settings, the network. It cannot be traced from then on, as the kernel does not dump a process that has changed its
+    user (prctl(2), PR_SET_DUMPABLE). Without a note root stays root, and uses what is root's only. Raises UserError.
+    """
+    if os.geteuid() != 0:
+        return
+    account = asterisk_account()
+    if account is None or account.user == 0:
+        return
+    if account.name:
+        os.initgroups(account.name, account.group)
+    else:
+        os.setgroups([account.group])
+    os.setresgid(account.group, account.group, account.group)
+    os.setresuid(account.user, account.user, account.user)
+    for name in os.environ.copy():
+        if not name.startswith(KEPT):
+            del os.environ[name]
