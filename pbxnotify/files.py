@@ -6,11 +6,12 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from pbxnotify.namedtuple import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # follows no link, does not wait for a FIFO
@@ -44,8 +45,19 @@ class Directory:
         """Return the descriptor of a folder, "" for the directory itself. Raises OSError."""
         if folder not in self._descriptors:
             flags = os.O_RDONLY | os.O_DIRECTORY | SAFELY
-            self._descriptors[folder] = os.open(folder, flags, dir_fd=self._descriptors[""])
+            with self._naming(folder):
+                self._descriptors[folder] = os.open(folder, flags, dir_fd=self._descriptors[""])
         return self._descriptors[folder]
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Name the whole path in a system error."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = os.path.join(self._path, name)
+            error.filename2 = None
+            raise
 
     def _place(self, name: str) -> tuple[int, str]:
         """Return the descriptor of a file's folder, and its name there. Raises OSError."""
@@ -74,7 +86,8 @@ class Directory:
     def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
         """Return the descriptor of a file. Raises OSError."""
         place, own = self._place(name)
-        return os.open(own, flags | SAFELY, mode, dir_fd=place)
+        with self._naming(name):
+            return os.open(own, flags | SAFELY, mode, dir_fd=place)
 
     def open_folder(self, folder: str = "") -> int:
         """Return a descriptor of its own for the directory or a folder, to lock it. Raises OSError."""
@@ -97,12 +110,14 @@ class Directory:
     def remove(self, name: str) -> None:
         """Remove a file. Raises OSError."""
         place, own = self._place(name)
-        os.unlink(own, dir_fd=place)
+        with self._naming(name):
+            os.unlink(own, dir_fd=place)
 
     def rename(self, name: str, other: str) -> None:
         """Rename a file, over another if there is one. Raises OSError."""
         (place, own), (other_place, other_own) = self._place(name), self._place(other)
-        os.rename(own, other_own, src_dir_fd=place, dst_dir_fd=other_place)
+        with self._naming(other):
+            os.rename(own, other_own, src_dir_fd=place, dst_dir_fd=other_place)
 
     def link(self, descriptor: int, name: str) -> None:
         """Give an open file another name: the file itself, whatever its path leads to by now. Raises OSError."""
@@ -159,7 +174,7 @@ def open_path(path: str, flags: int, mode: int = 0o600) -> int:
     Root follows only root's own links, also as the last part of a path: whoever else may write in a directory on the
     way must not lead root to another file.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or not path:
         return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
     ahead, links = path.split("/")[::-1], 0
     place = os.open("/" if path.startswith("/") else ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -179,6 +194,9 @@ def open_path(path: str, flags: int, mode: int = 0o600) -> int:
                 step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
             os.close(place)
             place = step
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         os.close(place)
 

@@ -106,6 +106,8 @@ def _place_of(channel: Mapping[str, str], path: str) -> str:
 
 def open_recording_file(path: str) -> int:
     """Return the descriptor of a recording that somebody names in a shell. Raises MailboxError."""
+    if not _format_of(path.rpartition(".")[2]):
+        raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
     try:
         descriptor = open_path(path, os.O_RDONLY)
         require_regular(descriptor, path)
@@ -122,8 +124,6 @@ def voicemail_from_file(path: str, descriptor: int, given: Voicemail) -> LeftMes
     """
     name, _, extension = path.rpartition(".")
     format_ = _format_of(extension)
-    if not format_:
-        raise MailboxError(f"{path} is not a recording: its name must end in one of .{', .'.join(FORMATS)}")
     head = os.pread(descriptor, 32, 0)
     if FORMATS[format_].extension == "wav" and not is_wave(head):
         os.close(descriptor)

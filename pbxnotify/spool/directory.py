@@ -57,7 +57,7 @@ def _require_ours(directory: Directory) -> None:
         whose = f"the spool {directory} belongs to user {status.st_uid}, not to {ours}"
         remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -R {ours} {directory}"
         raise SpoolError(f"{whose}: {remedy}")
-    if ours == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):  # as /dev/shm: not for us to close
+    if ours == 0 and status.st_mode & stat.S_IWOTH:  # as /dev/shm: not for us to close
         what = f"the spool {directory} is root's, and others may write there"
         raise SpoolError(f"{what}: use a separate directory, or close it with  chmod 700 {directory}")
 

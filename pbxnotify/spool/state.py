@@ -15,7 +15,7 @@ from pbxnotify.namedtuple import NamedTuple
 
 FOLDER = "state"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
-LONGEST = 65536  # bytes of a record that are read
+LONGEST = 65536  # characters of a record that are read
 ROOM = 8192  # bytes that a record which grows and shrinks takes from the beginning: on a full disk it cannot grow
 
 
@@ -53,7 +53,7 @@ def read(directory: Directory, name: str) -> Record:
     """Return a record; an empty one if there is none that can be read."""
     try:
         written = directory.status(f"{FOLDER}/{name}").st_mtime
-        text = directory.read(f"{FOLDER}/{name}", LONGEST).decode(errors="replace")
+        text = directory.read(f"{FOLDER}/{name}", 4 * LONGEST).decode(errors="replace")[:LONGEST]
     except OSError:
         return Record()
     return Record(written if written <= time.time() + 1 else None, text)

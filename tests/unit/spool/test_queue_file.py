@@ -92,7 +92,7 @@ def test_two_scripts_at_once_keep_one_recording(spool: Spool, recording: int) ->
 def test_a_recording_that_cannot_be_kept_is_left_out(
     spool: Spool, recording: int, logged: Callable[[], str], golden: Golden
 ) -> None:
-    closed = os.dup(recording)
+    closed = os.dup2(recording, 900)  # which no other file gets
     os.close(closed)
     with pytest.raises(FileNotFoundError):
         added(spool, MESSAGE._replace(recording="wav"), closed).open_recording()
