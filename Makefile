@@ -10,7 +10,8 @@
 # make screenshots    every mail as Chromium shows it, and the picture in README
 # make install     EXTRAS=oauth2 for logins without a password; SCHEDULER=systemd, cron or none; directories: DESTDIR,
 #                  PREFIX, BINDIR, LIBDIR, MANDIR, MAN5DIR, DOCDIR, UNITDIR, CRONDIR, ASTETCDIR (/etc/asterisk), ASTAGIDIR
-#                  and ASTSPOOLDIR (as in asterisk.conf); PYTHON
+#                  and ASTSPOOLDIR (as in asterisk.conf); ASTUSER (who Asterisk runs as; the owner of ASTSPOOLDIR);
+#                  PYTHON
 # make uninstall   keeps the settings and the queue
 
 # The system's interpreter, not one in somebody's home: Asterisk's user has to be able to run it.

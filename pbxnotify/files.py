@@ -102,10 +102,10 @@ class Directory:
         finally:
             os.close(descriptor)
 
-    def make(self, folder: str) -> None:
-        """Make a private folder if there is none. Raises OSError."""
+    def make(self, folder: str, mode: int = 0o700) -> None:
+        """Make a folder if there is none. Raises OSError."""
         with suppress(FileExistsError):
-            os.mkdir(folder, 0o700, dir_fd=self._folder(""))
+            os.mkdir(folder, mode, dir_fd=self._folder(""))
 
     def remove(self, name: str) -> None:
         """Remove a file. Raises OSError."""
