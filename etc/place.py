@@ -1,10 +1,10 @@
-"""What `make install` does in directories that may belong to Asterisk's user, who must not make root touch another file.
+"""What `make install` does where Asterisk's user may write, and must not lead root to another file.
 
-etc/place.py user SPOOL CONF...       print Asterisk's user as the note beside the package has it; nothing if there is none
-etc/place.py file MODE SOURCE PATH    place a copy of a file, unless it is there already
-etc/place.py link TARGET PATH         place a link
-etc/place.py settings SOURCE PATH USER   place the ini file, unless there is one; status 3 if there is one
-etc/place.py remove PATH...           remove files
+etc/place.py user SPOOL CONF...           print Asterisk's user, for the note beside the package; nothing if unknown
+etc/place.py file MODE SOURCE PATH        place a copy of a file, unless it is there already
+etc/place.py link TARGET PATH             place a link
+etc/place.py settings SOURCE PATH USER    place the ini file; exit status 3 if there is one already
+etc/place.py remove PATH...               remove files
 
 No link but root's own is followed, and nothing is given away by its path.
 """
@@ -20,9 +20,9 @@ from contextlib import suppress
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from pbxnotify.errors import PbxnotifyError, UsageError  # noqa: E402
-from pbxnotify.files import Directory, open_path  # noqa: E402
-from pbxnotify.settings.place import IniPlace  # noqa: E402
+from pbxnotify.errors import PbxnotifyError, UsageError
+from pbxnotify.files import Directory, open_path
+from pbxnotify.settings.place import IniPlace
 
 THERE_IS_ONE = 3
 

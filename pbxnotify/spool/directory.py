@@ -38,8 +38,9 @@ def open_directory() -> Directory:
     if not os.path.isdir(path):
         with suppress(FileExistsError):
             os.mkdir(path, 0o700)
+    _require_ours(path, os.stat(path))  # which may not be ours to open
     directory = Directory(path)
-    _require_ours(directory)
+    _require_ours(path, directory.status())
     there = directory.names()
     foreign = set(there).difference(FOLDERS, ("relay.json",))  # where earlier versions had it
     if foreign:  # a directory that others use too: it would be closed to them
@@ -50,16 +51,16 @@ def open_directory() -> Directory:
     return _with_folders(directory, [folder for folder in FOLDERS if folder not in there])
 
 
-def _require_ours(directory: Directory) -> None:
+def _require_ours(path: str, status: os.stat_result) -> None:
     """Raise SpoolError if the spool belongs to another user, or is a directory of root's that others may write."""
-    status, ours = directory.status(), os.geteuid()
+    ours = os.geteuid()
     if status.st_uid != ours:
-        whose = f"the spool {directory} belongs to user {status.st_uid}, not to {ours}"
-        remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -R {ours} {directory}"
+        whose = f"the spool {path} belongs to user {status.st_uid}, not to {ours}"
+        remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -R {ours} {path}"
         raise SpoolError(f"{whose}: {remedy}")
     if ours == 0 and status.st_mode & stat.S_IWOTH:  # as /dev/shm: not for us to close
-        what = f"the spool {directory} is root's, and others may write there"
-        raise SpoolError(f"{what}: use a separate directory, or close it with  chmod 700 {directory}")
+        what = f"the spool {path} is root's, and others may write there"
+        raise SpoolError(f"{what}: use a separate directory, or close it with  chmod 700 {path}")
 
 
 def _with_folders(directory: Directory, missing: list[str]) -> Directory:

@@ -4,73 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import configobj
 import pytest
-from calls import ALL, INI, recipients_of
-from far_end import MISSED, RANG_OUT, ROOT, FarEnd, wait_for_released
+from calls import ALL, recipients_of
 from relay import Catcher
+from two_users import ASTERISK, STRANGER, Host, needs_root
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
-
-ASTERISK, STRANGER = 1234, 4321
-PYTHON = "/usr/bin/python3"
-"""Which another user may run too."""
-
-
-def become(user: int) -> list[str]:
-    """Return the command under which another command runs as this user."""
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-
-
-class Host:
-    """A host with Asterisk's directories, as two users see it."""
-
-    def __init__(self, directory: Path, catcher: Catcher) -> None:
-        self.spool = directory / "spool" / "pbxnotify"
-        self.ini = directory / "pbxnotify.ini"
-        self.log = directory / "log"
-        directory.chmod(0o777)
-        (directory / "spool").mkdir()
-        os.chown(directory / "spool", ASTERISK, ASTERISK)
-        self.ini.write_text(INI.format(port=catcher.port, enabled="yes"))
-        self.ini.chmod(0o640)
-        os.chown(self.ini, 0, ASTERISK)
-        self._calls = 0
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What both users have in their environment."""
-        ours = {"PBXNOTIFY_SPOOL": self.spool, "PBXNOTIFY_CONFIG": self.ini, "PBXNOTIFY_LOG": self.log}
-        path = f"{ROOT}:{Path(configobj.__file__).parent.parent}"
-        return {**os.environ, **{name: str(path) for name, path in ours.items()}, "PYTHONPATH": path}
-
-    def call(self, user: int = ASTERISK) -> FarEnd:
-        """Let the script tell of a call that three people missed, to its end."""
-        self._calls += 1
-        far_end = FarEnd({**RANG_OUT, "CHANNEL(linkedid)": f"{self._calls}.1"})
-        far_end.python = PYTHON
-        assert far_end.run(["101&102&103"], MISSED, self.environment, become(user)) == 0
-        wait_for_released()
-        return far_end
-
-    def command(self, *arguments: str, user: int = 0) -> tuple[int, str]:
-        """Run a command of ours; returns its exit status and what it said."""
-        command = [*become(user), PYTHON, "-m", "pbxnotify.cli", *arguments]
-        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def owners(self) -> set[int]:
-        """Return who owns what is in the spool."""
-        return {path.stat().st_uid for path in [self.spool, *self.spool.rglob("*")]}
-
-    def logged(self) -> str:
-        """Return what has been logged."""
-        return self.log.read_text()
+pytestmark = needs_root
 
 
 @pytest.fixture
