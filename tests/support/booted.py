@@ -52,6 +52,7 @@ ln -s /proc/self/fd dev/fd
 # Of the host's own units, none is to start by itself.
 rm -rf etc/systemd/system usr/lib/systemd/system/sysinit.target.wants usr/lib/systemd/system-generators
 mkdir etc/systemd/system
+ln -s /dev/null etc/systemd/system/tmp.mount  # which would hide a checkout in /tmp
 : >etc/fstab
 pivot_root . .
 umount -l .
@@ -76,8 +77,8 @@ class BootedHost:
         self._top = directory / "top"
         self._top.mkdir()
         groups = _control_groups()
-        tools = [str(SYSTEMD), *filter(None, map(shutil.which, ("unshare", "nsenter", "setpriv")))]
-        if os.geteuid() != 0 or not groups or len(tools) < 4 or not SYSTEMD.exists():
+        there = SYSTEMD.exists() and all(map(shutil.which, ("unshare", "nsenter", "setpriv")))
+        if os.geteuid() != 0 or not there or not groups:
             pytest.skip("to start systemd takes root, systemd, util-linux and control groups version 2")
         self._group = groups / f"pbxnotify-{os.getpid()}"
 
@@ -97,7 +98,9 @@ class BootedHost:
                 stderr=subprocess.STDOUT,
             )
         try:
-            self.wait(lambda: self._find_pid() and self.path("/run/systemd/private").exists())
+            self.wait(lambda: self._process.poll() is not None or self._is_booted())
+            if self._process.poll() is not None:
+                pytest.skip(f"systemd cannot be started here: {self._output.read_text().strip()[-300:]}")
         except BaseException:
             self.__exit__()
             raise
@@ -118,20 +121,20 @@ class BootedHost:
                 return
             time.sleep(0.02)
 
-    def _find_pid(self) -> bool:
+    def _is_booted(self) -> bool:
+        """Return whether process 1 is systemd, and so its root the copy, and answers; until then it is the host's."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         with suppress(OSError, IndexError):
             self.pid = int(children.read_text().split()[0])
-            return True
+            is_systemd = Path(f"/proc/{self.pid}/comm").read_text() == "systemd\n"
+            return is_systemd and self.path("/run/systemd/private").exists()
         return False
 
     def wait(self, condition: Callable[[], object], patience: float = 60) -> None:
         """Wait for something that happens there."""
         deadline = time.monotonic() + patience
         while not condition():
-            if self._process.poll() is not None:
-                pytest.skip(f"systemd cannot be started here: {self._output.read_text().strip()[-300:]}")
-            assert time.monotonic() < deadline, self._output.read_text()
+            assert time.monotonic() < deadline, (self._output.read_text(), self.journal())
             time.sleep(0.02)
 
     def path(self, name: str | Path) -> Path:

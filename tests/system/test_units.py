@@ -116,6 +116,7 @@ def install(host: BootedHost) -> None:
 def booted(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[BootedHost]:
     """Return a host that systemd has booted, with an Asterisk that runs as its own user, and pbxnotify installed."""
     cache = lab.require(16).parents[1]
+    trust = require("update-ca-certificates")
     with BootedHost(tmp_path_factory.mktemp("host"), cache) as host, nameserver():
         host.run("useradd", "--system", "--home-dir", "/var/lib/asterisk", "--create-home", "asterisk", check=False)
         host.run("install", "-d", "-o", "asterisk", "-g", "asterisk", str(ASTERISK), str(SPOOL))
@@ -129,7 +130,7 @@ def booted(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates)
         host.write("/etc/resolv.conf", f"nameserver {NAMESERVER}\n")
         host.run("ln", "-s", str(ASTERISK / "asterisk"), "/usr/sbin/asterisk")
         host.write("/usr/local/share/ca-certificates/test.crt", Path(certificates.ca_file).read_text())
-        host.run("update-ca-certificates")
+        host.run(trust)
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "start", "asterisk.service")
         host.wait(host.path("/run/booted").exists)
@@ -178,6 +179,7 @@ def leave_to_the_unit(host: BootedHost, catcher: Catcher) -> None:
 
 def test_a_voicemail_leaves_and_its_mailbox_is_emptied(host: BootedHost, tmp_path: Path) -> None:
     """The relay's name is looked up, lame makes an mp3 of the recording, and the message goes under Asterisk's lock."""
+    require("lame")
     with Catcher() as catcher:
         catcher.stop()
         save(host, f"host = {RELAY}:{catcher.port}", "[voicemail]\naudio = mp3\nafter_mailing = delete\n")
