@@ -222,7 +222,7 @@ def test_where_things_are(package: Path) -> None:
         assert Path(f"{package}{target}").read_text().startswith(f"#!{PYTHON} -ES\n")
         assert os.access(f"{package}{target}", os.X_OK)
     assert (package / "srv" / "spool" / "pbxnotify").stat().st_mode & 0o777 == 0o700
-    assert "ReadWritePaths=-/srv/spool\n" in (package / "usr/local/lib/systemd/system/pbxnotify.service").read_text()
+    assert 'ReadWritePaths="-/srv/spool"\n' in (package / "usr/local/lib/systemd/system/pbxnotify.service").read_text()
 
 
 def test_nothing_names_the_place_where_it_was_made(package: Path) -> None:
