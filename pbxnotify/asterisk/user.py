@@ -67,12 +67,17 @@ def become_asterisk_user() -> None:
     account = asterisk_account()
     if account is None or account.user == 0:
         return
-    if account.name:
-        os.initgroups(account.name, account.group)
-    else:
-        os.setgroups([account.group])
-    os.setresgid(account.group, account.group, account.group)
-    os.setresuid(account.user, account.user, account.user)
+    try:
+        if account.name:
+            os.initgroups(account.name, account.group)
+        else:
+            os.setgroups([account.group])
+        os.setresgid(account.group, account.group, account.group)
+        os.setresuid(account.user, account.user, account.user)
+    except OSError as error:  # as in a container that lacks CAP_SETUID
+        raise UserError(
+            f"root cannot become Asterisk's user {account.name or account.user}: {error.strerror}"
+        ) from None
     for name in os.environ.copy():
         if not name.startswith(KEPT):
             del os.environ[name]

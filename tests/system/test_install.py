@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import marshal
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -38,7 +39,12 @@ from pbxnotify import __version__
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 """Which another user may run too."""
 ROOT_USER = os.geteuid() == 0
-ASTERISK = 1234 if ROOT_USER else os.geteuid()
+ASTERISK = pwd.getpwnam("daemon").pw_uid if ROOT_USER else os.geteuid()  # who has a name, as units need it
+try:
+    USER = pwd.getpwuid(ASTERISK).pw_name
+except KeyError:
+    USER = str(ASTERISK)
+"""As the installer names that user in the units and the cron file."""
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
@@ -216,7 +222,7 @@ def test_where_things_are(package: Path) -> None:
         assert Path(f"{package}{target}").read_text().startswith(f"#!{PYTHON} -ES\n")
         assert os.access(f"{package}{target}", os.X_OK)
     assert not (package / "srv" / "spool").exists(), "it is for Asterisk's user to make"
-    assert "ReadWritePaths=-/srv/spool\n" in (package / "usr/local/lib/systemd/system/pbxnotify.service").read_text()
+    assert 'ReadWritePaths="-/srv/spool"\n' in (package / "usr/local/lib/systemd/system/pbxnotify.service").read_text()
 
 
 def test_nothing_names_the_place_where_it_was_made(package: Path) -> None:
@@ -224,7 +230,7 @@ def test_nothing_names_the_place_where_it_was_made(package: Path) -> None:
         path = package / name
         content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
         assert package.name.encode() not in content, name
-        assert not re.search(rb"@[A-Z]+DIR@", content), name
+        assert not re.search(rb"@(?:[A-Z]+DIR|ASTUSER)@", content), name
 
 
 def test_dependencies_come_with_their_licences_and_without_what_pip_notes(package: Path) -> None:
@@ -472,7 +478,7 @@ def test_the_cron_line_sends_what_waits(office: Installation, catcher: Catcher) 
     (office.etc / "pbxnotify.ini").touch()  # which ends the waiting
     line = (office.directory / "cron" / "pbxnotify").read_text().splitlines()[-2]
     *times, user, command = line.split(maxsplit=6)
-    assert (times, user) == (["*"] * 5, "root")
+    assert (times, user) == (["*"] * 5, USER)
     done = ran(["/bin/sh", "-c", command], {"PATH": "/usr/bin:/bin"})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert catcher.wait(1)[0].recipients == ("ivan@example.com",)
@@ -518,14 +524,15 @@ def test_systemd_takes_the_units(installed: Installation) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_the_command_of_a_unit_that_failed(office: Installation, catcher: Catcher) -> None:
+def test_the_command_of_a_unit_that_failed(office: Installation, catcher: Catcher, tmp_path: Path) -> None:
     """As systemd would run it: %i is the failed unit, $$ a dollar sign."""
     assert office.make("install", "SCHEDULER=systemd").returncode == 0
     unit = (office.directory / "units" / "pbxnotify-alert@.service").read_text()
-    (line,) = re.findall("(?m)^ExecStart=(.*)$", unit)
-    command = shlex.split(line.replace("$$", "$").replace("%i", "asterisk.service"))
-    for _ in range(2):
-        assert ran(command, {"PATH": "/usr/bin:/bin"}).returncode == 0
+    unit = unit.replace("$$", "$").replace("%i", "asterisk.service").replace("/run/", f"{tmp_path}/")
+    lines = re.findall("(?m)^(?:ExecStartPre=-[+]|ExecStart=)(.*)$", unit)
+    assert len(lines) == 2
+    for line in lines * 2:
+        assert ran(shlex.split(line), {"PATH": "/usr/bin:/bin"}).returncode == 0
     (mail,) = catcher.mails
     assert mail.recipients == ("admin@example.com",)
     assert mail.message["Subject"].endswith("asterisk.service: failed")
@@ -538,7 +545,7 @@ def test_the_command_of_a_unit_that_failed(office: Installation, catcher: Catche
 def test_the_cron_line_looks_at_the_machine(office: Installation) -> None:
     line = (office.directory / "cron" / "pbxnotify").read_text().splitlines()[-1]
     *times, user, command = line.split(maxsplit=6)
-    assert (times, user) == (["*/5", *"****"], "root")
+    assert (times, user) == (["*/5", *"****"], USER)
     done = ran(["/bin/sh", "-c", command], {"PATH": "/usr/bin:/bin"})
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (office.spool / "pbxnotify" / "state" / "last-monitor").exists()

@@ -24,7 +24,7 @@ from pbxnotify.spool.item import new_item
 
 pytestmark = needs_root
 
-SECRET = "$6$root-of-all-things"
+SECRET = "root:$6$of-all-things:"  # noqa: S105
 ID = "20260101-000000-00000000"
 ARGUMENTS = {
     "setup": ("--no-test", "--admin-email", "a@example.com"),
@@ -377,24 +377,23 @@ print("secret")
 """
 
 
-@pytest.mark.parametrize("command", ["test a@example.com", "queue run --all", "check --connect", "edit", "setup"])
+@pytest.mark.parametrize(
+    "command", ["test a@example.com", "queue run --all", "check --connect", "edit", "setup --sender b@x.example"]
+)
 def test_a_command_of_asterisks_user_cannot_reach_roots_terminal(host: Host, catcher: Catcher, command: str) -> None:
     """The shell would run what is typed into it (TIOCSTI), and a process that can be traced does what it is told."""
     script = host.directory / "inject.py"
     script.write_text(INJECT)
     text = host.ini.read_text()
-    host.ini.write_text(
-        re.sub("password_command = .*", f"password_command = {PYTHON} {script} {host.directory}/ran-as", text)
-    )
+    inject = f"password_command = {PYTHON} {script} {host.directory}/ran-as"
+    host.ini.write_text(re.sub("password_command = .*", inject, host.ini.read_text()))
     catcher.stop()
     host.command("missed", "--from", "555", "--to", "101")
     catcher.start()
     (host.directory / "ran-as").write_text("")
     environment = {**host.environment, "EDITOR": "sed -i s/^timeout.*/timeout=6/"}
     ours = (PYTHON, "-m", "pbxnotify.cli")
-    with Shell(
-        *command.split(), *(["--sender", "b@x.example"] if command == "setup" else []), command=ours, **environment
-    ) as shell:
+    with Shell(*command.split(), command=ours, **environment) as shell:
         shell.end()
     seen = (host.directory / "ran-as").read_text()
     assert "typed into" not in seen
