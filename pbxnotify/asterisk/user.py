@@ -31,6 +31,7 @@ class Account(NamedTuple):
     user: int
     group: int
     name: str = ""  # empty if it has none
+    home: str = "/"
 
 
 def asterisk_account() -> Account | None:
@@ -45,7 +46,7 @@ def asterisk_account() -> Account | None:
         if group:
             return Account(int(user), int(group))
         account = pwd.getpwnam(user)
-        return Account(account.pw_uid, account.pw_gid, user)
+        return Account(account.pw_uid, account.pw_gid, user, account.pw_dir)
     except FileNotFoundError:
         return None
     except KeyError:
@@ -75,9 +76,9 @@ def become_asterisk_user() -> None:
         os.setresgid(account.group, account.group, account.group)
         os.setresuid(account.user, account.user, account.user)
     except OSError as error:  # as in a container that lacks CAP_SETUID
-        raise UserError(
-            f"root cannot become Asterisk's user {account.name or account.user}: {error.strerror}"
-        ) from None
+        who = account.name or account.user
+        raise UserError(f"root cannot become Asterisk's user {who}: {error.strerror}") from None
     for name in os.environ.copy():
         if not name.startswith(KEPT):
             del os.environ[name]
+    os.environ["HOME"] = account.home

@@ -109,10 +109,10 @@ def nameserver() -> Iterator[None]:
         thread.join()
 
 
-def install(host: BootedHost) -> None:
+def install(host: BootedHost, *variables: str) -> None:
     """Install pbxnotify there, as an admin does."""
     directories = [f"ASTETCDIR={INI.parent}", f"ASTAGIDIR={ASTERISK}/agi-bin", f"ASTSPOOLDIR={SPOOL}"]
-    options = [f"PYTHON={SYSTEM_PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2", "SCHEDULER=systemd"]
+    options = [f"PYTHON={SYSTEM_PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2", "SCHEDULER=systemd", *variables]
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     host.run("make", "-s", "-C", str(ROOT), "install", *options, *directories, environment={**pip, **wheels.QUICK})
 
@@ -293,7 +293,7 @@ def test_a_unit_that_failed_is_mailed_with_its_journal(host: BootedHost) -> None
 def test_where_asterisk_runs_as_root(host: BootedHost) -> None:
     """With a spool of Asterisk's that belongs to another, as packages make it."""
     host.run("chown", "-R", "root:", str(SPOOL))
-    install(host)
+    install(host, "ASTUSER=root")  # the directory above is asterisk's, who could put another spool there
     host.run("chown", "asterisk:", str(SPOOL))
     host.run("chmod", "750", str(SPOOL))
     with Catcher() as catcher:
