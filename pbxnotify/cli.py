@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -110,13 +109,12 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (sysexits). The only place where errors are printed."""
+    terminal.guard()
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(_first_word(given)).parse_args(given)
     log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Russian gets \\u043f, not an error
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if not options.as_root:
             with suppress(SpoolError):  # a command that needs the spool hears of it when it opens it

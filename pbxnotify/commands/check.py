@@ -78,7 +78,7 @@ def _print_summary(settings: Settings, spool: Spool | None) -> None:
         ("employees", f"{len(employees)}, with an e-mail address: {sum(1 for one in employees if one.emails)}"),
         ("spool", spool.directory if spool else "cannot be used"),
     ):
-        print(f"{name:16} {text}")
+        terminal.row(name, text)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

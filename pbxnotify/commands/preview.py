@@ -125,7 +125,10 @@ def _sample(voicemail: Voicemail) -> Attachment:
 def _write(path: str, content: bytes) -> None:
     """Write to a file, - for standard output."""
     if path == "-":
-        sys.stdout.buffer.write(content)
+        if sys.stdout.isatty():
+            print(content.decode(errors="replace").replace("\r\n", "\n"), end="")
+        else:
+            sys.stdout.buffer.write(content)
         return
     try:
         with open(path, "wb") as file:
