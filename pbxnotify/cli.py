@@ -46,7 +46,7 @@ SUMMARIES = {
     "queue run": "send what is due, and renew a login that would end unused; for cron or a systemd timer, every minute",
     "queue show": "show whole items",
     "queue retry": "put failed items back into the queue",
-    "queue remove": "remove items unsent",
+    "queue remove": "remove items unsent, or all that failed long ago",
 }
 
 
@@ -96,14 +96,15 @@ COMMANDS = {
     "oauth status": Command("oauth.status", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)),
     "oauth logout": Command("oauth.logout", "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES)),
     "queue": Command("", "queue list", (DONE, USAGE, SPOOL, "75 something waits")),
-    "queue list": Command("queue.list_items", "queue list", (DONE, SPOOL)),
+    "queue list": Command("queue.list_items", "queue list", (DONE, SPOOL), "add_list_options"),
     "queue run": Command(
         "queue.run", "queue run --all", ("0 nothing waits any more", SPOOL, "75 something waits"), "add_run_options"
     ),
-    **{
-        f"queue {name}": Command(f"queue.{name}", f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
-        for name in ("show", "retry", "remove")
-    },
+    "queue show": Command("queue.show", f"queue show {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids"),
+    "queue retry": Command("queue.retry", f"queue retry {AN_ITEM}", (DONE, USAGE, SPOOL), "add_retry_options"),
+    "queue remove": Command(
+        "queue.remove", "queue remove --failed --older-than 30", (DONE, USAGE, SPOOL), "add_remove_options"
+    ),
 }
 
 
