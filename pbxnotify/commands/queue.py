@@ -164,7 +164,8 @@ def _remove_failed(spool: Spool, options: argparse.Namespace) -> int:
     """Remove what has failed long ago."""
     if options.id or not options.failed or options.older_than is None:
         raise UsageError(f"give {OLD_ONES}; or IDs alone")
-    removed = remove_failed(spool.directory, time.time() - DAY * options.older_than)
+    with terminal.waiting("the disk"):
+        removed = remove_failed(spool.directory, time.time() - DAY * options.older_than)
     left = list_failed(spool.directory)
     what = f"{removed.items} failed and {removed.damaged} damaged items removed unsent"
     log.write(syslog.LOG_NOTICE, f"{what} by the admin: older than {options.older_than:g} days")
