@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -46,7 +45,7 @@ SUMMARIES = {
     "queue run": "send what is due, and renew a login that would end unused; for cron or a systemd timer, every minute",
     "queue show": "show whole items",
     "queue retry": "put failed items back into the queue",
-    "queue remove": "remove items unsent",
+    "queue remove": "remove items unsent, or all that failed long ago",
 }
 
 
@@ -107,26 +106,26 @@ COMMANDS = {
     "oauth status": Command("oauth.status", "oauth status", (DONE, USAGE, SPOOL, MISTAKES)),
     "oauth logout": Command("oauth.logout", "oauth logout", (DONE, USAGE, SPOOL, WAITS, MISTAKES)),
     "queue": Command("", "queue list", (DONE, USAGE, SPOOL, "75 something waits")),
-    "queue list": Command("queue.list_items", "queue list", (DONE, SPOOL)),
+    "queue list": Command("queue.list_items", "queue list", (DONE, SPOOL), "add_list_options"),
     "queue run": Command(
         "queue.run", "queue run --all", ("0 nothing waits any more", SPOOL, "75 something waits"), "add_run_options"
     ),
-    **{
-        f"queue {name}": Command(f"queue.{name}", f"queue {name} {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids")
-        for name in ("show", "retry", "remove")
-    },
+    "queue show": Command("queue.show", f"queue show {AN_ITEM}", (DONE, USAGE, SPOOL), "add_ids"),
+    "queue retry": Command("queue.retry", f"queue retry {AN_ITEM}", (DONE, USAGE, SPOOL), "add_retry_options"),
+    "queue remove": Command(
+        "queue.remove", "queue remove --failed --older-than 30", (DONE, USAGE, SPOOL), "add_remove_options"
+    ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (sysexits). The only place where errors are printed."""
+    terminal.guard()
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(_first_word(given)).parse_args(given)
     log.open_syslog(to_stderr=True)
     if options.config:
         os.environ["PBXNOTIFY_CONFIG"] = os.path.abspath(options.config)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Russian gets \\u043f, not an error
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if options.open_file:
             options.open_file(options)

@@ -122,6 +122,18 @@ def _caller_in_log(call: MissedCall | Voicemail) -> str:
     return "private" if call.private else call.caller_number or "unknown"
 
 
+def without_withheld(event: Event) -> Event:
+    """Return an event for the log: without a withheld number, also where the name repeats it."""
+    if isinstance(event, Alert) or not event.private:
+        return event
+    from pbxnotify.phone_number import national  # for few events only
+
+    number, name = event.caller_number, event.caller_name
+    digits = national(number)
+    repeats_it = number and (number in name or (digits and digits in re.sub(r"\D", "", name)))
+    return event._replace(caller_number="", caller_name="" if repeats_it else name)
+
+
 class Submission(NamedTuple):
     """The state of an event when its call is let go, and what is left to do."""
 

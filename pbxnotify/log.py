@@ -11,7 +11,7 @@ import syslog
 import time
 
 from pbxnotify.events import Event
-from pbxnotify.text import clean
+from pbxnotify.text import clean, visible
 
 
 def open_syslog(*, to_stderr: bool = False) -> None:
@@ -30,6 +30,8 @@ def _stderr_is_the_journal() -> bool:
 
 open_syslog()
 
+STREAMS = ("/dev/stdout", "/dev/stderr", "/proc/")
+"""What a container's log file may begin with although it is a link: nobody but the kernel and root makes such links."""
 PRIORITIES = {"deferred": syslog.LOG_WARNING, "failed": syslog.LOG_ERR}
 
 
@@ -45,14 +47,21 @@ def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
 
 def write(priority: int, line: str) -> None:
     """Write a line to syslog, and to the file $PBXNOTIFY_LOG on hosts without it. Never raises: no log stops a mail."""
-    syslog.syslog(priority, line.replace("\0", " "))
+    line = visible(line)  # it may reach a terminal: a command has syslog print it to stderr, and logs are read there
+    syslog.syslog(priority, line)
     path = os.environ.get("PBXNOTIFY_LOG")
     if path:
         try:
-            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            with open(path, "a", encoding="utf-8", opener=_open_log) as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pbxnotify: {line}\n")
         except OSError as error:
-            syslog.syslog(syslog.LOG_WARNING, f"cannot write {path}: {error.strerror}")
+            syslog.syslog(syslog.LOG_WARNING, visible(f"cannot write {path}: {error.strerror}"))
+
+
+def _open_log(path: str, flags: int) -> int:
+    """Open the log file, made for its owner and group; no link is followed, and no FIFO without a reader waited for."""
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if path.startswith(STREAMS) else os.O_NOFOLLOW)
+    return os.open(path, flags, 0o640)
 
 
 def _word(text: str) -> str:

@@ -9,20 +9,9 @@ from pbxnotify.namedtuple import NamedTuple
 
 NOTE = "asterisk-user"
 """The file, beside the package: root runs the code there anyway, so whoever may write it is root already."""
-KEPT = (
-    "AST_",
-    "COLUMNS",
-    "JOURNAL_STREAM",
-    "LANG",
-    "LC_",
-    "NO_COLOR",
-    "PATH",
-    "PBXNOTIFY_",
-    "RES_OPTIONS",
-    "TERM",
-    "TZ",
-)
-"""What the names of the environment's variables begin with that are of use to Asterisk's user: root's may be secret."""
+KEPT = ("COLUMNS", "JOURNAL_STREAM", "LANG", "LANGUAGE", "NO_COLOR", "PATH", "RES_OPTIONS", "TERM", "TZ")
+KEPT_KINDS = ("AST_", "LC_", "PBXNOTIFY_")
+"""What of root's environment is for Asterisk's user, by name and by its beginning; there may be secrets in the rest."""
 
 
 class Account(NamedTuple):
@@ -79,6 +68,6 @@ def become_asterisk_user() -> None:
         who = account.name or account.user
         raise UserError(f"root cannot become Asterisk's user {who}: {error.strerror}") from None
     for name in os.environ.copy():
-        if not name.startswith(KEPT):
+        if name not in KEPT and not name.startswith(KEPT_KINDS):
             del os.environ[name]
     os.environ["HOME"] = account.home

@@ -76,9 +76,9 @@ def _print_summary(settings: Settings, spool: Spool | None) -> None:
             for name, section in (("missed calls", settings.missed_calls), ("voicemail", settings.voicemail))
         ),
         ("employees", f"{len(employees)}, with an e-mail address: {sum(1 for one in employees if one.emails)}"),
-        ("spool", spool.directory if spool else "cannot be used"),
+        ("spool", str(spool.directory) if spool else "cannot be used"),
     ):
-        print(f"{name:16} {text}")
+        terminal.row(name, text)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

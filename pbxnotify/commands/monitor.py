@@ -19,6 +19,7 @@ from pbxnotify.languages.language import Language, load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings, load_settings_as_of
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.text import visible
 
 STATES = {State.OK: "ok", State.UNKNOWN: "unknown", State.PROBLEM: "PROBLEM"}
 MOST = 100  # problems that are kept at the same time; others wait until some of these are resolved
@@ -53,7 +54,7 @@ def monitor(options: argparse.Namespace) -> int:
             MonitorState.read(spool.directory).write(spool.directory)  # it was run, which is what check asks for
             return os.EX_OK
         for seen in _observe(settings, spool):
-            print(f"{STATES[seen.state]:8} {seen.key:32} {seen.subject if seen.state else ''}".rstrip())
+            print(visible(f"{STATES[seen.state]:8} {seen.key:32} {seen.subject if seen.state else ''}").rstrip())
     return os.EX_OK
 
 

@@ -80,7 +80,7 @@ def status(options: argparse.Namespace) -> int:
         ("access token", f"valid until {until}" if kept.is_valid() else "expired" if kept.access else "none"),
         ("stored in", token_store.path()),
     ):
-        print(f"{name:16} {text}")
+        terminal.row(name, text)
     return os.EX_CONFIG if trouble else os.EX_OK
 
 

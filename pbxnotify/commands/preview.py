@@ -141,7 +141,10 @@ def _sample(voicemail: Voicemail) -> Attachment:
 def _write(descriptor: int, path: str, content: bytes) -> None:
     """Write to the open file, or to standard output if there is none."""
     if descriptor < 0:
-        sys.stdout.buffer.write(content)
+        if sys.stdout.isatty():
+            print(content.decode(errors="replace").replace("\r\n", "\n"), end="")
+        else:
+            sys.stdout.buffer.write(content)
         return
     try:
         with open(descriptor, "wb") as file:

@@ -10,6 +10,7 @@ from pbxnotify.commands import terminal
 from pbxnotify.health.plugin import PluginStatus
 from pbxnotify.health.status import Status, local_time, mail_status, rough_duration, troubles
 from pbxnotify.spool.store import open_spool
+from pbxnotify.text import visible
 
 COLOURS = {PluginStatus.OK: "green", PluginStatus.WARNING: "yellow", PluginStatus.CRITICAL: "red"}
 
@@ -27,9 +28,9 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"state": level.name, "problems": texts, **found.as_json()}, ensure_ascii=False))
         return level
-    print(f"{terminal.coloured(level.name, COLOURS[level])}: {'; '.join(texts) or 'no mail is held up'}")
+    print(f"{terminal.coloured(level.name, COLOURS[level])}: {visible('; '.join(texts)) or 'no mail is held up'}")
     for name, text in _lines(found).items():
-        print(f"{name:16} {text}")
+        terminal.row(name, text)
     return level
 
 

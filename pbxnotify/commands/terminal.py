@@ -1,8 +1,14 @@
-"""The administrator at a terminal: colours, questions and progress messages, each only where somebody can see them."""
+"""The administrator at a terminal: safe output, colours, questions and progress messages.
+
+What commands print goes through ``SafeStream``: nothing that files, callers, relays or Asterisk say can make a terminal
+do anything; only our own colours can.
+"""
 
 from __future__ import annotations
 
+import codecs
 import getpass
+import io
 import os
 import re
 import select
@@ -10,24 +16,75 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from pbxnotify.errors import LoginUnavailable, UsageError
+from pbxnotify.text import escaped, visible
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
+ESCAPE = f"\033{os.urandom(8).hex()}["  # begins our own sequences until they are written: no file can name it
 NO_ANSWER = "no answer: nothing is changed"
 PATIENCE = 1.0  # seconds of waiting after which a message says what for
 PAUSE = 0.3  # seconds between the lines of one paste, at most: a long address may have been copied as several
 LONGEST_PASTE = 65536  # bytes
 
 
+class SafeStream:
+    """A text stream that writes each control character as ``\\uXXXX``, but for line ends, tabs and our own colours.
+
+    What the encoding of the stream lacks is written in the same way, so JSON stays JSON.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="pbxnotify.escaped")
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text, made safe."""
+        return self._stream.write("\033[".join(visible(part, kept="\n\t") for part in text.split(ESCAPE)))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts, made safe."""
+        self.write("".join(lines))
+
+
+def _escape_unencodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(escaped, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error("pbxnotify.escaped", _escape_unencodable)
+
+
+def guard() -> None:
+    """Make standard output and standard error safe from now on."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, SafeStream):  # None if it was closed before we started
+            setattr(sys, name, cast(TextIO, SafeStream(stream)))
+
+
+def row(name: str, text: str) -> None:
+    """Print a value under its name, on one line whatever is in it."""
+    print(f"{name:16} {visible(text)}")
+
+
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """Return text in a colour, if the stream (stdout) is a terminal that wants it: see https://no-color.org."""
+    """Return text in a colour, if the stream (stdout) is a terminal that wants it: see https://no-color.org.
+
+    It is to be printed to a ``SafeStream``.
+    """
     if not _is_terminal(stream or sys.stdout) or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return text
-    return f"\033[{COLOURS[colour]}m{text}\033[0m"
+    return f"{ESCAPE}{COLOURS[colour]}m{text}{ESCAPE}0m"
 
 
 def is_answered() -> bool:
@@ -47,7 +104,7 @@ def complain(error: Exception) -> None:
 
 def note(text: str) -> None:
     """Print something that is not a mistake, but worth knowing."""
-    print(f"{coloured('NOTE', 'yellow')}  {text}")
+    print(f"{coloured('NOTE', 'yellow')}  {visible(text)}")
 
 
 def ask(question: str, default: str = "", check: Callable[[str], object] = str) -> str:
@@ -57,7 +114,8 @@ def ask(question: str, default: str = "", check: Callable[[str], object] = str) 
     """
     while True:
         try:
-            answer = input(f"{question} [{default}]: " if default else f"{question}: ").strip()
+            # readline writes the question itself.
+            answer = input(visible(f"{question} [{default}]: " if default else f"{question}: ", kept="\n")).strip()
         except EOFError:
             print()
             raise UsageError(NO_ANSWER) from None
@@ -72,7 +130,7 @@ def ask(question: str, default: str = "", check: Callable[[str], object] = str) 
 def ask_secretly(question: str) -> str:
     """Return an answer that is not shown. Raises UsageError when input ends."""
     try:
-        return getpass.getpass(f"{question}: ")
+        return getpass.getpass(f"{visible(question)}: ")
     except EOFError:
         raise UsageError(NO_ANSWER) from None
     except UnicodeDecodeError:

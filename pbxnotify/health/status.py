@@ -13,10 +13,13 @@ from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import read_backoff
+from pbxnotify.spool.failed import list_failed
 from pbxnotify.spool.item import SWITCHED_OFF, Item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
+MOST_READ = 500
+"""Waiting items that are read, at 0.05 ms each: the oldest say since when mail waits, and all are counted."""
 LATE, VERY_LATE = 600.0, 3600.0  # seconds that a mail may wait before it is a warning, and before it is critical
 RUNNER, MONITOR = 300.0, 3600.0
 """Seconds without a queue run, or without a run of the monitor, after which nothing seems to run it any more."""
@@ -38,7 +41,7 @@ class Status(NamedTuple):
     oldest: float | None
     stuck_since: float | None
     """When the oldest item was queued that is not an alert and does not wait because mail is switched off."""
-    next_retry: float | None
+    next_retry: float | None  # of the oldest, if very many wait
     failed: int
     damaged: int
     relay: str
@@ -70,7 +73,7 @@ def mail_status(spool: Spool) -> Status:
     """Return how the mail is doing. Raises SpoolError."""
     path, names, backoff = ini_path(), spool.identifiers(), read_backoff(spool.directory)
     until = backoff.until if backoff.holds(ini_fingerprint(path)) and not backoff.address else None
-    waiting = [item for name in names if (item := _read(spool, name))]
+    waiting, failed = [item for name in names[:MOST_READ] if (item := _read(spool, name))], list_failed(spool.directory)
     due = [max(item.due, until or 0.0) for item in waiting]
     sent = state.read(spool.directory, state.SENT)
     return Status(
@@ -80,8 +83,8 @@ def mail_status(spool: Spool) -> Status:
         oldest=min((item.queued for item in waiting), default=None),
         stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=None),
         next_retry=max(min(due), time.time()) if due else None,
-        failed=len(spool.identifiers("failed")),
-        damaged=len(spool.damaged()),
+        failed=len(failed.items),
+        damaged=len(failed.damaged),
         relay_rests_until=until,
         relay_reason=backoff.reason if until else "",
         needs_mending=backoff.told if until else False,

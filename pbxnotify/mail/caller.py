@@ -15,7 +15,8 @@ from pbxnotify.settings.sections import Settings
 
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
 UNKNOWN = ("unavailable", "unknown")  # what trunks send in place of a number or a name, in upper or lower case
-LONGEST_NAME = 100  # characters; the number after the name must still fit into a subject
+LONGEST_NAME = 100  # characters
+LONGEST_IN_SUBJECT = 60  # characters of a name in a subject: the number that comes after it is to be seen in a list
 SHORTEST_DIALABLE = 7  # digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade.
 
 
@@ -35,6 +36,13 @@ class Caller(NamedTuple):
     def in_one_line(self) -> str:
         """Return name and number."""
         return f"{self.name}, {self.readable}" if self.name else self.readable
+
+    @property
+    def in_subject(self) -> Caller:
+        """Return the caller as a subject names them: a long name must not push the number out of it."""
+        if len(self.name) <= LONGEST_IN_SUBJECT:
+            return self
+        return self._replace(name=f"{self.name[: LONGEST_IN_SUBJECT - 1].rstrip()}…")
 
     @property
     def telephone(self) -> str:

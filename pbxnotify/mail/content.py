@@ -59,7 +59,7 @@ def _of_missed_call(call: MissedCall, context: Context) -> Content:
     words = context.language
     rang = ((words.rang, words.duration(call.duration)),) if has_rung(call) else ()
     return Content(
-        subject=words.missed_call_subject.format(caller=context.caller.in_one_line),
+        subject=words.missed_call_subject.format(caller=context.caller.in_subject.in_one_line),
         kind=words.missed_call,
         accent=call.kind,
         lead=reason_for(call, words),
@@ -73,7 +73,7 @@ def _of_missed_call(call: MissedCall, context: Context) -> Content:
 
 def _of_voicemail(voicemail: Voicemail, context: Context, attachment: Attachment | None) -> Content:
     words, seconds = context.language, voicemail.duration
-    subject = words.voicemail_subject.format(caller=context.caller.in_one_line)
+    subject = words.voicemail_subject.format(caller=context.caller.in_subject.in_one_line)
     lead = words.new_message.format(length=words.no_length if seconds is None else words.duration(seconds))
     note = recording_note(voicemail, attachment, words)
     if note == words.silent:

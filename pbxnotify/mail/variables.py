@@ -59,9 +59,11 @@ def own_texts(event: MissedCall | Voicemail, context: Context, settings: Setting
     if isinstance(event, Voicemail):
         written = map(unescaped, written)
     subject, body, footer = (text if text.strip() else "" for text in written)
-    variables = _variables_of(event, context, context.when.strftime(settings.notifications.date_format))
+    date = context.when.strftime(settings.notifications.date_format)
+    variables = _variables_of(event, context, date)
+    in_subject = _variables_of(event, context._replace(caller=context.caller.in_subject), date)
     return OwnTexts(
-        Placeholders(variables).fill(subject),
+        Placeholders(in_subject).fill(subject),
         fill_template(body, variables) if body else None,
         fill_template(footer or "PBX_NAME", variables),
     )

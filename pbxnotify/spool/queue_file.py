@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, Voicemail, event_to_json
+from pbxnotify.events import Event, Voicemail, event_to_json, without_withheld
 from pbxnotify.files import Directory, read_all, require_regular, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.directory import spool_errors
@@ -222,10 +222,10 @@ class UnkeptItem(QueueFile):
         self.log_state(state)
 
     def log_state(self, state: ItemState) -> None:
-        """Log a change of state; one that failed is logged whole, for there is no other copy."""
+        """Log a change of state; one that failed is logged whole but for a withheld number: there is no other copy."""
         super().log_state(state)
         if state == "failed":
-            whole = json.dumps(event_to_json(self.item.event), ensure_ascii=False)
+            whole = json.dumps(event_to_json(without_withheld(self.item.event)), ensure_ascii=False)
             log.write(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
 
     def _move(self, folder: str) -> None:

@@ -67,6 +67,11 @@ class Spool:
             names = self.directory.names(folder)
         return sorted(name[:-5] for name in names if name.endswith(".json"))
 
+    def folder_of(self, identifier: str) -> str | None:
+        """Return the folder that an item is in, None if there is no such item. Lists nothing."""
+        folders = ("queue", "failed") if identifier and "/" not in identifier else ()
+        return next((one for one in folders if self.directory.has(item_name(one, identifier))), None)
+
     def lock(self, identifier: str, folder: str = "queue") -> QueueFile | None:
         """Return an item, locked; None if another process has it, or it is gone. A damaged one moves to failed/.
 
@@ -112,11 +117,6 @@ class Spool:
                 stack.enter_context(self.alone("tmp", TURN))
             yield
 
-    def damaged(self) -> list[str]:
-        """Return the names of damaged items' files."""
-        names = self.directory.names("failed")
-        return sorted(name for name in names if name.endswith(".damaged"))
-
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
         try:
@@ -126,14 +126,16 @@ class Spool:
                         if self.directory.status(f"{folder}/{name}").st_mtime < time.time() - age:
                             self.directory.remove(f"{folder}/{name}")
             for folder in ("queue", "failed"):
-                for name in self.directory.names(folder):
-                    if not name.endswith((".json", ".json.damaged")):
+                names = set(self.directory.names(folder))
+                for name in names:
+                    has_item = f"{name.partition('.')[0]}.json" in names
+                    if not has_item and not name.endswith((".json", ".json.damaged")):
                         self._sweep_recording(folder, name)
         except OSError as error:  # mails must leave all the same
             log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
 
     def _sweep_recording(self, folder: str, name: str) -> None:
-        """Remove a recording without an item; checked one by one, as a listing may miss one being replaced."""
+        """Remove a recording without an item; looked for once more, as a listing may miss one being replaced."""
         item, recording = item_name(folder, name.partition(".")[0]), f"{folder}/{name}"
         if not self.directory.has(item) and not self.directory.has(f"{item}.damaged"):
             with suppress(OSError):

@@ -32,6 +32,27 @@ class Commands:
     """Of `pbxnotify queue run`, in which all that waits is sent."""
 
 
+FAILED = ("queue list", "queue run", "status", "monitor", "check", "queue remove --failed --older-than 0")
+"""Commands at a spool in which very much has failed; the last one empties it."""
+
+
+def failed(box: Box, environment: Mapping[str, str], size: int) -> dict[str, float]:
+    """Let so many items fail; returns the seconds that each command takes then."""
+    spool = box.directory / "failed" / "pbxnotify"
+    spool.mkdir(parents=True)
+    given = {**environment, "AST_SPOOL_DIR": str(spool.parent)}
+    subprocess.run([PYTHON, "-ES", str(FILL), str(box.library), str(size), "failed"], env=given, check=True)
+    seconds = {}
+    for command in FAILED:
+        began = time.perf_counter()
+        subprocess.run([box.command, *command.split()], env=given, check=False, capture_output=True)
+        seconds[command] = time.perf_counter() - began
+    left = len(os.listdir(spool / "failed"))
+    if left:
+        raise Lost(f"of {size} items that have failed {left} cannot be removed")
+    return seconds
+
+
 class Spool:
     """A spool of its own, in which events wait for a relay that is left alone."""
 

@@ -44,10 +44,11 @@ class Extent:
     calls: tuple[int, ...]
     events: tuple[int, ...]
     employees: tuple[int, ...]
+    failed: int
 
 
-WHOLE = Extent(rounds=30, looks=5, calls=(1, 10, 50, 200), events=(10, 1_000, 20_000), employees=(10, 1_000, 10_000))
-QUICK = Extent(rounds=4, looks=1, calls=(1, 10, 50), events=(10, 1_000), employees=(10, 10_000))
+WHOLE = Extent(30, 5, (1, 10, 50, 200), (10, 1_000, 20_000), (10, 1_000, 10_000), failed=200_000)
+QUICK = Extent(4, 1, (1, 10, 50), (10, 1_000), (10, 10_000), failed=20_000)
 
 
 class Bench:
@@ -71,6 +72,7 @@ class Bench:
             "dialplan": self._call_asterisk,
             "provider": self._use_provider,
             "backlog": self._let_events_wait,
+            "failed": self._let_items_fail,
             "token": self._log_in,
         }
 
@@ -114,6 +116,10 @@ class Bench:
         self.results.backlog, self.results.commands = backlog.measure(
             self._race, environment, self._extent.events, rounds
         )
+
+    def _let_items_fail(self) -> None:
+        size = self._extent.failed
+        self.results.failed[size] = backlog.failed(self._race.box, self._environments["plain"], size)
 
     def _log_in(self) -> None:
         directory, extent = self._directory / "logins", self._extent

@@ -1,12 +1,12 @@
-"""Fill a spool with missed calls that wait, and note that the relay is left alone: LIBRARY COUNT.
+"""Fill a spool with missed calls that wait, and note that the relay is left alone; or that have failed.
 
-It runs as an installed pbxnotify does, and writes as that does, but for the fsyncs.
+LIBRARY COUNT [FOLDER]. It runs as an installed pbxnotify does, and writes as that does, but for the fsyncs.
 """
 
 import sys
 import time
 
-library, count = sys.argv[1:]
+library, count, folder = (*sys.argv[1:], "queue")[:3]
 sys.path.insert(0, library)
 
 from pbxnotify.events import MissedCall  # noqa: E402
@@ -23,7 +23,8 @@ for number in range(int(count)):
         now, 20, ("101",), "74951234567", "Alexey Portnov", False, "NOANSWER", f"{number}.0", f"{number}.0"
     )
     item = new_item(call)
-    with open(f"{directory}/{item_name('queue', item.id)}", "w", encoding="utf-8") as file:
+    with open(f"{directory}/{item_name(folder, item.id)}", "w", encoding="utf-8") as file:
         file.write(item.to_json())
 fingerprint = ini_fingerprint(ini_path())
-write_backoff(directory, RelayBackoff(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))
+if folder == "queue":
+    write_backoff(directory, RelayBackoff(1, now + 86400, fingerprint, "the events of the benchmark are to wait", now))

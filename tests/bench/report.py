@@ -35,6 +35,7 @@ SECTIONS = {
     "at-once": "Calls at once",
     "backlog": "Events that wait",
     "employees": "Employees",
+    "failed": "Items that have failed",
     "token": "A login by token",
 }
 ENDED = """\
@@ -67,6 +68,7 @@ def render(results: Results, about: Sequence[str]) -> str:
         "at-once": [ALL, _at_once(results.at_once)] if results.at_once else [],
         "backlog": _backlog(results),
         "employees": [_grown(results.employees, "employees")] if results.employees else [],
+        "failed": [_failed(size, seconds) for size, seconds in results.failed.items()],
         "token": _logins(results),
     }
     parts |= {section: [f"Not measured here: {why}\n"] for section, why in results.unavailable.items()}
@@ -163,6 +165,10 @@ def _backlog(results: Results) -> list[str]:
     ]
     commands = table(("events", "queue list, s", "queue run, s", "mails a second"), rows)
     return [_grown(results.backlog, "events wait"), QUEUE, commands]
+
+
+def _failed(size: int, seconds: Mapping[str, float]) -> str:
+    return table((f"with {size:,} items", "s"), [(command, f"{each:.2f}") for command, each in seconds.items()])
 
 
 def _logins(results: Results) -> list[str]:

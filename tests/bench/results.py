@@ -30,6 +30,8 @@ class Results:
     backlog: Rounds | None = None
     """Of calls, by the number of events that wait."""
     commands: dict[int, Commands] = field(default_factory=dict)
+    failed: dict[int, dict[str, float]] = field(default_factory=dict)
+    """Seconds that the admin's commands take, by the number of items that have failed."""
     employees: Rounds | None = None
     """Of calls, by the number of employees."""
     unavailable: dict[str, str] = field(default_factory=dict)

@@ -384,7 +384,6 @@ def test_a_command_of_asterisks_user_cannot_reach_roots_terminal(host: Host, cat
     """The shell would run what is typed into it (TIOCSTI), and a process that can be traced does what it is told."""
     script = host.directory / "inject.py"
     script.write_text(INJECT)
-    text = host.ini.read_text()
     inject = f"password_command = {PYTHON} {script} {host.directory}/ran-as"
     host.ini.write_text(re.sub("password_command = .*", inject, host.ini.read_text()))
     catcher.stop()

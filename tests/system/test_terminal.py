@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -16,7 +17,8 @@ GREEN = "\033[32m"
 
 def python(code: str, **environment: str) -> Shell:
     """Return a Python at a terminal."""
-    return Shell("-c", f"from pbxnotify.commands import terminal\n{code}", command=(sys.executable,), **environment)
+    code = f"from pbxnotify.commands import terminal\nterminal.guard()\n{code}"
+    return Shell("-c", code, command=(sys.executable,), **environment)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,55 @@ def test_no_message_in_a_pipe(capsys: pytest.CaptureFixture[str], monkeypatch: p
     with terminal.waiting("the relay"):
         pass
     assert capsys.readouterr().err == ""
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\x08\x7f\ud800"
+
+
+def said_by(code: str, **environment: str) -> bytes:
+    """Return what a Python says in a pipe, on both streams."""
+    code = f"from pbxnotify.commands import terminal\nterminal.guard()\nimport sys\nHOSTILE = {HOSTILE!r}\n{code}"
+    given = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **environment}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("print(HOSTILE)", id="stdout"),
+        pytest.param("print(HOSTILE, file=sys.stderr)", id="stderr"),
+        pytest.param("sys.stdout.writelines([HOSTILE, HOSTILE])", id="lines"),
+        pytest.param("terminal.complain(OSError(HOSTILE))", id="an error"),
+        pytest.param("raise OSError(HOSTILE)", id="a bug"),
+        pytest.param("terminal.note(HOSTILE)", id="a note"),
+        pytest.param("terminal.ask(HOSTILE, HOSTILE)", id="a question"),
+        pytest.param("print(terminal.coloured(HOSTILE, 'red'))", id="coloured"),
+        pytest.param("import argparse; argparse.ArgumentParser(HOSTILE).parse_args(['x'])", id="usage"),
+    ],
+)
+def test_nothing_but_our_colours_reaches_a_terminal(code: str) -> None:
+    said = said_by(code).decode()
+    assert "\\u001b]0;title\\u0007" in said
+    assert all(character.isprintable() or character in "\n\t" for character in said)
+
+
+def test_a_question_at_a_terminal_is_safe_as_well() -> None:
+    with python(f"terminal.ask('Name', {HOSTILE!r})") as shell:
+        shell.answer("\\u001b]0;title", "x")
+        assert "\x1b]0;" not in shell.end()[1]
+
+
+def test_what_looks_like_our_colours_is_shown() -> None:
+    with python("print('\\x1b[32mOK\\x1b[0m', terminal.coloured('mine', 'green'))") as shell:
+        said = shell.end()[1]
+    assert "\\u001b[32mOK\\u001b[0m" in said
+    assert f"{GREEN}mine" in said
+    assert said.count("\x1b[32m") == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "koi8-r", "latin-1"])
+def test_json_stays_json_in_any_encoding(encoding: str) -> None:
+    code = "import json; print(json.dumps({'a': HOSTILE + 'é Я 😀'}, ensure_ascii=False))"
+    said = said_by(code, PYTHONIOENCODING=encoding)
+    assert json.loads(said.decode(encoding)) == {"a": f"{HOSTILE}é Я 😀"}

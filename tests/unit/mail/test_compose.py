@@ -203,8 +203,34 @@ def test_any_caller_arrives_intact(mail, name: str, number: str) -> None:
     )
     shown = number or ENGLISH.unknown
     caller = f"{name or shown}, {shown}"
-    assert str(message["Subject"]) == clean(caller, 200)
+    brief = name if len(name) <= 60 else f"{name[:59].rstrip()}…"
+    assert str(message["Subject"]) == clean(f"{brief or shown}, {shown}", 200)
     assert text_of(message).splitlines()[0] == caller
+
+
+INVISIBLE = {
+    "filler": "\u3164",
+    "jamo": "\u115f\u1160",
+    "half width": "\uffa0",
+    "braille": "\u2800",
+    "tags": "\U000e0041",
+}
+
+
+@pytest.mark.parametrize("kind", INVISIBLE)
+def test_an_invisible_name_is_none(mail, kind: str) -> None:
+    name = clean(INVISIBLE[kind] * 40)
+    assert mail(CALL._replace(caller_name=name))["Subject"] == mail(CALL._replace(caller_name=""))["Subject"]
+
+
+@pytest.mark.parametrize("subject", ["", "NOTIFICATION_NAME_FROM! NOTIFICATION_NAME_FROM! NOTIFICATION_CALLERID"])
+@pytest.mark.parametrize(
+    "name", ["W" * 250, "Ж" * 250, "﷽" * 90, "Z͑ͫ̓" * 200], ids=["Latin", "Cyrillic", "wide", "stacked"]
+)
+def test_the_number_stays_in_the_subject(mail, name: str, subject: str) -> None:
+    own = f'{INI}[missed_calls]\nsubject = "{subject}"\n'
+    said = str(mail(CALL._replace(caller_name=clean(name)), own)["Subject"])
+    assert re.sub(r"\D", "", said).endswith("4951234567")
 
 
 def test_an_html_body(mail) -> None:

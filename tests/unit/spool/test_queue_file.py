@@ -15,6 +15,7 @@ from golden import Golden
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.files import read_all
 from pbxnotify.spool import store as spool_module
+from pbxnotify.spool.failed import list_failed
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
 from pbxnotify.spool.store import Spool
 
@@ -160,4 +161,4 @@ def test_an_item_written_by_hand_is_set_aside(spool: Spool, kept: QueueFile, fie
     (record["event"] if field in record["event"] else record)[field] = value
     path.write_text(json.dumps(record))
     assert spool.lock(kept.item.id) is None
-    assert spool.damaged() == [f"{kept.item.id}.json.damaged"]
+    assert list_failed(spool.directory).damaged == [f"{kept.item.id}.json.damaged"]
