@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -25,16 +28,20 @@ def become(user: int) -> list[str]:
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
 
 
-def install(directory: Path, note: str) -> None:
-    """Copy the package, what it needs and the scripts to where all users may read them, with Asterisk's user noted."""
+@lru_cache
+def installation() -> Path:
+    """Return a copy of the package, what it needs and the scripts, where all users may read them, compiled."""
+    directory = Path(tempfile.mkdtemp(prefix="pbxnotify-two-users-"))
+    atexit.register(shutil.rmtree, directory)
+    directory.chmod(0o755)
     for name in ("pbxnotify", "asterisk", "configobj", "validate"):
         place = ROOT if name == "pbxnotify" else _place_of(name)
         shutil.copytree(place / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("agi-bin", "etc"):
         shutil.copytree(ROOT / name, directory / name)
-    (directory / "asterisk-user").write_text(f"{note}\n")
-    compile_all = ["compileall", "-q", str(directory)]
-    subprocess.run([PYTHON, "-m", *compile_all], check=True)
+    (directory / "asterisk-user").write_text(f"{ASTERISK}:{ASTERISK}\n")
+    subprocess.run([PYTHON, "-m", "compileall", "-q", str(directory)], check=True)
+    return directory
 
 
 def _place_of(package: str) -> Path:
@@ -52,9 +59,8 @@ class Host:
         self.spool = directory / "spool" / "pbxnotify"
         self.ini = self.etc / "pbxnotify.ini"
         self.log = directory / "log"
-        self.lib = directory / "lib"
+        self.lib = installation()
         directory.chmod(0o755)
-        install(self.lib, f"{ASTERISK}:{ASTERISK}")
         for path in (self.etc, directory / "spool"):
             path.mkdir()
         os.chown(directory / "spool", ASTERISK, ASTERISK)
@@ -64,6 +70,11 @@ class Host:
         self.ini.chmod(0o640)
         os.chown(self.ini, 0, ASTERISK)
         self._calls = 0
+
+    def note(self, user: bytes) -> None:
+        """Let an installation of its own have noted this as Asterisk's user."""
+        self.lib = shutil.copytree(self.lib, self.directory / "lib")
+        (self.lib / "asterisk-user").write_bytes(user)
 
     @property
     def environment(self) -> dict[str, str]:
