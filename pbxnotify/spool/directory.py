@@ -56,7 +56,7 @@ def _require_ours(path: str, status: os.stat_result) -> None:
     ours = os.geteuid()
     if status.st_uid != ours:
         whose = f"the spool {path} belongs to user {status.st_uid}, not to {ours}"
-        remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -R {ours} {path}"
+        remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -Rh {ours} {path}"
         raise SpoolError(f"{whose}: {remedy}")
     if ours == 0 and status.st_mode & stat.S_IWOTH:  # as /dev/shm: not for us to close
         what = f"the spool {path} is root's, and others may write there"

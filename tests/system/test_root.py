@@ -281,13 +281,20 @@ def test_an_ini_file_that_is_none(host: Host, prepare: Callable[[Host], None], c
     assert [state_of(path) for path in roots] == before
 
 
-def test_a_link_of_roots_is_followed(host: Host) -> None:
-    """An admin keeps the settings elsewhere."""
-    kept = host.directory / "kept.ini"
-    host.ini.rename(kept)
-    host.ini.symlink_to(kept)
+@pytest.mark.parametrize("is_directory", [False, True], ids=["the ini file", "its directory"])
+def test_a_link_of_roots_is_followed(host: Host, is_directory: bool) -> None:
+    """An admin keeps the settings elsewhere; the link stays one."""
+    kept = host.directory / "kept" / "pbxnotify.ini"
+    if is_directory:
+        host.etc.rename(kept.parent)
+        host.etc.symlink_to("kept")
+    else:
+        kept.parent.mkdir()
+        host.ini.rename(kept)
+        host.ini.symlink_to("../kept/pbxnotify.ini")
     status, said = host.command("setup", "--no-test", "--admin-email", "new@example.com")
-    assert (status, "new@example.com" in kept.read_text(), host.ini.is_symlink()) == (0, True, True), said
+    is_link = (host.etc if is_directory else host.ini).is_symlink()
+    assert (status, "new@example.com" in kept.read_text(), is_link) == (0, True, True), said
 
 
 def test_a_link_in_the_place_of_the_phone_book(host: Host, catcher: Catcher) -> None:
