@@ -55,22 +55,24 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Send what is due, with --all everything, and print until when the relay is not tried."""
-    from pbxnotify.delivery.runner import run_queue  # brings mail composition, which only this action needs
+    from pbxnotify.delivery.runner import QueueRun  # brings mail composition, which only this action needs
 
     spool = open_spool()
+    queue_run = QueueRun(spool)
     with spool.alone() as alone:
         if not alone:
-            print("pbxnotify: another  pbxnotify queue run  is running, and sends what is due")
+            print("pbxnotify: another  pbxnotify queue run,  or a command that notifies, is sending what is due")
             return os.EX_TEMPFAIL
         state.write(spool.directory, state.RUN)
         spool.sweep()
         _notice_changes(spool)
         _keep_login()
         with terminal.waiting("the relay"):
-            states = run_queue(spool, everything=options.all)
+            queue_run.deliver_due(everything=options.all)
+    queue_run.take_along()
     state.write(spool.directory, state.RUN)
-    if states:
-        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    if queue_run.states:
+        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(queue_run.states.items())))
     if not spool.identifiers():
         return os.EX_OK
     _print_backoff(spool)

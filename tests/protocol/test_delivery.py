@@ -80,27 +80,6 @@ def test_a_backoff_for_one_address_holds_up_no_other(
     assert len(waiting(spool)) == 3
 
 
-def test_deliveries_of_calls_at_once_take_turns(
-    use: Callable[..., None], spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pbxnotify.spool.store.TURN", 60.0)
-    with ScriptedRelay() as relay:
-        use(relay.port)
-        second = threading.Thread(target=tell)
-        with spool.in_turn():
-            second.start()
-            assert not relay.connected.wait(0.3)
-        second.join()
-        assert len(relay.messages) == 3
-
-
-def test_nobody_waits_long_for_a_turn(use: Callable[..., None], spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbxnotify.spool.store.TURN", 0.1)
-    with ScriptedRelay() as relay, spool.in_turn():
-        use(relay.port)
-        assert tell() == ["QUEUED", "SENT"]
-
-
 def test_a_changed_ini_file_ends_the_backoff(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
