@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +20,7 @@ import pytest
 from calls import ALL, CALL, queue
 from extent import LONG, PATIENCE
 from far_end import BEGAN, MARK, MARKED, MISSED, RANG_OUT, ROOT, FarEnd, processes_named, wait_for_released
-from relay import Catcher, Fault, ScriptedRelay, Talk, drip
+from relay import Catcher, ScriptedRelay, Talk
 
 from pbxnotify.spool.backoff import read_backoff, write_backoff
 from pbxnotify.spool.store import Spool
@@ -29,6 +29,8 @@ pytestmark = pytest.mark.timeout(PATIENCE)
 
 Use = Callable[..., None]
 CALLS, AT_ONCE, PROCESSES = (500, 50, 8) if LONG else (120, 30, 8)
+TIMEOUT = 30 if LONG else 1
+"""Seconds without progress until a delivery gives up, of a relay that is slow."""
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 UNGUARDED = [
     *(sys.executable, "-c"),
@@ -290,26 +292,25 @@ def steady_storm(first: int, count: int, a_second: int) -> list[float]:
         return list(threads.map(call_in_time, range(count)))
 
 
-def answers_late(well: threading.Event) -> dict[str, Fault]:
+def answers_late(well: threading.Event) -> ScriptedRelay:
     """Return a relay that answers the final dot after 75 s."""
 
     def message(talk: Talk) -> None:
         well.wait(75)
         talk.say("250 2.0.0 Ok")
 
-    return {"message": message}
+    return ScriptedRelay(message=message)
 
 
-def drips(well: threading.Event) -> dict[str, Fault]:
-    """Return a relay that greets with a byte each 20 s."""
+def drips(well: threading.Event) -> ScriptedRelay:
+    """Return a relay that greets with a byte each 20 s, which a delivery ends after ``TIMEOUT``."""
 
     def greeting(talk: Talk) -> None:
-        pause, dripping = 20.0 if LONG else 0.5, drip(20.0)
-        while not well.is_set() and not talk.stopped.wait(pause):
+        while not well.wait(TIMEOUT * 2 / 3):
             talk.sock.sendall(b"2")
         talk.say("220 scripted.test ESMTP")
 
-    return {"greeting": greeting}
+    return ScriptedRelay(greeting=greeting)
 
 
 @pytest.mark.parametrize(
@@ -320,13 +321,12 @@ def drips(well: threading.Event) -> dict[str, Fault]:
     ],
 )
 def test_a_relay_that_is_slow_instead_of_down(
-    slow: Callable[[threading.Event], dict[str, Fault]],
+    slow: Callable[[threading.Event], ScriptedRelay],
     count: int,
     a_second: int,
     use: Use,
     catcher: Catcher,
     spool: Spool,
-    box: Path,
     report: Callable[[str], None],
 ) -> None:
     use(catcher.port)
@@ -334,16 +334,15 @@ def test_a_relay_that_is_slow_instead_of_down(
     wait_for_released()
     assert spool.identifiers() == []
     well = threading.Event()
-    with ScriptedRelay(**slow(well)) as relay, Load() as load:
-        use(relay.port)
-        (box / "pbxnotify.ini").write_text((box / "pbxnotify.ini").read_text().replace("timeout = 60", "timeout = 30"))
+    with slow(well) as relay, Load() as load:
+        use(relay.port, timeout=TIMEOUT)
         within = steady_storm(count, count, a_second)
         connections = relay.connections
         well.set()
         began = time.monotonic()
         wait_for_released()
         if read_backoff(spool.directory).failures:
-            write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+            use(relay.port)  # a changed ini file ends the backoff
             in_processes(QUEUE_RUN, 1)
         took = time.monotonic() - began
     assert spool.identifiers() == spool.identifiers("failed") == []
@@ -360,3 +359,20 @@ def test_a_relay_that_is_slow_instead_of_down(
         f" (relay well: {1000 * statistics.median(without):.0f} and {1000 * max(without):.0f});"
         f" all sent {took:.0f} s after the relay was well"
     )
+
+
+def test_nothing_waits_for_the_next_queue_run(
+    use: Use, catcher: Catcher, spool: Spool, report: Callable[[str], None]
+) -> None:
+    """Of calls that find no place just when others give theirs up, and of alerts that deliveries raise."""
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "550 5.1.1 no such user"
+    count = CALLS if LONG else AT_ONCE
+    assert storm(0, count) == ["QUEUED"] * count
+    wait_for_released()
+    assert spool.identifiers() == []
+    assert Counter(mail.recipients[0] for mail in catcher.mails) == {
+        **dict.fromkeys(("a@example.com", "c@example.com"), count),
+        "admin@example.com": 1,
+    }
+    report(f"{count} calls, {AT_ONCE} at once, without a queue run: all delivered")
