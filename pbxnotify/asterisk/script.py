@@ -43,8 +43,10 @@ def let_go(channel: Channel, submission: Submission) -> None:
         if os.fork() == 0:
             _deliver_alone(deliver, writing, nice=0 if channel.held else NICE)
     except OSError as error:  # no process, no descriptor, no memory
-        log.write(syslog.LOG_ERR, f"no process can be had to deliver in: {error.strerror}")
-        if status == "FAILED":  # nothing else has it: better a call that waits than an event that is lost
+        is_lost = status == "FAILED"  # unless it is sent now: better a call that waits
+        what = "the call waits for the delivery" if is_lost else "the event leaves with the next queue run"
+        log.write(syslog.LOG_ERR, f"no process can be started: {error.strerror}: {what}")
+        if is_lost:
             deliver(outcomes.append)
     else:
         os.close(writing)

@@ -1,6 +1,6 @@
 """Delivers items: a new one, and those in the queue that are due, alerts first, then oldest first.
 
-At most four processes do so at once on a host, each in a place (``Spool.take_place``). Nothing that is due is left
+At most three processes do so at once on a host, each in a place (``Spool.take_place``). Nothing that is due is left
 behind: who finds no place releases its item and asks once more; who has given up a place looks at the queue once more.
 """
 

@@ -25,9 +25,10 @@ KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
 LONGEST_NAME = 200  # characters of a key's file name
 LEFT_OVER = 3600.0  # seconds after which a file in tmp/ is one that a killed process left behind
 PATIENCE = 5.0  # seconds for which a process waits to become the only one that sends what is due
-CALL_PLACES, QUEUE_PLACES = ("tmp", "state", "failed"), ("queue",)
-"""The folders that deliveries lock: three after calls, one ``queue run`` or another command. So at most four deliver at
-once on a host, whatever the relay does. To lock a folder takes no room, and it is there before the settings are read.
+CALL_PLACES, QUEUE_PLACES = ("tmp", "state"), ("queue",)
+"""The folders that deliveries lock: two after calls, one ``queue run`` or another command. So three at most deliver at
+once on a host, whatever the relay does: Microsoft 365 takes so many connections of one mailbox, and rejects a fourth.
+To lock a folder takes no room, and it is there before the settings are read.
 """
 
 
