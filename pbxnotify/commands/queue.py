@@ -58,19 +58,16 @@ def run(options: argparse.Namespace) -> int:
     from pbxnotify.delivery.runner import QueueRun  # brings mail composition, which only this action needs
 
     spool = open_spool()
-    queue_run = QueueRun(spool)
+    queue_run = QueueRun(spool, each_minute=lambda: _begin(spool))
     with spool.alone() as alone:
         if not alone:
             print("pbxnotify: another  pbxnotify queue run,  or a command that notifies, is sending what is due")
             return os.EX_TEMPFAIL
-        state.write(spool.directory, state.RUN)
         spool.sweep()
-        _notice_changes(spool)
         _keep_login()
         with terminal.waiting("the relay"):
             queue_run.deliver_due(everything=options.all)
     queue_run.take_along()
-    state.write(spool.directory, state.RUN)
     if queue_run.states:
         print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(queue_run.states.items())))
     if not spool.identifiers():
@@ -79,8 +76,9 @@ def run(options: argparse.Namespace) -> int:
     return os.EX_TEMPFAIL
 
 
-def _notice_changes(spool: Spool) -> None:
-    """Check the ini file if it has changed; an error there must not keep mails from leaving."""
+def _begin(spool: Spool) -> None:
+    """Record that the queue is run, and check a changed ini file; an error there must not keep mails from leaving."""
+    state.write(spool.directory, state.RUN)
     try:
         settings_watch.notice(spool)
     except Exception as error:

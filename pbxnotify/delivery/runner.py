@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TAKEN_ALONG = 3  # due items that a command takes along, for which somebody waits; a call's process takes all
 LISTED_AGAIN = 1.0
 """Seconds after which the queue is listed anew, between two items: an alert that has come meanwhile leaves next."""
+MINUTE = 60.0  # seconds after which what belongs to each run of the queue is done again by one that is still at work
 STATUS: dict[ItemState, str] = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
@@ -60,13 +61,24 @@ def run_queue(spool: Spool, *, everything: bool = False) -> dict[ItemState, int]
 class QueueRun:
     """One process on its way through the queue; it tries each item once."""
 
-    def __init__(self, spool: Spool, places: tuple[str, ...] = QUEUE_PLACES, most: int | None = None) -> None:
-        """It takes its place among ``places``, and with ``most`` delivers so many items at most."""
+    def __init__(
+        self,
+        spool: Spool,
+        places: tuple[str, ...] = QUEUE_PLACES,
+        most: int | None = None,
+        each_minute: Callable[[], None] = lambda: None,
+    ) -> None:
+        """It takes its place among ``places``, and with ``most`` delivers so many items at most.
+
+        ``each_minute`` is called in its place, at first and between two items: a slow relay makes it hours.
+        """
         self.states: dict[ItemState, int] = {}
         """The number of items that were tried, by their new state."""
         self._spool = spool
         self._places = places
         self._most = most
+        self._each_minute = each_minute
+        self._next_minute = 0.0
         self._seen: set[str] = set()  # tried, or not due yet
 
     def begin_with(self, queue_file: QueueFile) -> str:
@@ -112,7 +124,11 @@ class QueueRun:
         """
         passed: set[str] = set()  # others may have them: they are not seen, but not waited for either
         while True:
-            fingerprint, listed = ini_fingerprint(ini_path()), time.monotonic()
+            listed = time.monotonic()
+            if listed >= self._next_minute:
+                self._each_minute()
+                self._next_minute = listed + MINUTE
+            fingerprint = ini_fingerprint(ini_path())
             backs_off, given_up = read_backoff(self._spool.directory).holds(fingerprint), time.time() - GIVEN_UP
             waiting = [one for one in self._spool.identifiers() if one not in self._seen and one not in passed]
             waiting = [one for one in waiting if not backs_off or is_older(one, given_up)]
