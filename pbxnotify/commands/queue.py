@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
     queue_run = QueueRun(spool, each_minute=lambda: _begin(spool))
     with spool.alone() as alone:
         if not alone:
-            print("pbxnotify: another  pbxnotify queue run,  or a command that notifies, is sending what is due")
+            others = "queue run, edit, setup, or a command that notifies"
+            print(f"pbxnotify: another command is using the queue ({others}): try again in a minute")
             return os.EX_TEMPFAIL
         spool.sweep()
         _keep_login()
