@@ -243,6 +243,38 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def lock_within(descriptor: int, seconds: float) -> bool:
+    """Lock as ``try_lock`` does, but wait so long for it, asleep in the kernel. Main thread only. Raises OSError."""
+    if seconds <= 0 or try_lock(descriptor):
+        return try_lock(descriptor)
+    import signal
+
+    is_waiting = True
+
+    def give_up(*_: object) -> None:
+        if is_waiting:
+            raise TimeoutError
+
+    handler = signal.signal(signal.SIGALRM, give_up)
+    # Repeated each second: an alarm just before flock begins would let it wait for ever.
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except TimeoutError:
+        pass
+    finally:
+        is_waiting = False
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, handler)
+    return try_lock(descriptor)
+
+
+def unlock(descriptor: int) -> None:
+    """Unlock and close: the lock ends at once, even if a forked process still has the descriptor. Raises OSError."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
 def _reserve(file: TextIO, length: int) -> None:
     """Reserve the room before any byte changes: half a text is worse than the old one. Raises OSError."""
     before = os.fstat(file.fileno()).st_size

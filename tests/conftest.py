@@ -131,8 +131,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def use(write_ini: Callable[[str], Path]) -> Callable[..., None]:
     """Make a relay the one in the ini file."""
 
-    def use(port: int, enabled: str = "yes") -> None:
-        write_ini(calls.INI.format(port=port, enabled=enabled))
+    def use(port: int, enabled: str = "yes", timeout: int = 60) -> None:
+        write_ini(calls.INI.format(port=port, enabled=enabled).replace("timeout = 60", f"timeout = {timeout}"))
 
     return use
 

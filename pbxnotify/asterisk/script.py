@@ -29,28 +29,38 @@ def let_go(channel: Channel, submission: Submission) -> None:
 
     Asterisk waits until the script exits, so the script forks. A held call gets the outcome as soon as it is known, but
     waits at most ``HOLD`` seconds; then it gets the status that a call that is not held gets at once.
+
+    Where no process can be had, an event that is durable waits for the next queue run, not the call for the relay.
     """
     status, line, deliver = submission
     if deliver is None or not channel.held:
         channel.say(status, line)
     if deliver is None:
         return
-    reading, writing = os.pipe()
+    outcomes: list[str] = []
     try:
+        reading, writing = os.pipe()
         if os.fork() == 0:
             _deliver_alone(deliver, writing, nice=0 if channel.held else NICE)
-    except OSError:  # no process available: better a call that waits than a mail that is not sent
-        deliver(lambda outcome: _report(writing, outcome))
-    os.close(writing)
+    except OSError as error:  # no process, no descriptor, no memory
+        is_lost = status == "FAILED"  # unless it is sent now: better a call that waits
+        what = "the call waits for the delivery" if is_lost else "the event leaves with the next queue run"
+        log.write(syslog.LOG_ERR, f"no process can be started: {error.strerror}: {what}")
+        if is_lost:
+            deliver(outcomes.append)
+    else:
+        os.close(writing)
+        if channel.held and select.select([reading], [], [], HOLD)[0]:
+            outcomes.append(os.read(reading, 64).decode())
     if channel.held:
-        outcome = os.read(reading, 64).decode() if select.select([reading], [], [], HOLD)[0] else ""
-        channel.say(outcome or status, line)
+        channel.say("".join(outcomes) or status, line)
 
 
-def _report(writing: int, outcome: str) -> None:
-    """Report the outcome to the held call; one that is not, or no longer, held has closed the pipe."""
+def _report(writing: int, outcome: str, nice: int) -> None:
+    """Report the outcome to the held call; one that is not, or no longer, held has closed the pipe. Then step back."""
     with suppress(BrokenPipeError):
         os.write(writing, outcome.encode())
+    os.nice(NICE - nice)
 
 
 def _deliver_alone(deliver: Callable[[Callable[[str], None]], object], writing: int, nice: int) -> None:
@@ -63,7 +73,7 @@ def _deliver_alone(deliver: Callable[[Callable[[str], None]], object], writing: 
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        deliver(lambda outcome: _report(writing, outcome))
+        deliver(lambda outcome: _report(writing, outcome, nice))
         status = 0
     except BaseException as error:  # there is no caller that could report it
         _log_bug(error)

@@ -75,30 +75,31 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Send what is due, with --all everything, and print until when the relay is not tried."""
-    from pbxnotify.delivery.runner import run_queue  # brings mail composition, which only this action needs
+    from pbxnotify.delivery.runner import QueueRun  # brings mail composition, which only this action needs
 
     spool = open_spool()
+    queue_run = QueueRun(spool, each_minute=lambda: _begin(spool))
     with spool.alone() as alone:
         if not alone:
-            print("pbxnotify: another  pbxnotify queue run  is running, and sends what is due")
+            others = "queue run, edit, setup, or a command that notifies"
+            print(f"pbxnotify: another command is using the queue ({others}): try again in a minute")
             return os.EX_TEMPFAIL
-        state.write(spool.directory, state.RUN)
         spool.sweep()
-        _notice_changes(spool)
         _keep_login()
         with terminal.waiting("the relay"):
-            states = run_queue(spool, everything=options.all)
-    state.write(spool.directory, state.RUN)
-    if states:
-        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+            queue_run.deliver_due(everything=options.all)
+    queue_run.take_along()
+    if queue_run.states:
+        print("pbxnotify: " + ", ".join(f"{count} {state}" for state, count in sorted(queue_run.states.items())))
     if not spool.identifiers():
         return os.EX_OK
     _print_backoff(spool)
     return os.EX_TEMPFAIL
 
 
-def _notice_changes(spool: Spool) -> None:
-    """Check the ini file if it has changed; an error there must not keep mails from leaving."""
+def _begin(spool: Spool) -> None:
+    """Record that the queue is run, and check a changed ini file; an error there must not keep mails from leaving."""
+    state.write(spool.directory, state.RUN)
     try:
         settings_watch.notice(spool)
     except Exception as error:

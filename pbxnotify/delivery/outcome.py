@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
     from pbxnotify.delivery.recipients import Recipients
     from pbxnotify.settings.sections import Settings
-    from pbxnotify.spool.item import ItemState
+    from pbxnotify.spool.item import Item, ItemState
 
-GIVEN_UP = 5 * 86400.0  # seconds after which an item that still waits goes to failed/, RFC 5321 section 4.5.4.1
+GIVEN_UP, ATTEMPTS = 5 * 86400.0, 20
+"""Seconds (RFC 5321 section 4.5.4.1) and attempts, both, after which an item that still waits goes to failed/: a clock
+that was wrong and is set right makes an item years old in a minute."""
 MAY_HAVE_IT = "twice the connection ended between the final dot and the relay's answer: the relay may have it"
+
+
+def is_given_up(item: Item, attempts: int) -> bool:
+    """Return whether an item has waited long enough after so many attempts, its own or of the relay."""
+    return time.time() - item.queued > GIVEN_UP and attempts >= ATTEMPTS
 
 
 class Outcome:
@@ -68,7 +75,7 @@ class Outcome:
             self._forget_alert()
             return "skipped"
         if recipients.switched_off:
-            return self._defer(f"{recipients.reason}; {SWITCHED_OFF}", attempts=MOST_FAILURES)
+            return self._defer_longest(f"{recipients.reason}; {SWITCHED_OFF}")
         return self._fail(f"nobody is left to notify: {recipients.reason}")
 
     def relay_failed(self, error: errors.PbxnotifyError) -> ItemState:
@@ -128,7 +135,7 @@ class Outcome:
             backoff = RelayBackoff(0, until, self._fingerprint, str(error), now, address=address)
             write_backoff(self._spool.directory, backoff)
         self._alert_of_settings(error)
-        return self._defer(str(error), attempts=MOST_FAILURES)
+        return self._defer_longest(str(error))
 
     def _remarks(self, settings: Settings) -> Iterator[str]:
         """Yield what to log about a voicemail that everybody has; it is deleted from the mailbox if that is wanted."""
@@ -161,10 +168,12 @@ class Outcome:
         item = self._queue_file.item
         if self._spool is None:
             return self._fail(f"it could be neither queued ({item.reason}) nor sent: {reason}")
-        if time.time() - item.queued > GIVEN_UP:
+        now, backoff = time.time(), read_backoff(self._spool.directory)
+        if is_given_up(item, max(fields.get("attempts", item.attempts), backoff.failures)):
             return self._fail(f"not delivered in five days: {reason}")
-        fields.setdefault("due", time.time() + retry_delay(fields.get("attempts", 1)))
-        next_try = fields["due"] or read_backoff(self._spool.directory).until
+        fields.setdefault("due", now + retry_delay(fields.get("attempts", 1)))
+        fields["queued"] = min(item.queued, now)  # by a clock that was ahead: it would never grow old
+        next_try = fields["due"] or backoff.until
         when = time.strftime("%H:%M:%S", time.localtime(next_try)) if next_try > time.time() else "the next queue run"
         try:
             self._queue_file.change(settings=self._fingerprint, reason=f"{reason}; next try at {when}", **fields)
@@ -175,6 +184,12 @@ class Outcome:
                 return self._fail(f"the disk takes no record, and {', '.join(new)} may have it by now: {reason}")
         self._queue_file.log_state("deferred")
         return "deferred"
+
+    def _defer_longest(self, reason: str) -> ItemState:
+        """Keep the item for an attempt in an hour."""
+        return self._defer(
+            reason, attempts=self._queue_file.item.attempts + 1, due=time.time() + retry_delay(MOST_FAILURES)
+        )
 
     def _fail(self, reason: str) -> ItemState:
         """Move the item to failed/, and alert the administrator."""

@@ -1,64 +1,166 @@
-"""Delivers items: a new one, and those in the queue that are due, oldest first."""
+"""Delivers items: a new one, and those in the queue that are due, alerts first, then oldest first.
+
+At most three processes do so at once on a host, each in a place (``Spool.take_place``). Nothing that is due is left
+behind: who finds no place releases its item and asks once more; who has given up a place looks at the queue once more.
+"""
 
 from __future__ import annotations
 
+import gc
 import syslog
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pbxnotify import errors, log
 from pbxnotify.delivery.attempt import Attempt
-from pbxnotify.delivery.outcome import GIVEN_UP, Outcome
+from pbxnotify.delivery.outcome import GIVEN_UP, Outcome, is_given_up
 from pbxnotify.delivery.recipients import recipients_of
+from pbxnotify.files import unlock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.spool.backoff import read_backoff, write_backoff
-from pbxnotify.spool.item import identifier_of
+from pbxnotify.spool.item import is_older
 from pbxnotify.spool.queue_file import QueueFile
-from pbxnotify.spool.store import Spool
+from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
     from pbxnotify.spool.item import ItemState
 
-TAKEN_ALONG = 3  # due items that a successful delivery takes along
-LOOKED_AT = 30
-"""The number of oldest items looked at for that, at 0.05 ms each; what is due behind them leaves with ``queue run``."""
+TAKEN_ALONG = 3  # due items that a command takes along, for which somebody waits; a call's process takes all
+LISTED_AGAIN = 1.0
+"""Seconds after which the queue is listed anew, between two items: an alert that has come meanwhile leaves next."""
+MINUTE = 60.0  # seconds after which what belongs to each run of the queue is done again by one that is still at work
 STATUS: dict[ItemState, str] = {"sent": "SENT", "deferred": "QUEUED", "failed": "FAILED", "skipped": "SKIPPED"}
 """PBXNOTIFYSTATUS of a held call, by the state of its item."""
 
 
-def deliver_and_take_along(spool: Spool, queue_file: QueueFile, report: Callable[[str], None]) -> None:
-    """Deliver a new item, report its PBXNOTIFYSTATUS, and take along what is due. Raises SpoolError."""
-    with spool.in_turn():
-        state = deliver(queue_file, spool)
-        report(STATUS[state])
-        queue_file.release()
-        if state == "sent":
-            run_queue(spool, most=TAKEN_ALONG)
+def deliver_and_take_along(
+    spool: Spool, queue_file: QueueFile | None, place: int, places: tuple[str, ...], report: Callable[[str], None]
+) -> None:
+    """Deliver a new item, report its PBXNOTIFYSTATUS, and take along what is due. Raises SpoolError.
+
+    ``place`` is one of ``places``, and is given up; without an item, it is among what is due.
+    """
+    run = QueueRun(spool, places, None if places == CALL_PLACES else TAKEN_ALONG)
+    try:
+        report(run.begin_with(queue_file) if queue_file else "QUEUED")
+        run.deliver_due()
+    finally:
+        unlock(place)
+    run.take_along()
 
 
-def run_queue(spool: Spool, *, everything: bool = False, most: int | None = None) -> dict[ItemState, int]:
-    """Try what is due, oldest first, with ``everything`` also what is not; returns the number of items by new state."""
-    states: dict[ItemState, int] = {}
-    fingerprint = ini_fingerprint(ini_path())
-    given_up = identifier_of(time.time() - GIVEN_UP)
-    if everything:
-        write_backoff(spool.directory, None)
-    waiting = spool.identifiers()
-    for identifier in waiting if most is None else waiting[:LOOKED_AT]:
-        backs_off = read_backoff(spool.directory).holds(fingerprint)
-        if sum(states.values()) == most or (backs_off and identifier > given_up):
-            break
-        queue_file = _locked(spool, identifier)
-        if queue_file is None:
-            continue
-        given_up_now = time.time() - queue_file.item.queued > GIVEN_UP
-        if everything or (queue_file.item.is_due(fingerprint) and (given_up_now or not backs_off)):
-            state = _deliver_one_of_many(queue_file, spool)
-            states[state] = states.get(state, 0) + 1
+def run_queue(spool: Spool, *, everything: bool = False) -> dict[ItemState, int]:
+    """Try what is due, with ``everything`` also what is not; returns the number of items by new state."""
+    run = QueueRun(spool)
+    run.deliver_due(everything=everything)
+    return run.states
+
+
+class QueueRun:
+    """One process on its way through the queue; it tries each item once."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        places: tuple[str, ...] = QUEUE_PLACES,
+        most: int | None = None,
+        each_minute: Callable[[], None] = lambda: None,
+    ) -> None:
+        """It takes its place among ``places``, and with ``most`` delivers so many items at most.
+
+        ``each_minute`` is called in its place, at first and between two items: a slow relay makes it hours.
+        """
+        self.states: dict[ItemState, int] = {}
+        """The number of items that were tried, by their new state."""
+        self._spool = spool
+        self._places = places
+        self._most = most
+        self._each_minute = each_minute
+        self._next_minute = 0.0
+        self._seen: set[str] = set()  # tried, or not due yet
+
+    def begin_with(self, queue_file: QueueFile) -> str:
+        """Deliver a new item, and release it; returns its PBXNOTIFYSTATUS. Raises SpoolError."""
+        self._seen.add(queue_file.item.id)
+        state = deliver(queue_file, self._spool)
         queue_file.release()
-    return states
+        return STATUS[state]
+
+    def deliver_due(self, *, everything: bool = False) -> None:
+        """Try what is due and what becomes due meanwhile, with ``everything`` also what is not. In a place."""
+        gc.enable()  # which is off in scripts, for they end soon: this one may have hundreds of mails to send
+        if everything:
+            write_backoff(self._spool.directory, None)
+        for identifier, fingerprint in self._waiting():
+            queue_file = _locked(self._spool, identifier)
+            if queue_file is None:
+                continue
+            self._seen.add(identifier)
+            if everything or self._is_due(queue_file, fingerprint):
+                state = _deliver_one_of_many(queue_file, self._spool)
+                self.states[state] = self.states.get(state, 0) + 1
+            queue_file.release()
+
+    def take_along(self) -> None:
+        """Go on, after a place was given up, until nothing is due or others have all places; they go on then."""
+        while not self._is_over() and self._is_anything_due():
+            place = self._spool.take_place(self._places)
+            if place is None:
+                return
+            try:
+                self.deliver_due()
+            finally:
+                unlock(place)
+
+    def _is_over(self) -> bool:
+        return self._most is not None and sum(self.states.values()) >= self._most
+
+    def _waiting(self) -> Iterator[tuple[str, str]]:
+        """Yield what this process has not seen yet, and the fingerprint of the ini file; also what comes meanwhile.
+
+        While the relay backs off, that is only what may be given up.
+        """
+        passed: set[str] = set()  # others may have them: they are not seen, but not waited for either
+        while True:
+            listed = time.monotonic()
+            if listed >= self._next_minute:
+                self._each_minute()
+                self._next_minute = listed + MINUTE
+            fingerprint = ini_fingerprint(ini_path())
+            backs_off, given_up = read_backoff(self._spool.directory).holds(fingerprint), time.time() - GIVEN_UP
+            waiting = [one for one in self._spool.identifiers() if one not in self._seen and one not in passed]
+            waiting = [one for one in waiting if not backs_off or is_older(one, given_up)]
+            for identifier in waiting:
+                if read_backoff(self._spool.directory).holds(fingerprint) != backs_off or self._is_over():
+                    break
+                passed.add(identifier)
+                yield identifier, fingerprint
+                if time.monotonic() - listed > LISTED_AGAIN:
+                    break
+            if not waiting or self._is_over():
+                return
+
+    def _is_due(self, queue_file: QueueFile, fingerprint: str) -> bool:
+        backoff, item = read_backoff(self._spool.directory), queue_file.item
+        is_given_up_now = is_given_up(item, max(item.attempts, backoff.failures))
+        return item.is_due(fingerprint) and (is_given_up_now or not backoff.holds(fingerprint))
+
+    def _is_anything_due(self) -> bool:
+        """Return whether an item is due that nobody has."""
+        fingerprint = ini_fingerprint(ini_path())
+        if read_backoff(self._spool.directory).holds(fingerprint):
+            return False
+        for identifier in self._spool.identifiers():
+            queue_file = None if identifier in self._seen else _locked(self._spool, identifier)
+            if queue_file:
+                is_due = queue_file.item.is_due(fingerprint)
+                queue_file.release()
+                if is_due:
+                    return True
+                self._seen.add(identifier)
+        return False
 
 
 def _locked(spool: Spool, identifier: str) -> QueueFile | None:

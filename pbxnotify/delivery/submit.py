@@ -12,7 +12,7 @@ from pbxnotify.errors import SpoolError, UserError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
-from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool, open_spool
 
 if TYPE_CHECKING:
     from pbxnotify.asterisk.voicemail import LeftMessage
@@ -20,19 +20,25 @@ if TYPE_CHECKING:
 
 def submit_missed_call(call: MissedCall | None) -> Submission:
     """Submit a call, if it was missed."""
-    return submit(call) if call else Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
+    return (
+        submit(call, places=CALL_PLACES) if call else Submission("SKIPPED", "pbxnotify: skipped: nobody missed a call")
+    )
 
 
 def submit_voicemail(left: LeftMessage | None) -> Submission:
     """Submit a voicemail with its recording, if one was left."""
-    return submit(*left) if left else Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
+    return (
+        submit(*left, places=CALL_PLACES)
+        if left
+        else Submission("SKIPPED", "pbxnotify: skipped: nobody left a message")
+    )
 
 
-def submit(event: Event, recording: int = -1) -> Submission:
+def submit(event: Event, recording: int = -1, places: tuple[str, ...] = QUEUE_PLACES) -> Submission:
     """Make an event durable, with its recording (an open descriptor); what no disk takes is sent once from memory.
 
-    From here on the process runs as Asterisk's user. Where it is root's and cannot become that, the event is logged
-    whole.
+    Where others have all ``places``, there is nothing left to do: they deliver it. From here on the process runs as
+    Asterisk's user. Where it is root's and cannot become that, the event is logged whole.
     """
     try:
         become_asterisk_user()
@@ -42,19 +48,32 @@ def submit(event: Event, recording: int = -1) -> Submission:
         unkept = UnkeptItem(event, str(error), recording)
         unkept.log_state("deferred")
         line = f"pbxnotify: {error}: sending it now, without the queue"
-        return Submission("FAILED", line, lambda report: _deliver(None, unkept, report))
+        return Submission("FAILED", line, lambda report: _send(unkept, report))
     except UserError as error:
         UnkeptItem(event, str(error)).log_state("failed")
         return Submission("FAILED", f"pbxnotify: FAILED: {error}")
     if queue_file is None:
         return Submission("SKIPPED", "pbxnotify: skipped: already notified")
-    return Submission("QUEUED", queue_file.line, lambda report: _deliver(spool, queue_file, report))
+    place, line, ours = spool.take_place(places), queue_file.line, True
+    if place is None:
+        queue_file.release()  # first: then those who have a place see it, or have given one up
+        place, ours = spool.take_place(places), False
+    if place is None:
+        return Submission("QUEUED", line)
+    return Submission(
+        "QUEUED", line, lambda report: _deliver(spool, queue_file if ours else None, place, places, report)
+    )
 
 
-def _deliver(spool: Spool | None, queue_file: QueueFile, report: Callable[[str], None]) -> None:
-    from pbxnotify.delivery.runner import STATUS, deliver, deliver_and_take_along
+def _deliver(
+    spool: Spool, queue_file: QueueFile | None, place: int, places: tuple[str, ...], report: Callable[[str], None]
+) -> None:
+    from pbxnotify.delivery.runner import deliver_and_take_along
 
-    if spool:
-        deliver_and_take_along(spool, queue_file, report)
-    else:
-        report(STATUS[deliver(queue_file)])
+    deliver_and_take_along(spool, queue_file, place, places, report)
+
+
+def _send(unkept: UnkeptItem, report: Callable[[str], None]) -> None:
+    from pbxnotify.delivery.runner import STATUS, deliver
+
+    report(STATUS[deliver(unkept)])

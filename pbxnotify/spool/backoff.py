@@ -46,7 +46,7 @@ class RelayBackoff(NamedTuple):
 def retry_delay(failures: int) -> float:
     """Return the seconds until the next attempt, with 10 % of jitter so that many items do not come at once."""
     jitter = 0.9 + 0.2 * int.from_bytes(os.urandom(2), "big") / 0xFFFF
-    return DELAYS[min(failures, MOST_FAILURES) - 1] * jitter
+    return DELAYS[min(max(failures, 1), MOST_FAILURES) - 1] * jitter
 
 
 def read_backoff(directory: Directory) -> RelayBackoff:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from pbxnotify.errors import NewerItem
-from pbxnotify.events import Event, Voicemail, event_from_json, event_to_json
+from pbxnotify.events import Alert, Event, Voicemail, event_from_json, event_to_json
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.text import clean
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 VERSION = 2  # the version of the file's format. The first one did not name it; fields it lacks have their defaults.
 LONGEST_PAUSE = 4080.0
 """Seconds between two attempts at most: an item that is due later was written before the clock was set back."""
+ALERT = "alert-"
+"""The beginning of an alert's identifier: alerts leave first, and no file need be read to know them."""
 SWITCHED_OFF = "kept until they are switched on"
 """The end of the reason of an item that waits because such mails have been switched off, not for the relay."""
 
@@ -87,12 +89,24 @@ class Item(NamedTuple):
 
 
 def identifier_of(epoch: float) -> str:
-    """Return the beginning of the identifiers of items queued at this time; they sort by it."""
+    """Return the beginning of the identifiers of items queued at this time, behind ``ALERT``; they sort by it."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(epoch))
+
+
+def in_order(identifier: str) -> tuple[bool, str]:
+    """Return what identifiers are sorted by: alerts first, each kind oldest first."""
+    return (not identifier.startswith(ALERT), identifier)
+
+
+def is_older(identifier: str, epoch: float) -> bool:
+    """Return whether an item was queued before that time, by the clock of then."""
+    when = identifier[len(ALERT) :] if identifier.startswith(ALERT) else identifier
+    return when <= identifier_of(epoch)
 
 
 def new_item(event: Event) -> Item:
     """Return the item of an event that has just happened."""
     now = time.time()
     reason = event.trouble if isinstance(event, Voicemail) else ""
-    return Item(id=f"{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now, reason=reason)
+    kind = ALERT if isinstance(event, Alert) else ""
+    return Item(id=f"{kind}{identifier_of(now)}-{os.urandom(4).hex()}", event=event, queued=now, reason=reason)

@@ -10,20 +10,25 @@ import re
 import syslog
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, MissedCall, Voicemail
-from pbxnotify.files import Directory, try_lock
+from pbxnotify.files import Directory, lock_within, try_lock
 from pbxnotify.spool.directory import open_directory, spool_errors
+from pbxnotify.spool.item import in_order
 from pbxnotify.spool.queue_file import QueueFile, item_name
 
 KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
 LONGEST_NAME = 200  # characters of a key's file name
 LEFT_OVER = 3600.0  # seconds after which a file in tmp/ is one that a killed process left behind
-TURN = 2.0  # seconds for which a delivery waits for others to end: a relay that answers has taken many mails by then
 PATIENCE = 5.0  # seconds for which a process waits to become the only one that sends what is due
+CALL_PLACES, QUEUE_PLACES = ("tmp", "state"), ("queue",)
+"""The folders that deliveries lock: two after calls, one ``queue run`` or another command. So three at most deliver at
+once on a host, whatever the relay does: Microsoft 365 takes so many connections of one mailbox, and rejects a fourth.
+To lock a folder takes no room, and it is there before the settings are read.
+"""
 
 
 class Spool:
@@ -62,10 +67,10 @@ class Spool:
                 self.directory.remove(_key(key))
 
     def identifiers(self, folder: str = "queue") -> list[str]:
-        """Return the items of a folder, oldest first. Raises SpoolError."""
+        """Return the items of a folder, alerts first, each kind oldest first. Raises SpoolError."""
         with spool_errors():
             names = self.directory.names(folder)
-        return sorted(name[:-5] for name in names if name.endswith(".json"))
+        return sorted((name[:-5] for name in names if name.endswith(".json")), key=in_order)
 
     def folder_of(self, identifier: str) -> str | None:
         """Return the folder that an item is in, None if there is no such item. Lists nothing."""
@@ -98,24 +103,28 @@ class Spool:
     def alone(self, folder: str = "queue", patience: float | None = None) -> Iterator[bool]:
         """Yield whether this process is the only one in a folder: some relays take one connection at a time."""
         descriptor = self.directory.open_folder(folder)
-        deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         try:
-            while not try_lock(descriptor) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            yield try_lock(descriptor)
+            yield lock_within(descriptor, PATIENCE if patience is None else patience)
         finally:
             os.close(descriptor)
 
-    @contextmanager
-    def in_turn(self) -> Iterator[None]:
-        """Let deliveries of simultaneous calls begin one after the other; none waits longer than ``TURN``.
+    def take_place(self, folders: tuple[str, ...]) -> int | None:
+        """Return a place to deliver in, to be given up with ``files.unlock``; None if others have them all.
 
-        Fifty at once would take 10 MB and a connection each, and the CPU from the scripts that calls wait for.
+        Who finds none leaves its item to them, and must have released it before asking for the last time: then whoever
+        gives up a place, and looks at the queue once more after that, finds it.
         """
-        with ExitStack() as stack:
-            with suppress(OSError):  # a spool that cannot be locked has worse problems than many deliveries at once
-                stack.enter_context(self.alone("tmp", TURN))
-            yield
+        for folder in folders:
+            descriptor = -1
+            try:
+                descriptor = self.directory.open_folder(folder)
+                if try_lock(descriptor):
+                    return descriptor
+            except OSError as error:
+                log.write(syslog.LOG_ERR, f"no place to deliver in: {error.strerror}: {self.directory}/{folder}")
+            if descriptor >= 0:
+                os.close(descriptor)
+        return None
 
     def sweep(self) -> None:
         """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""

@@ -318,7 +318,7 @@ def forgotten(spool: Spool) -> Spool:
     """Return a queue of 100 calls that is a year old."""
     for number in range(100):
         queue_file = added(spool, CALL._replace(linked_id=f"{number}.1").only(["101"]))
-        queue_file.change(queued=time.time() - 86400 * 365)
+        queue_file.change(queued=time.time() - 86400 * 365, attempts=20)
         queue_file.release()
         identifier = queue_file.item.id
         os.rename(*(Path(spool.directory, "queue", f"{name}.json") for name in (identifier, f"2025{identifier[4:]}")))
@@ -340,3 +340,22 @@ def test_a_queue_forgotten_for_a_year_is_kept_when_the_relay_is_down(
         assert relay.connections == 1
     assert len(forgotten.identifiers("failed")) == 100
     assert len(waiting(forgotten, "alert")) == 1
+
+
+def test_a_queue_that_a_wrong_clock_made_a_year_old_is_kept_waiting_when_the_relay_is_down(
+    use: Use, catcher: Catcher, forgotten: Spool
+) -> None:
+    """Nobody has tried to deliver it yet."""
+    for identifier in forgotten.identifiers():
+        queue_file = forgotten.lock(identifier)
+        assert queue_file
+        queue_file.change(attempts=0)
+        queue_file.release()
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        for _ in range(3):
+            run_queue(forgotten)
+        assert relay.connections == 1
+    assert (len(forgotten.identifiers()), forgotten.identifiers("failed")) == (100, [])
+    use(catcher.port)
+    assert run_queue(forgotten) == {"sent": 100}

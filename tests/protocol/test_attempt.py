@@ -20,7 +20,8 @@ from pbxnotify.delivery.runner import deliver, run_queue
 from pbxnotify.errors import RelayUnavailable
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import load_language
-from pbxnotify.spool.backoff import read_backoff, write_backoff
+from pbxnotify.settings.load import ini_fingerprint, ini_path
+from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
 from pbxnotify.spool.store import Spool
 
 RUSSIAN = load_language("ru")
@@ -75,7 +76,8 @@ def test_one_refused_and_two_accepted(
     item = failed_item(spool)
     assert item.recipients == {"a@example.com": "sent", "b@example.com": "refused", "c@example.com": "sent"}
     assert "no such user" in item.reason
-    assert run_queue(spool, everything=True) == {"sent": 1}, "the administrator is notified"
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"], "as well as those"
+    assert run_queue(spool, everything=True) == {}
     assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "c@example.com"]
 
 
@@ -138,7 +140,8 @@ def test_the_administrator_is_notified_in_the_language_of_the_settings(
 ) -> None:
     ini = calls.INI.format(port=catcher.port, enabled="yes")
     write_ini(ini.replace("[notifications]\n", "[notifications]\nlanguage = ru\n"))
-    catcher.answers.update(dict.fromkeys(ALL, answer))
+    catcher.answers.update(dict.fromkeys([*ALL, "admin@example.com"], answer))
+    catcher.answers["admin@example.com"] = "451 4.7.1 later"
     tell()
     (alert,) = waiting(spool, "alert")
     assert isinstance(alert.event, Alert)
@@ -163,9 +166,9 @@ def test_who_was_refused_before_is_named_once_the_others_have_it(
     catcher.answers.update({"a@example.com": "550 5.1.1 nobody", "b@example.com": "451 4.7.1 later"})
     assert tell(CALL) == ["QUEUED", "QUEUED"]
     catcher.answers.clear()
-    assert run_queue(spool, everything=True) == {"failed": 1}
+    assert run_queue(spool, everything=True) == {"failed": 1, "sent": 1}, "the administrator is notified"
     golden(failed_item(spool).reason)
-    assert recipients_of(catcher) == ["b@example.com", "c@example.com"]
+    assert recipients_of(catcher) == ["admin@example.com", "b@example.com", "c@example.com"]
 
 
 def test_the_administrator_is_notified_of_settings_after_other_failures(use: Callable[..., None], spool: Spool) -> None:
@@ -230,16 +233,42 @@ def test_switched_off_later_is_kept_until_it_is_switched_on(
     assert recipients_of(catcher) == ALL
 
 
-@pytest.mark.parametrize("days", [4.9, 5.1], ids=["not yet five days", "five days"])
-def test_after_five_days_it_is_kept_in_failed(use: Callable[..., None], spool: Spool, days: float) -> None:
+@pytest.mark.parametrize(
+    ("days", "attempts", "failures", "given_up"),
+    [
+        pytest.param(4.9, 50, 50, False, id="not yet five days"),
+        pytest.param(5.1, 20, 0, True, id="five days and its own attempts"),
+        pytest.param(5.1, 0, 19, True, id="five days in which the relay was tried for it"),
+        pytest.param(5.1, 18, 18, False, id="five days, but few attempts"),
+        pytest.param(20_000, 0, 0, False, id="a clock that began in 1970, and was set"),
+        pytest.param(-20_000, 50, 50, False, id="queued in the future"),
+    ],
+)
+def test_after_five_days_and_twenty_attempts_it_is_kept_in_failed(
+    use: Callable[..., None], spool: Spool, days: float, attempts: int, failures: int, given_up: bool
+) -> None:
     queue_file = added(spool)
-    queue_file.change(queued=time.time() - days * 86400)
+    queue_file.change(queued=time.time() - days * 86400, attempts=attempts)
     queue_file.release()
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
+        write_backoff(spool.directory, RelayBackoff(failures, 1.0, ini_fingerprint(ini_path()), since=1.0))
         run_queue(spool)
-    assert len(spool.identifiers("failed")) == (days > 5)
-    assert len(waiting(spool, "alert")) == (days > 5)
+    assert len(spool.identifiers("failed")) == len(waiting(spool, "alert")) == given_up
+    assert all(item.queued <= time.time() for item in waiting(spool)), "it grows old from now on"
+
+
+@pytest.mark.parametrize("attempts", [-(10**9), 10**9], ids=["fewer than none", "a billion"])
+def test_a_number_of_attempts_that_cannot_be(
+    use: Callable[..., None], catcher: Catcher, spool: Spool, attempts: int
+) -> None:
+    use(catcher.port)
+    catcher.answers["a@example.com"] = "451 4.7.1 later"
+    queue_file = added(spool, CALL.only(["101"]))
+    queue_file.change(attempts=attempts)
+    queue_file.release()
+    assert run_queue(spool) == {"deferred": 1}
+    assert 0 < waiting(spool)[0].due - time.time() < 4080
 
 
 def test_an_alert_that_fails_raises_no_alert(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:

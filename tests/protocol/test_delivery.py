@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from calls import ALL, CALL, added, queue, reasons, recipients_of, tell, waiting
 from checkout import ROOT
+from far_end import MARK, MISSED, FarEnd, processes_named
 from golden import Golden
-from relay import Catcher, ScriptedRelay, close
+from relay import Catcher, ScriptedRelay, Talk, close, silence
 
-from pbxnotify.delivery.runner import run_queue
+from pbxnotify.delivery import runner
+from pbxnotify.delivery.runner import QueueRun, run_queue
+from pbxnotify.events import Alert, MissedCall
+from pbxnotify.files import unlock
 from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
-from pbxnotify.spool.store import Spool
+from pbxnotify.spool.store import CALL_PLACES, Spool
 
 
 def test_each_recipient_has_a_mail_of_their_own(
@@ -80,27 +84,6 @@ def test_a_backoff_for_one_address_holds_up_no_other(
     assert len(waiting(spool)) == 3
 
 
-def test_deliveries_of_calls_at_once_take_turns(
-    use: Callable[..., None], spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pbxnotify.spool.store.TURN", 60.0)
-    with ScriptedRelay() as relay:
-        use(relay.port)
-        second = threading.Thread(target=tell)
-        with spool.in_turn():
-            second.start()
-            assert not relay.connected.wait(0.3)
-        second.join()
-        assert len(relay.messages) == 3
-
-
-def test_nobody_waits_long_for_a_turn(use: Callable[..., None], spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbxnotify.spool.store.TURN", 0.1)
-    with ScriptedRelay() as relay, spool.in_turn():
-        use(relay.port)
-        assert tell() == ["QUEUED", "SENT"]
-
-
 def test_a_changed_ini_file_ends_the_backoff(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
@@ -130,13 +113,133 @@ def test_switched_off_at_the_first_attempt_is_skipped(
     golden(reasons(logged(), "skipped"))
 
 
-def test_a_delivery_takes_three_due_items_along(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:
+def test_a_command_takes_three_due_items_along(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:
+    """Somebody waits for it."""
     use(catcher.port)
     for number in range(5):
         queue(spool, CALL._replace(linked_id=f"older {number}").only(["101"]))
     tell(CALL.only(["101"]))
     assert len(catcher.mails) == 4
     assert len(spool.identifiers()) == 2
+
+
+def on_every_message(act: Callable[[int], None]) -> ScriptedRelay:
+    """Return a relay that does something before it accepts a mail, and is given the number of mails so far."""
+
+    def message(talk: Talk) -> None:
+        act(len(relay.messages))
+        talk.say("250 2.0.0 Ok")
+
+    relay = ScriptedRelay(message=message)
+    return relay
+
+
+def senders_of(relay: ScriptedRelay) -> list[str]:
+    """Return whom each mail is about, in the order in which they left."""
+    froms = (re.search(rb"^From: (\w*)\r$", mail, re.MULTILINE) for mail in relay.messages)
+    return [match[1].decode() if match else "alert" for match in froms]
+
+
+def numbered(number: int) -> MissedCall:
+    """Return one of several calls."""
+    return CALL._replace(linked_id=f"{number}.1", caller_number=f"00{number}", caller_name="").only(["101"])
+
+
+def test_a_call_takes_along_what_comes_meanwhile(use: Callable[..., None], spool: Spool) -> None:
+    """However much that is: who came found no place, and has left."""
+
+    def come(count: int) -> None:
+        if count <= 10:
+            queue(spool, numbered(count))
+
+    with on_every_message(come) as relay:
+        use(relay.port)
+        assert tell(numbered(0), CALL_PLACES) == ["QUEUED", "SENT"]
+    assert senders_of(relay) == [f"00{number}" for number in range(11)]
+    assert spool.identifiers() == []
+
+
+def test_who_has_given_up_a_place_looks_once_more(use: Callable[..., None], catcher: Catcher, spool: Spool) -> None:
+    """Who came when it was still taken, and was not in the queue yet when it was last read, has left."""
+    use(catcher.port)
+    run = QueueRun(spool, CALL_PLACES)
+    run.deliver_due()
+    queue(spool, numbered(1))
+    held = [spool.take_place(CALL_PLACES) for _ in CALL_PLACES]
+    run.take_along()
+    assert len(spool.identifiers()) == 1, "others have all places: it is for them to look"
+    unlock(held[0] or 0)
+    run.take_along()
+    assert (len(catcher.mails), spool.identifiers()) == (1, [])
+    run.take_along()
+
+
+@pytest.mark.parametrize("argument", [(), ("hold",)], ids=["let go", "held"])
+def test_a_call_that_finds_no_place_leaves(
+    use: Callable[..., None], spool: Spool, logged: Callable[[], str], argument: tuple[str, ...]
+) -> None:
+    """And with it its process: nobody waits for the relay, and nothing is imported for it."""
+    held = [spool.take_place(CALL_PLACES) for _ in CALL_PLACES]
+    assert (None in held, spool.take_place(CALL_PLACES)) == (False, None)
+    with ScriptedRelay(greeting=silence) as relay:
+        use(relay.port)
+        far_end = FarEnd()
+        assert far_end.run(["101", *argument]) == 0
+        assert list(processes_named(MISSED.name, MARK)) == []
+        assert (far_end.status, relay.connections) == ("QUEUED", 0)
+    (identifier,) = spool.identifiers()
+    assert spool.lock(identifier), "it is free for those who have a place"
+
+
+def test_a_command_that_finds_no_place_leaves(
+    run: Callable[..., tuple[int, str, str]], use: Callable[..., None], catcher: Catcher, spool: Spool
+) -> None:
+    use(catcher.port)
+    missed = ("missed", "--from", "555", "--to", "101")
+    with spool.alone() as alone:
+        assert alone
+        assert run(*missed)[:2] == (os.EX_TEMPFAIL, "pbxnotify: QUEUED\n")
+    assert catcher.mails == []
+    assert run("queue", "run")[:2] == (os.EX_OK, "pbxnotify: 1 sent\n")
+
+
+def test_alerts_leave_first(use: Callable[..., None], spool: Spool) -> None:
+    def come(count: int) -> None:
+        if count == 2:
+            queue(spool, Alert(1.0, "disk", "full", "disk"))
+
+    for number in range(1, 5):
+        queue(spool, numbered(number))
+    queue(spool, Alert(1.0, "raid", "degraded", "raid"))
+    with on_every_message(come) as relay, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "LISTED_AGAIN", 0.0)
+        use(relay.port)
+        run_queue(spool)
+    assert [sender == "alert" for sender in senders_of(relay)] == [True, False, True, False, False, False]
+
+
+def test_an_alert_of_an_earlier_version_leaves_in_its_turn(use: Callable[..., None], spool: Spool) -> None:
+    queue(spool, numbered(1))
+    queue(spool, Alert(1.0, "raid", "degraded", "raid"))
+    (alert, mail) = spool.identifiers()
+    earlier = alert.partition("-")[2]
+    folder = Path(spool.directory, "queue")
+    (folder / f"{alert}.json").rename(folder / f"{earlier}.json")
+    assert spool.identifiers() == sorted([earlier, mail])
+    with ScriptedRelay() as relay:
+        use(relay.port)
+        assert run_queue(spool) == {"sent": 2}
+
+
+def test_a_backoff_is_not_tried_by_what_was_left_to_others(use: Callable[..., None], spool: Spool) -> None:
+    """Three calls at once, of which each would take the others' along."""
+    with ScriptedRelay(greeting=close) as relay:
+        use(relay.port)
+        for number in range(3):
+            queue(spool, numbered(number))
+        assert tell(numbered(3), CALL_PLACES) == ["QUEUED", "QUEUED"]
+        assert relay.connections == 1
+    assert len(spool.identifiers()) == 4
 
 
 def test_a_bug_that_one_item_meets_does_not_stop_those_behind_it(

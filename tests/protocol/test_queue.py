@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from calls import added, queue
 from golden import Golden
-from relay import Catcher
+from relay import Catcher, ScriptedRelay, Talk
 
+from pbxnotify.delivery import runner
 from pbxnotify.events import MissedCall
+from pbxnotify.spool import state
 from pbxnotify.spool.store import Spool
 
 MISSED = ["missed", "--from", "5551212", "--to", "101"]
@@ -64,6 +66,32 @@ def test_there_is_one_run_at_a_time(
         assert status == os.EX_TEMPFAIL
         golden(said)
     assert run("queue", "run")[0] == os.EX_OK
+
+
+def test_a_run_that_takes_hours_is_known_to_be_at_work_and_notices_changes(
+    run: Run, use: Callable[..., None], spool: Spool, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a relay makes it that takes a minute for each mail."""
+    monkeypatch.setattr(runner, "LISTED_AGAIN", 0.0)
+    monkeypatch.setattr(runner, "MINUTE", 0.0)
+
+    def message(talk: Talk) -> None:
+        if len(relay.messages) == 1:
+            assert state.read(spool.directory, state.RUN).written
+            os.unlink(os.path.join(spool.directory, state.FOLDER, state.RUN))
+            use(relay.port, timeout=61)
+        elif len(relay.messages) == 2:
+            assert state.read(spool.directory, state.RUN).written
+            assert "was changed" in logged()
+        talk.say("250 2.0.0 Ok")
+
+    with ScriptedRelay(message=message) as relay:
+        use(relay.port)
+        run("queue", "run")
+        for number in range(2):
+            queue(spool, CALL._replace(linked_id=f"{number}.1"))
+        run("queue", "run")
+        assert len(relay.messages) == 3, "with the test mail of the changed ini file"
 
 
 @pytest.mark.parametrize("action", ["show", "retry", "remove"])

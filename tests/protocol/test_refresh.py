@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -151,16 +150,24 @@ def test_processes_at_once_renew_it_once(rotating: LoginOffice, count: int) -> N
 def test_whoever_waited_for_a_refusal_does_not_ask_again(office: LoginOffice, golden: Golden) -> None:
     office.keep(expires=1.0)
     office.server.withdraw()
-    answers: list[str] = []
+    context = multiprocessing.get_context("fork")
+    is_locked, answers = context.Event(), context.SimpleQueue()
+
+    def wait() -> None:
+        is_locked.wait()
+        answers.put(str(refused(office)))
+
+    waiting = [context.Process(target=wait) for _ in range(3)]
+    for process in waiting:  # begun before there is a lock that they would inherit
+        process.start()
     with token_store.alone():
-        waiting = [threading.Thread(target=lambda: answers.append(str(refused(office)))) for _ in range(3)]
-        for thread in waiting:
-            thread.start()
+        is_locked.set()
         time.sleep(0.2)  # all of them have begun, and wait for the lock
-    for thread in waiting:
-        thread.join()
-    assert (len(set(answers)), office.asked()) == (1, 1)
-    golden(answers[0])
+    given = {answers.get() for _ in waiting}
+    for process in waiting:
+        process.join()
+    assert (len(given), office.asked()) == (1, 1)
+    golden(given.pop())
 
 
 def test_a_process_that_never_ends_its_renewal_is_not_waited_for(

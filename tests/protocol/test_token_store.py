@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -155,16 +155,19 @@ def test_a_file_that_is_half_written_at_this_moment(office: LoginOffice) -> None
     """On a full disk it is written over; who writes it holds the lock."""
     whole = office.keep()
     text = Path(token_store.path()).read_text().strip()
-    got: list[Access] = []
+    context = multiprocessing.get_context("fork")
+    is_locked, got = context.Event(), context.SimpleQueue()
+    # Begun before there is a lock that it would inherit.
+    reader = context.Process(target=lambda: got.put(is_locked.wait() and refresh.access(office.relay)))
+    reader.start()
     with token_store.alone():
         Path(token_store.path()).write_text(text[: len(text) // 2])
-        reader = threading.Thread(target=lambda: got.append(refresh.access(office.relay)))
-        reader.start()
+        is_locked.set()
         reader.join(0.3)
-        assert got == []
+        assert got.empty()
         Path(token_store.path()).write_text(text)
     reader.join()
-    assert got == [Access(whole.access, is_new=False)]
+    assert got.get() == Access(whole.access, is_new=False)
 
 
 def test_others_are_removed_by_the_only_process(

@@ -10,7 +10,7 @@ from pbxnotify.delivery.submit import submit
 from pbxnotify.events import Event, MissedCall
 from pbxnotify.spool.item import Item
 from pbxnotify.spool.queue_file import QueueFile
-from pbxnotify.spool.store import Spool
+from pbxnotify.spool.store import QUEUE_PLACES, Spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102", "103"), "5551212", "Alice", linked_id="1.1")
 INI = """\
@@ -44,9 +44,9 @@ email = ivan@example.com
 """
 
 
-def tell(event: Event = CALL) -> list[str]:
+def tell(event: Event = CALL, places: tuple[str, ...] = QUEUE_PLACES) -> list[str]:
     """Submit and deliver an event; returns PBXNOTIFYSTATUS at once, and what was reported later."""
-    status, _, deliver = submit(event)
+    status, _, deliver = submit(event, places=places)
     reported = [status]
     if deliver:
         deliver(reported.append)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from calls import ALL, recipients_of
+from far_end import MISSED, FarEnd
+from golden import Golden
 from relay import Catcher
-from two_users import ASTERISK, STRANGER, Host, needs_root
+from two_users import ASTERISK, PYTHON, STRANGER, Host, become, needs_root
 
 pytestmark = needs_root
 
@@ -181,3 +183,32 @@ def test_a_file_that_asterisks_user_cannot_reach_is_a_mistake_and_no_traceback(h
         status, said = host.command(*command.split())
         assert (status != 1, "Traceback" in said) == (True, False), said
     assert "is not the absolute path of a readable file" in host.logged()
+
+
+def call_without_processes(host: Host, *arguments: str) -> str:
+    """Let the script notify of a call where Asterisk's user may have no process more; returns PBXNOTIFYSTATUS."""
+    far_end = FarEnd()
+    far_end.python = PYTHON
+    under = [*become(ASTERISK), "prlimit", "--nproc=1:1", "--"]
+    assert far_end.run(["101&102&103", *arguments], host.lib / "agi-bin" / MISSED.name, host.environment, under) == 0
+    return far_end.status
+
+
+@pytest.mark.parametrize("argument", [(), ("hold",)], ids=["let go", "held"])
+def test_where_no_process_can_be_had_the_call_goes_on(
+    host: Host, catcher: Catcher, argument: tuple[str, ...], golden: Golden
+) -> None:
+    """Its event is durable: a relay that thinks for a minute is nothing to wait for."""
+    assert (call_without_processes(host, *argument), catcher.mails) == ("QUEUED", [])
+    golden(host.logged().splitlines()[-1].partition("pbxnotify: ")[2])
+    assert host.command("queue", "run")[0] == os.EX_OK
+    assert recipients_of(catcher) == ALL
+
+
+@pytest.mark.parametrize(("argument", "status"), [((), "FAILED"), (("hold",), "SENT")], ids=["let go", "held"])
+def test_what_no_disk_has_is_sent_by_the_script_where_no_process_can_be_had(
+    host: Host, catcher: Catcher, argument: tuple[str, ...], status: str
+) -> None:
+    host.spool.touch()
+    assert call_without_processes(host, *argument) == status
+    assert recipients_of(catcher) == ALL

@@ -14,7 +14,8 @@ from golden import Golden
 
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall
-from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.files import unlock
+from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 
@@ -91,6 +92,61 @@ def test_a_damaged_item_is_set_aside(spool: Spool, content: bytes, logged: Calla
     assert (Path(spool.directory) / "failed" / "a.json.damaged").read_bytes() == content
     assert " failed id=a " in logged()
     golden(reasons(logged(), "failed").partition(":")[0])
+
+
+def test_at_most_three_deliver_at_once(spool: Spool) -> None:
+    taken = [spool.take_place(CALL_PLACES) for _ in range(4)]
+    assert [place is not None for place in taken] == [True, True, False, False]
+    with spool.alone() as alone:
+        assert (alone, spool.take_place(QUEUE_PLACES)) == (True, None)
+    assert spool.take_place(QUEUE_PLACES) is not None
+    unlock(taken[1] or 0)
+    assert spool.take_place(CALL_PLACES) is not None
+
+
+def test_a_place_is_given_up_even_if_a_forked_process_still_has_it(spool: Spool) -> None:
+    """The script of a held call still has it when the process that delivers has ended."""
+    place = spool.take_place(QUEUE_PLACES)
+    assert place is not None
+    over, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        os.read(over, 1)
+        os._exit(0)
+    unlock(place)
+    assert spool.take_place(QUEUE_PLACES) is not None
+    os.close(end)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        pytest.param(lambda path: path.symlink_to(path.parent.parent), id="link"),
+        pytest.param(lambda path: path.symlink_to("nowhere"), id="dangling link"),
+        pytest.param(os.mkfifo, id="FIFO"),
+        pytest.param(Path.touch, id="file"),
+        pytest.param(lambda path: None, id="nothing"),
+    ],
+)
+def test_what_is_no_folder_is_no_place(
+    spool: Spool, instead: Callable[[Path], None], logged: Callable[[], str]
+) -> None:
+    """And holds up nobody who asks: the other places are still there."""
+    folder = Path(spool.directory, CALL_PLACES[0])
+    folder.rmdir()
+    instead(folder)
+    assert [spool.take_place(CALL_PLACES) is not None for _ in CALL_PLACES] == [True, False]
+    assert str(folder) in logged()
+
+
+def test_names_are_alerts_first_then_by_age(spool: Spool) -> None:
+    folder = Path(spool.directory, "queue")
+    names = ["alert-20250101-000000-aa", "alert-20260101-000000-aa", "20240101-000000-bb", "20260101-000000-bb", "a"]
+    for name in reversed(names):
+        (folder / f"{name}.json").touch()
+    assert spool.identifiers() == names
 
 
 def test_the_sweep_takes_only_what_is_old(spool: Spool) -> None:
