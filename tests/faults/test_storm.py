@@ -364,7 +364,7 @@ def test_a_relay_that_is_slow_instead_of_down(
     about = Counter(match[1] for match in map(ABOUT.search, relay.messages) if match)
     assert about == Counter(f"7{number:05}".encode() for number in range(count, 2 * count))
     assert connections <= 3
-    assert load.deliveries <= 3
+    assert load.deliveries <= 4, "one more may be about to end"
     assert load.processes <= 6
     assert load.megabytes <= 80
     report(
