@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Union
 
 import pytest
 from calls import ALL, added, queue
@@ -24,6 +25,7 @@ from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.files import Directory
 from pbxnotify.spool import store as spool_module
 from pbxnotify.spool.directory import FOLDERS
+from pbxnotify.spool.item import Item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
@@ -78,9 +80,11 @@ class Scene:
         environment = self._prepare(box, at)
         under = [sys.executable, str(KILL_AT), str(box / "report"), str(self.victim.which), str(at)]
         is_queued = self._run(box, at, environment, under)
-        spool = Spool(Directory(str(box / "spool")))
-        items = spool.identifiers() if (box / "spool" / "queue").exists() else []
-        kept = [QueueFile.read(spool.directory, identifier) for identifier in items]
+        items, kept = list[str](), list[Union[Item, None]]()
+        if (box / "spool" / "queue").exists():
+            spool = Spool(Directory(str(box / "spool")))
+            items = spool.identifiers()
+            kept = [QueueFile.read(spool.directory, identifier) for identifier in items]
         assert len(kept) <= 1
         left_over = len(_left_over(box / "spool"))
         for _ in range(3 if items else 0):

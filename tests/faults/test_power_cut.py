@@ -15,7 +15,9 @@ from far_end import MISSED, RANG_OUT, VOICEMAIL, FarEnd
 from mailboxes import CHANNEL, message, require
 from relay import ScriptedRelay
 
-CALLS = "openat,write,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,sendfile,sendto"
+CALLS = (
+    "openat,write,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,sendfile,sendto"
+)
 PROMISE = "tell Asterisk QUEUED"
 FINAL_DOT = "send the final dot"
 ADD = ["write tmp/ID.PID", "fsync tmp/ID.PID", "rename tmp/ID.PID queue/ID.json", "fsync queue"]
@@ -57,7 +59,10 @@ def _steps(text: str, spool: Path) -> Iterator[str]:
     """Yield what a process did to the spool, each write once, and what it said to Asterisk and to the relay."""
     last = ""
     for line in text.splitlines():
-        named = re.sub(r"/\S*/msg0000\.wav", "RECORDING", line)
+        whole = line
+        if re.match(r"\w+at2?\(", line):  # a name below an open directory
+            whole = re.sub(r'\d+<([^>]*)>, "([^/"][^"]*)"', r'"\1/\2"', line)
+        named = re.sub(r"/\S*/msg0000\.wav", "RECORDING", whole)
         step = _step(named.replace(f"{spool}/", "").replace(str(spool), "SPOOL").replace(str(spool.parent), "PARENT"))
         if step and step != last:
             yield step
@@ -81,7 +86,7 @@ def _step(line: str) -> str:
         (rf'rename\w*\(.*?"{inside}".*?"{inside}"', "rename {} {}"),
         (rf'link(?:at)?\(.*"{inside}"', "link {}"),
         (rf'unlink(?:at)?\(.*?"{inside}"', "unlink {}"),
-        (rf'mkdir\("{inside}', "mkdir {}"),
+        (rf'mkdir(?:at)?\("{inside}', "mkdir {}"),
     ):
         match = re.match(pattern, line)
         if match and not match[1].startswith(("done", "state/relay", "tmp/relay")):

@@ -48,5 +48,6 @@ def test_a_valid_token_costs_one_file_and_the_module_that_reads_it(each_login: d
         unavailable("strace is not installed (Debian's package strace)")
     asked = {name: login.look(runs=1) for name, login in each_login.items()}
     more = asked[logins.VALID].more_than(asked[logins.PASSWORD])
-    assert [Path(path).name.partition(".")[0] for path in more] == ["oauth", "__init__", "token_store", "oauth2"]
+    names = [Path(path).name.partition(".")[0] for path in more if not path.endswith("spool-valid-token")]
+    assert names == ["oauth", "__init__", "token_store", "oauth2"]
     assert any("/oauthlib/" in path for path in asked[logins.EXPIRED].opened)

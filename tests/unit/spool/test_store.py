@@ -14,7 +14,7 @@ from golden import Golden
 
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall
-from pbxnotify.files import unlock
+from pbxnotify.files import Directory, unlock
 from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool, open_spool
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
@@ -137,6 +137,7 @@ def test_what_is_no_folder_is_no_place(
     folder = Path(spool.directory, CALL_PLACES[0])
     folder.rmdir()
     instead(folder)
+    spool = Spool(Directory(str(spool.directory)))
     assert [spool.take_place(CALL_PLACES) is not None for _ in CALL_PLACES] == [True, False]
     assert str(folder) in logged()
 
