@@ -1,4 +1,4 @@
-"""Files that survive crashes, full disks and hostile users: atomic replace, fsync, lock, safe opening."""
+"""Files opened safely and locked: below a directory that is held open, no link followed, no FIFO waited for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import contextmanager, suppress
-
-from pbxnotify.namedtuple import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TextIO
+from contextlib import suppress
 
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # follows no link, does not wait for a FIFO
-MOST_LINKS = 40  # on the way of one path, as in Linux
 
 
 class Directory:
@@ -45,19 +38,16 @@ class Directory:
         """Return the descriptor of a folder, "" for the directory itself. Raises OSError."""
         if folder not in self._descriptors:
             flags = os.O_RDONLY | os.O_DIRECTORY | SAFELY
-            with self._naming(folder):
+            try:
                 self._descriptors[folder] = os.open(folder, flags, dir_fd=self._descriptors[""])
+            except OSError as error:
+                raise self._named(error, folder) from None
         return self._descriptors[folder]
 
-    @contextmanager
-    def _naming(self, name: str) -> Iterator[None]:
-        """Name the whole path in a system error."""
-        try:
-            yield
-        except OSError as error:
-            error.filename = os.path.join(self._path, name)
-            error.filename2 = None
-            raise
+    def _named(self, error: OSError, name: str) -> OSError:
+        """Return a system error with the whole path in it."""
+        error.filename, error.filename2 = os.path.join(self._path, name), None
+        return error
 
     def _place(self, name: str) -> tuple[int, str]:
         """Return the descriptor of a file's folder, and its name there. Raises OSError."""
@@ -86,8 +76,10 @@ class Directory:
     def open(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
         """Return the descriptor of a file. Raises OSError."""
         place, own = self._place(name)
-        with self._naming(name):
+        try:
             return os.open(own, flags | SAFELY, mode, dir_fd=place)
+        except OSError as error:
+            raise self._named(error, name) from None
 
     def open_folder(self, folder: str = "") -> int:
         """Return a descriptor of its own for the directory or a folder, to lock it. Raises OSError."""
@@ -110,14 +102,18 @@ class Directory:
     def remove(self, name: str) -> None:
         """Remove a file. Raises OSError."""
         place, own = self._place(name)
-        with self._naming(name):
+        try:
             os.unlink(own, dir_fd=place)
+        except OSError as error:
+            raise self._named(error, name) from None
 
     def rename(self, name: str, other: str) -> None:
         """Rename a file, over another if there is one. Raises OSError."""
         (place, own), (other_place, other_own) = self._place(name), self._place(other)
-        with self._naming(other):
+        try:
             os.rename(own, other_own, src_dir_fd=place, dst_dir_fd=other_place)
+        except OSError as error:
+            raise self._named(error, other) from None
 
     def link(self, descriptor: int, name: str) -> None:
         """Give an open file another name: the file itself, whatever its path leads to by now. Raises OSError."""
@@ -131,7 +127,9 @@ class Directory:
 
     def target(self, name: str) -> str | None:
         """Return where a link leads; None if it is none, or missing. Raises OSError if root may not follow it."""
-        return _target_of_link(name, self._folder(""), name)
+        from pbxnotify.links import target_of_link
+
+        return target_of_link(name, self._folder(""), name)
 
     def is_writable(self, folder: str) -> bool:
         """Return whether files can be made in a folder. Raises OSError."""
@@ -141,82 +139,17 @@ class Directory:
         """Set the permissions of the directory itself. Raises OSError."""
         os.fchmod(self._folder(""), mode)
 
-    def replace(self, name: str, temporary: str, text: str, *, durable: bool = False) -> None:
-        """Replace a file's content atomically, through a temporary file in the directory. Raises OSError."""
-        try:
-            new = self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            with open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
-                _write(file, text, durable)
-            self.rename(temporary, name)
-            if durable:
-                self.sync(os.path.dirname(name))
-        except OSError as error:
-            with suppress(OSError):
-                self.remove(temporary)
-            try:
-                self._overwrite(name, text, durable)
-            except OSError:
-                raise error from None
-
-    def _overwrite(self, name: str, text: str, durable: bool) -> None:
-        """Write over a file, as on a full disk, if there is room for the whole text. Raises OSError."""
-        descriptor = self.open(name, os.O_RDWR)
-        with open(descriptor, "r+", encoding="utf-8", errors="backslashreplace") as file:
-            require_regular(descriptor, name)
-            _reserve(file, len(text.encode("utf-8", "backslashreplace")))
-            _write(file, text, durable)
-            os.utime(descriptor)
-
 
 def open_path(path: str, flags: int, mode: int = 0o600) -> int:
     """Return the descriptor of a file or directory; its directories may be links. Raises OSError.
 
-    Root follows only root's own links, also as the last part of a path: whoever else may write in a directory on the
-    way must not lead root to another file.
+    Root follows only root's own links, also as the last part of a path.
     """
-    if os.geteuid() != 0 or not path:
-        return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
-    ahead, links = path.split("/")[::-1], 0
-    place = os.open("/" if path.startswith("/") else ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        while True:
-            name = ahead.pop() or "."
-            target = _target_of_link(name, place, path)
-            if target is not None:
-                links += 1
-                if links > MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-                ahead += target.split("/")[::-1]
-                step = os.open("/" if target.startswith("/") else ".", os.O_PATH | os.O_CLOEXEC, dir_fd=place)
-            elif not any(ahead):
-                return os.open(name, flags | SAFELY, mode, dir_fd=place)
-            else:
-                step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-            os.close(place)
-            place = step
-    except OSError as error:
-        error.filename = path
-        raise
-    finally:
-        os.close(place)
+    if os.geteuid() == 0 and path:
+        from pbxnotify.links import open_as_root
 
-
-def _target_of_link(name: str, place: int, path: str) -> str | None:
-    """Return where a link leads; None if it is none. Raises PermissionError if root must not follow it."""
-    try:
-        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-    except FileNotFoundError:
-        return None  # it may be about to be made
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISLNK(status.st_mode):
-            return None
-        if os.geteuid() == 0 != status.st_uid:
-            why = f"root does not follow the link {name} of user {status.st_uid} (chown -h root it if it is yours)"
-            raise PermissionError(errno.EPERM, why, path)
-        return os.readlink("", dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
+        return open_as_root(path, flags | SAFELY, mode)
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
 
 
 def require_regular(descriptor: int, name: str) -> None:
@@ -273,22 +206,3 @@ def unlock(descriptor: int) -> None:
     """Unlock and close: the lock ends at once, even if a forked process still has the descriptor. Raises OSError."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
-
-
-def _reserve(file: TextIO, length: int) -> None:
-    """Reserve the room before any byte changes: half a text is worse than the old one. Raises OSError."""
-    before = os.fstat(file.fileno()).st_size
-    try:
-        os.posix_fallocate(file.fileno(), 0, length)
-    except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a filesystem that cannot reserve
-            file.truncate(before)
-            raise
-
-
-def _write(file: TextIO, text: str, durable: bool) -> None:
-    file.write(text)
-    file.truncate()
-    file.flush()
-    if durable:
-        os.fsync(file.fileno())

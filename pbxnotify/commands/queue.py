@@ -21,6 +21,7 @@ from pbxnotify.spool.backoff import read_backoff, write_backoff
 from pbxnotify.spool.failed import list_failed, remove_failed
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.spool.sweep import sweep
 from pbxnotify.text import visible
 
 MOST_LISTED = 50  # items of each kind that are listed without --all
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
             others = "queue run, edit, setup, or a command that notifies"
             print(f"pbxnotify: another command is using the queue ({others}): try again in a minute")
             return os.EX_TEMPFAIL
-        spool.sweep()
+        sweep(spool.directory)
         _keep_login()
         with terminal.waiting("the relay"):
             queue_run.deliver_due(everything=options.all)

@@ -13,8 +13,8 @@ from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import DELAYS, MOST_FAILURES, RelayBackoff, read_backoff, retry_delay, write_backoff
 from pbxnotify.spool.item import SWITCHED_OFF, RecipientState
-from pbxnotify.spool.queue_file import UnkeptItem
 from pbxnotify.spool.store import Spool
+from pbxnotify.spool.unkept import UnkeptItem
 
 if TYPE_CHECKING:
     from typing import Any

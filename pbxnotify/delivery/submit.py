@@ -5,17 +5,18 @@ What is heavy (configobj, email, smtplib, ssl) is imported by ``runner``, on the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-from pbxnotify.asterisk.user import become_asterisk_user
-from pbxnotify.errors import SpoolError, UserError
+from pbxnotify.errors import PbxnotifyError, SpoolError, UserError
 from pbxnotify.events import Event, MissedCall, Submission
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
+from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool, open_spool
 
 if TYPE_CHECKING:
     from pbxnotify.asterisk.voicemail import LeftMessage
+    from pbxnotify.spool.unkept import UnkeptItem
 
 
 def submit_missed_call(call: MissedCall | None) -> Submission:
@@ -41,17 +42,14 @@ def submit(event: Event, recording: int = -1, places: tuple[str, ...] = QUEUE_PL
     Asterisk's user. Where it is root's and cannot become that, the event is logged whole.
     """
     try:
-        become_asterisk_user()
+        if os.geteuid() == 0:
+            from pbxnotify.asterisk.user import become_asterisk_user
+
+            become_asterisk_user()
         spool = open_spool()
         queue_file = spool.add(event, recording)
-    except SpoolError as error:
-        unkept = UnkeptItem(event, str(error), recording)
-        unkept.log_state("deferred")
-        line = f"pbxnotify: {error}: sending it now, without the queue"
-        return Submission("FAILED", line, lambda report: _send(unkept, report))
-    except UserError as error:
-        UnkeptItem(event, str(error)).log_state("failed")
-        return Submission("FAILED", f"pbxnotify: FAILED: {error}")
+    except (SpoolError, UserError) as error:
+        return _submit_unkept(event, error, recording)
     if queue_file is None:
         return Submission("SKIPPED", "pbxnotify: skipped: already notified")
     place, line, ours = spool.take_place(places), queue_file.line, True
@@ -71,6 +69,20 @@ def _deliver(
     from pbxnotify.delivery.runner import deliver_and_take_along
 
     deliver_and_take_along(spool, queue_file, place, places, report)
+
+
+def _submit_unkept(event: Event, error: PbxnotifyError, recording: int) -> Submission:
+    """Have an event sent that the spool does not take; it is only logged where root would have to go on as root."""
+    from pbxnotify.spool.unkept import UnkeptItem
+
+    unkept = UnkeptItem(event, str(error), recording)
+    if isinstance(error, UserError):
+        unkept.log_state("failed")
+        return Submission("FAILED", f"pbxnotify: FAILED: {error}")
+    unkept.log_state("deferred")
+    return Submission(
+        "FAILED", f"pbxnotify: {error}: sending it now, without the queue", lambda report: _send(unkept, report)
+    )
 
 
 def _send(unkept: UnkeptItem, report: Callable[[str], None]) -> None:

@@ -10,15 +10,13 @@ Invariants:
 
 from __future__ import annotations
 
-import json
 import os
-import syslog
 import time
 from contextlib import suppress
 
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
-from pbxnotify.events import Event, Voicemail, event_to_json, without_withheld
+from pbxnotify.events import Event, Voicemail
 from pbxnotify.files import Directory, read_all, require_regular, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.directory import spool_errors
@@ -199,37 +197,6 @@ class QueueFile:
                 keep_recording(descriptor, self._spool, name)
             finally:
                 os.close(descriptor)
-
-
-class UnkeptItem(QueueFile):
-    """An event that the spool cannot take: kept in memory only, and logged whole if it cannot be sent."""
-
-    def __init__(self, event: Event, reason: str, recording: int = -1) -> None:
-        super().__init__(None, new_item(event)._replace(reason=reason), -1)
-        self._descriptor = recording
-
-    def open_recording(self) -> int:
-        """Return another descriptor of its recording. Raises OSError if it has none."""
-        return os.dup(self._descriptor)
-
-    def change(self, **fields: Any) -> None:
-        """Change the item in memory."""
-        self.item = self.item._replace(**fields)
-
-    def end(self, state: ItemState, reason: str = "") -> None:
-        """Log how it ended."""
-        self.change(reason=reason)
-        self.log_state(state)
-
-    def log_state(self, state: ItemState) -> None:
-        """Log a change of state; one that failed is logged whole but for a withheld number: there is no other copy."""
-        super().log_state(state)
-        if state == "failed":
-            whole = json.dumps(event_to_json(without_withheld(self.item.event)), ensure_ascii=False)
-            log.write(syslog.LOG_CRIT, f"lost id={self.item.id} event={whole}")
-
-    def _move(self, folder: str) -> None:
-        """Do nothing: it has no file."""
 
 
 def item_name(folder: str, identifier: str) -> str:

@@ -6,12 +6,17 @@ none.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
+from contextlib import suppress
 
-from pbxnotify.files import Directory
-from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.files import Directory, require_regular
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 FOLDER = "state"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
@@ -37,7 +42,50 @@ class SeenSettings(NamedTuple):
 
 def replace(directory: Directory, name: str, text: str, *, durable: bool = False) -> None:
     """Replace a record atomically, also on a full disk if it has room for the text already. Raises OSError."""
-    directory.replace(f"{FOLDER}/{name}", f"tmp/{name}.{os.getpid()}", text, durable=durable)
+    temporary = f"tmp/{name}.{os.getpid()}"
+    try:
+        new = directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        with open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
+            _write(file, text, durable)
+        directory.rename(temporary, f"{FOLDER}/{name}")
+        if durable:
+            directory.sync(FOLDER)
+    except OSError as error:
+        with suppress(OSError):
+            directory.remove(temporary)
+        try:
+            _overwrite(directory, f"{FOLDER}/{name}", text, durable)
+        except OSError:
+            raise error from None
+
+
+def _overwrite(directory: Directory, name: str, text: str, durable: bool) -> None:
+    """Write over a file, as on a full disk, if there is room for the whole text. Raises OSError."""
+    descriptor = directory.open(name, os.O_RDWR)
+    with open(descriptor, "r+", encoding="utf-8", errors="backslashreplace") as file:
+        require_regular(descriptor, name)
+        _reserve(file, len(text.encode("utf-8", "backslashreplace")))
+        _write(file, text, durable)
+        os.utime(descriptor)
+
+
+def _reserve(file: TextIO, length: int) -> None:
+    """Reserve the room before any byte changes: half a text is worse than the old one. Raises OSError."""
+    before = os.fstat(file.fileno()).st_size
+    try:
+        os.posix_fallocate(file.fileno(), 0, length)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a filesystem that cannot reserve
+            file.truncate(before)
+            raise
+
+
+def _write(file: TextIO, text: str, durable: bool) -> None:
+    file.write(text)
+    file.truncate()
+    file.flush()
+    if durable:
+        os.fsync(file.fileno())
 
 
 def write(directory: Directory, name: str, text: str = "") -> bool:

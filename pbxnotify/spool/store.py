@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import syslog
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,9 +19,7 @@ from pbxnotify.spool.directory import open_directory, spool_errors
 from pbxnotify.spool.item import in_order
 from pbxnotify.spool.queue_file import QueueFile, item_name
 
-KEY_LIFETIME = 86400.0  # seconds for which a key is kept: longer than any call
 LONGEST_NAME = 200  # characters of a key's file name
-LEFT_OVER = 3600.0  # seconds after which a file in tmp/ is one that a killed process left behind
 PATIENCE = 5.0  # seconds for which a process waits to become the only one that sends what is due
 CALL_PLACES, QUEUE_PLACES = ("tmp", "state"), ("queue",)
 """The folders that deliveries lock: two after calls, one ``queue run`` or another command. So three at most deliver at
@@ -125,32 +122,6 @@ class Spool:
             if descriptor >= 0:
                 os.close(descriptor)
         return None
-
-    def sweep(self) -> None:
-        """Remove keys older than a day, and what killed processes left: files in tmp/, recordings without an item."""
-        try:
-            for folder, age in (("done", KEY_LIFETIME), ("tmp", LEFT_OVER)):
-                for name in self.directory.names(folder):
-                    with suppress(OSError):
-                        if self.directory.status(f"{folder}/{name}").st_mtime < time.time() - age:
-                            self.directory.remove(f"{folder}/{name}")
-            for folder in ("queue", "failed"):
-                names = set(self.directory.names(folder))
-                for name in names:
-                    has_item = f"{name.partition('.')[0]}.json" in names
-                    if not has_item and not name.endswith((".json", ".json.damaged")):
-                        self._sweep_recording(folder, name)
-        except OSError as error:  # mails must leave all the same
-            log.write(syslog.LOG_ERR, f"the spool cannot be swept: {error.strerror}: {error.filename}")
-
-    def _sweep_recording(self, folder: str, name: str) -> None:
-        """Remove a recording without an item; looked for once more, as a listing may miss one being replaced."""
-        item, recording = item_name(folder, name.partition(".")[0]), f"{folder}/{name}"
-        if not self.directory.has(item) and not self.directory.has(f"{item}.damaged"):
-            with suppress(OSError):
-                # A link has the recording's own mtime; its ctime says when it was made.
-                if self.directory.status(recording).st_ctime < time.time() - LEFT_OVER:
-                    self.directory.remove(recording)
 
     def _claim(self, key: str) -> bool:
         """Return whether the key is ours; one that cannot be written is: better notified twice than never."""

@@ -23,11 +23,12 @@ from relay import Catcher
 
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.files import Directory
-from pbxnotify.spool import store as spool_module
+from pbxnotify.spool import sweep as sweep_module
 from pbxnotify.spool.directory import FOLDERS
 from pbxnotify.spool.item import Item
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
+from pbxnotify.spool.sweep import sweep
 
 QUEUE_RUN = [sys.executable, "-m", "pbxnotify.cli", "queue", "run"]
 EXTENSIONS = ("101", "102", "103")
@@ -204,11 +205,11 @@ def test_killed_at_every_system_call(
         f" doubled at {len(doubled)} ({_per_recipient(doubled)}); a file left over at"
         f" {sum(outcome.left_over > 0 for outcome in outcomes)}, swept later"
     )
-    monkeypatch.setattr(spool_module, "LEFT_OVER", -1.0)
+    monkeypatch.setattr(sweep_module, "LEFT_OVER", -1.0)
     for spool in scene.directory.glob("*/spool"):
         for folder in FOLDERS:
             (spool / folder).mkdir(exist_ok=True)  # one that was killed before it had made them
-        Spool(Directory(str(spool))).sweep()
+        sweep(Directory(str(spool)))
         assert [path for folder in ("tmp", "queue", "failed") for path in (spool / folder).iterdir()] == []
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pbxnotify import log
 from pbxnotify.events import MissedCall, Voicemail, event_from_json
-from pbxnotify.spool.queue_file import UnkeptItem
+from pbxnotify.spool.unkept import UnkeptItem
 
 CALL = MissedCall(1795478867.0, 23, ("101", "102"), "555", "Иван", False, "BUSY", "1795478867.0")
 

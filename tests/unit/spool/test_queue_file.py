@@ -14,10 +14,12 @@ from golden import Golden
 
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.files import read_all
-from pbxnotify.spool import store as spool_module
+from pbxnotify.spool import sweep as sweep_module
 from pbxnotify.spool.failed import list_failed
-from pbxnotify.spool.queue_file import QueueFile, UnkeptItem
+from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
+from pbxnotify.spool.sweep import sweep
+from pbxnotify.spool.unkept import UnkeptItem
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 MESSAGE = Voicemail(
@@ -111,7 +113,7 @@ def test_the_recording_of_a_damaged_item_is_set_aside_with_it(spool: Spool, kept
     (Path(spool.directory) / "queue" / f"{kept.item.id}.json").write_text("{")
     assert spool.lock(kept.item.id) is None
     assert recordings(spool) == {"queue": [], "failed": [b"RIFF sound"], "tmp": []}
-    spool.sweep()
+    sweep(spool.directory)
     assert recordings(spool)["failed"] == [b"RIFF sound"]
 
 
@@ -120,10 +122,10 @@ def test_a_recording_without_an_item_is_swept_in_time(
 ) -> None:
     for folder in ("queue", "failed"):
         (Path(spool.directory) / folder / "20261124-000000-dead.wav").write_bytes(b"of a killed process")
-    spool.sweep()
+    sweep(spool.directory)
     assert len(recordings(spool)["queue"]) == 2
-    monkeypatch.setattr(spool_module, "LEFT_OVER", -1.0)
-    spool.sweep()
+    monkeypatch.setattr(sweep_module, "LEFT_OVER", -1.0)
+    sweep(spool.directory)
     assert recordings(spool) == {"queue": [b"RIFF sound"], "failed": [], "tmp": []}
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from pbxnotify.spool import state
 from pbxnotify.spool.store import Spool, open_spool
+from pbxnotify.spool.sweep import sweep
 
 
 def test_what_is_written_is_read(spool: Spool) -> None:
@@ -63,7 +64,7 @@ def test_they_are_not_swept_like_keys(spool: Spool) -> None:
     state.write(spool.directory, state.SENT, "missed 5551212 -> 101")
     long_ago = float(round(time.time() - 10 * 86400))
     os.utime(Path(spool.directory, "state", state.SENT), (long_ago, long_ago))
-    spool.sweep()
+    sweep(spool.directory)
     assert state.read(spool.directory, state.SENT) == state.Record(long_ago, "missed 5551212 -> 101")
 
 

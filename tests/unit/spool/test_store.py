@@ -16,6 +16,7 @@ from pbxnotify.errors import SpoolError
 from pbxnotify.events import Alert, MissedCall
 from pbxnotify.files import Directory, unlock
 from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool, open_spool
+from pbxnotify.spool.sweep import sweep
 
 CALL = MissedCall(1795478867.0, 5, ("101", "102"), "5551212", "Alice", linked_id="1795478867.0")
 
@@ -157,7 +158,7 @@ def test_the_sweep_takes_only_what_is_old(spool: Spool) -> None:
         path.touch()
     for path in (old, key):
         os.utime(path, (0, 0))
-    spool.sweep()
+    sweep(spool.directory)
     assert [path.exists() for path in (old, new, key)] == [False, True, False]
 
 
