@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from pbxnotify.errors import SettingsError
 from pbxnotify.files import require_regular
-from pbxnotify.namedtuple import NamedTuple
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 Place = tuple[str, ...]
 """``("smtp", "host")`` or ``("employees", "101", "email")``; the place of a section ends in an empty word."""
