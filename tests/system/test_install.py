@@ -586,7 +586,9 @@ def test_uninstall_leaves_the_settings_and_the_queue(package: Path, tmp_path: Pa
     item.parent.mkdir(parents=True)
     item.write_text("{}")
     (copy / "etc" / "asterisk" / "extensions.conf").write_text('#include "extensions_pbxnotify.conf"\n')
+    os.mkfifo(copy / "etc" / "asterisk" / "a.conf")  # which nobody waits for
     done = make("uninstall", f"DESTDIR={copy}")
+    (copy / "etc" / "asterisk" / "a.conf").unlink()
     assert done.returncode == 0, done.stderr
     left = ("asterisk.conf", "extensions.conf", "pbxnotify.ini")
     assert files(copy) == {"said", "srv/spool/pbxnotify/queue/1.json", *(f"etc/asterisk/{name}" for name in left)}
