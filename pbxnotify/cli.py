@@ -179,17 +179,19 @@ def parser(*wanted: str) -> Parser:
             if not command.run:
                 actions[word] = added.add_subparsers(metavar="ACTION", required=True)
             elif name.partition(" ")[0] in wanted:
-                module, _, function = command.run.partition(".")
-                room = import_module(f"pbxnotify.commands.{module}")
-                if command.options:
-                    getattr(room, command.options)(added)
-                added.set_defaults(
-                    command=getattr(room, function),
-                    open_file=getattr(room, command.opens) if command.opens else None,
-                    interrupted=command.interrupted,
-                    is_beside_root=name in BESIDE_ROOT,
-                )
+                _declare_options(added, command)
+                added.set_defaults(interrupted=command.interrupted, is_beside_root=name in BESIDE_ROOT)
     return whole
+
+
+def _declare_options(parser: Parser, command: Command) -> None:
+    """Import the module of a command, and declare its options and what runs it."""
+    module, _, function = command.run.partition(".")
+    room = import_module(f"pbxnotify.commands.{module}")
+    if command.options:
+        getattr(room, command.options)(parser)
+    open_file = getattr(room, command.opens) if command.opens else None
+    parser.set_defaults(command=getattr(room, function), open_file=open_file)
 
 
 def _add(actions: argparse._SubParsersAction[Parser], name: str, command: Command) -> Parser:

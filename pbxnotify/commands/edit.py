@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pbxnotify.commands import terminal, testmail
 from pbxnotify.commands.check import say_notes
-from pbxnotify.commands.root import Behind, Root, beside_root
+from pbxnotify.commands.root import RemoteRoot, Root, beside_root
 from pbxnotify.delivery import settings_watch
 from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import NamedTuple
@@ -46,7 +46,7 @@ def edit(options: argparse.Namespace) -> int:
         return _follow(edited.settings, before)
 
 
-def _replace(root: Root | Behind, path: Path, before: str, text: str) -> None:
+def _replace(root: Root | RemoteRoot, path: Path, before: str, text: str) -> None:
     """Replace the file. Raises SettingsError, which keeps the copy, if that fails."""
     try:
         if rewrite.read(path) != before:
@@ -70,7 +70,7 @@ def _follow(settings: Settings, before: Settings | None) -> int:
     return os.EX_OK
 
 
-def _edited(root: Root | Behind, path: Path, text: str) -> Edited | None:
+def _edited(root: Root | RemoteRoot, path: Path, text: str) -> Edited | None:
     """Return what an editor made of the file; None if it is left with mistakes in it."""
     while True:
         try:

@@ -71,7 +71,7 @@ class Root:
         return Path(self._directory, name)
 
 
-class Behind:
+class RemoteRoot:
     """Root in another process: has the methods of ``Root`` that a command calls."""
 
     def __init__(self, connection: Connection) -> None:
@@ -99,7 +99,7 @@ class Behind:
 
 
 @contextmanager
-def beside_root(path: str) -> Iterator[Root | Behind]:
+def beside_root(path: str) -> Iterator[Root | RemoteRoot]:
     """Go on as Asterisk's user, with root behind us in another process; without root, or its need, in this one.
 
     Root's process never gets here: it does what it is asked for, and ends with the exit status of ours. Raises
@@ -118,7 +118,7 @@ def beside_root(path: str) -> Iterator[Root | Behind]:
             sys.exit(_serve(root, theirs, child))
         theirs.close()
         become_asterisk_user()
-        yield Behind(ours)
+        yield RemoteRoot(ours)
     finally:
         root.clean_up()
 

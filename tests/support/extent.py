@@ -22,7 +22,7 @@ def moments(count: int) -> list[int]:
     Their number differs a little from run to run.
     """
     last = count + 20
-    return list(range(1, last)) if LONG else sorted({*range(1, last, 71), *range(max(count - 200, 1), last, 11)})
+    return list(range(1, last)) if LONG else sorted({*range(1, last, 113), *range(max(count - 200, 1), last, 17)})
 
 
 def load_profile() -> None:

@@ -57,6 +57,13 @@ class Shell:
         """Send a signal to the command alone."""
         self._child.kill(number)
 
+    def kill_until_end(self, number: int) -> None:
+        """Send a signal again and again: Python may have been about to wait for the answer, as in ``interrupt``."""
+        for _ in range(10):
+            self._child.kill(number)
+            if self._child.expect_exact([pexpect.EOF, pexpect.TIMEOUT], timeout=2) == 0:
+                break
+
     def end(self) -> tuple[int, str]:
         """Return the exit status, and everything that stood on the terminal."""
         self._child.expect(pexpect.EOF)

@@ -9,6 +9,9 @@ import json
 import os
 import re
 import resource
+import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +29,7 @@ pytestmark = needs_root
 
 SECRET = "root:$6$of-all-things:"  # noqa: S105
 ID = "20260101-000000-00000000"
+OURS = (PYTHON, "-m", "pbxnotify.cli")
 ARGUMENTS = {
     "setup": ("--no-test", "--admin-email", "a@example.com"),
     "test": ("a@example.com",),
@@ -416,10 +420,67 @@ def test_a_command_of_asterisks_user_cannot_reach_roots_terminal(host: Host, cat
     catcher.start()
     (host.directory / "ran-as").write_text("")
     environment = {**host.environment, "EDITOR": "sed -i s/^timeout.*/timeout=6/"}
-    ours = (PYTHON, "-m", "pbxnotify.cli")
-    with Shell(*command.split(), command=ours, **environment) as shell:
+    with Shell(*command.split(), command=OURS, **environment) as shell:
         shell.end()
     seen = (host.directory / "ran-as").read_text()
     assert "typed into" not in seen
     assert "read mem" not in seen
     assert seen.count("No such device or address") == 1, seen
+
+
+# ---- the part of root that stays
+
+
+def edit(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the command without a terminal."""
+    null = subprocess.DEVNULL
+    return subprocess.run([*OURS, "edit"], env=environment, stdin=null, capture_output=True, text=True, check=False)
+
+
+def test_ctrl_c_ends_both_parts(host: Host) -> None:
+    before = host.ini.read_text()
+    with Shell("setup", command=OURS, **host.environment) as shell:
+        shell.wait_for("Number [7]: ")
+        shell.interrupt()
+        status, said = shell.end()
+    assert (status, "Traceback" in said, host.ini.read_text() == before) == (130, False, True), said
+    assert not [*host.etc.glob(".pbxnotify*")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_to_roots_part_ends_both(host: Host, number: int) -> None:
+    with Shell("setup", command=OURS, **host.environment) as shell:
+        shell.wait_for("Number [7]: ")
+        shell.kill_until_end(number)
+        assert shell.end()[0] == 130
+
+
+@pytest.mark.parametrize(
+    ("editor", "status", "said"),
+    [
+        pytest.param("false", os.EX_USAGE, "failed with exit status 1", id="one that fails"),
+        pytest.param("no-such-editor", os.EX_USAGE, "cannot run the editor", id="none"),
+        pytest.param("sed -i s/^timeout.*/timeout=never/", os.EX_CONFIG, "unchanged", id="a mistake"),
+        pytest.param("rm", os.EX_CONFIG, "no readable file", id="one that leaves nothing"),
+    ],
+)
+def test_what_roots_part_says_arrives(host: Host, editor: str, status: int, said: str) -> None:
+    before = host.ini.read_text()
+    environment = {**host.environment, "EDITOR": editor}
+    done = edit(environment)
+    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done
+    assert host.ini.read_text() == before
+
+
+def test_what_was_edited_is_kept_where_it_is_not_put_in_place(host: Host) -> None:
+    editor = host.directory / "editor"
+    editor.write_text(f'#!/bin/sh\necho "# theirs" >>{host.ini}\nsed -i s/^timeout.*/timeout=6/ "$1"\n')
+    editor.chmod(0o755)
+    command, environment = [*OURS, "edit"], {**host.environment, "EDITOR": str(editor)}
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    kept = Path(re.findall(r"your changes are kept in (\S+)", done.stderr)[0])
+    assert (done.returncode, "timeout=6" in kept.read_text(), kept.stat().st_uid) == (os.EX_CONFIG, True, 0)
+    shutil.rmtree(kept.parent)
+    assert host.ini.read_text().endswith("# theirs\n")
