@@ -17,7 +17,7 @@ from pbxnotify.text import clean
 
 
 def check(options: argparse.Namespace) -> int:
-    """Print whether the spool's owner can use the ini file and, with --connect, the relay."""
+    """Print whether Asterisk's user can use the ini file and, with --connect, the relay."""
     status, spool = os.EX_OK, None
     try:
         spool = open_spool()

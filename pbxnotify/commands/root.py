@@ -43,7 +43,10 @@ class Root:
 
     def edit(self, text: str) -> str:
         """Return what an editor makes of a text, or of what it made before. Raises UsageError, SettingsError."""
-        copy = self._copy(text)
+        try:
+            copy = self._copy(text)
+        except OSError as error:
+            raise UsageError(f"no copy can be made for the editor: {error.strerror}: nothing is changed") from None
         _run_editor(copy)
         try:
             return copy.read_bytes().decode("utf-8", "surrogateescape")
@@ -91,8 +94,11 @@ class RemoteRoot:
         return self._ask("keep", text)
 
     def _ask(self, what: str, text: str) -> str:
-        self._connection.send_bytes(json.dumps([what, text]).encode())
-        error, answer = json.loads(self._connection.recv_bytes())
+        try:
+            self._connection.send_bytes(json.dumps([what, text]).encode())
+            error, answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            raise UsageError("the part that stays root was killed: nothing is changed") from None
         if error:
             raise ERRORS[error](*answer.splitlines())
         return str(answer)
@@ -129,7 +135,7 @@ def _serve(root: Root, connection: Connection, child: int) -> int:
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
     does = {"replace": root.replace, "edit": root.edit, "keep": root.keep}
-    with suppress(EOFError, OSError):
+    with connection, suppress(EOFError, OSError):
         while True:
             what, text = json.loads(connection.recv_bytes())
             try:

@@ -29,7 +29,7 @@ MOST_NAMED = 5  # mailboxes or lines named in one note
 
 
 def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
-    """Yield the notes, the most important ones first. To be called as the spool's owner, who is Asterisk's user."""
+    """Yield the notes, the most important ones first. To be called as Asterisk's user."""
     yield from _token_notes(settings.smtp)
     yield from dialplan_notes()
     yield from _queue_notes(spool)

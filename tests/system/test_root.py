@@ -431,10 +431,12 @@ def test_a_command_of_asterisks_user_cannot_reach_roots_terminal(host: Host, cat
 # ---- the part of root that stays
 
 
-def edit(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def edit(environment: dict[str, str], *under: str) -> subprocess.CompletedProcess[str]:
     """Run the command without a terminal."""
     null = subprocess.DEVNULL
-    return subprocess.run([*OURS, "edit"], env=environment, stdin=null, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*under, *OURS, "edit"], env=environment, stdin=null, capture_output=True, text=True, check=False
+    )
 
 
 def test_ctrl_c_ends_both_parts(host: Host) -> None:
@@ -484,3 +486,17 @@ def test_what_was_edited_is_kept_where_it_is_not_put_in_place(host: Host) -> Non
     assert (done.returncode, "timeout=6" in kept.read_text(), kept.stat().st_uid) == (os.EX_CONFIG, True, 0)
     shutil.rmtree(kept.parent)
     assert host.ini.read_text().endswith("# theirs\n")
+
+
+def test_an_editor_for_which_there_is_no_room(host: Host) -> None:
+    done = edit({**host.environment, "EDITOR": "true"}, "prlimit", "--fsize=0:0", "--")
+    assert (done.returncode, "nothing is changed" in done.stderr) == (os.EX_USAGE, True), done.stderr
+
+
+def test_roots_part_is_killed(host: Host) -> None:
+    """The other one ends, and changes nothing."""
+    before = host.ini.read_text()
+    with Shell("setup", "--sender", "b@x.example", command=OURS, **host.environment) as shell:
+        shell.kill(signal.SIGKILL)
+        shell.end()
+    assert host.ini.read_text() == before
