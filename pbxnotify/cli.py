@@ -22,7 +22,7 @@ PLUGIN = ("0 ok", "1 warning", "2 critical: mail is held up", "3 unknown")
 TESTING = (DONE, USAGE, REFUSED, WAITS, MISTAKES)
 AN_ITEM = "20261124-101522-9f3a1c00"
 BESIDE_ROOT = ("setup", "edit")
-"""Root stays behind these, to put the ini file in place: see ``commands.root``."""
+"""Root stays behind these, to put the ini file in place: see ``settings.root``."""
 
 
 SUMMARIES = {

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pbxnotify.commands import terminal, testmail
 from pbxnotify.commands.check import say_notes
-from pbxnotify.commands.root import RemoteRoot, Root, beside_root
 from pbxnotify.delivery import settings_watch
 from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
+from pbxnotify.settings.root import RemoteRoot, Root, beside_root
 from pbxnotify.settings.sections import Settings
 
 

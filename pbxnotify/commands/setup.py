@@ -11,12 +11,12 @@ from pathlib import Path
 from pbxnotify.commands import oauth, prompts, terminal, testmail
 from pbxnotify.commands.check import say_notes
 from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
-from pbxnotify.commands.root import beside_root
 from pbxnotify.delivery import settings_watch
 from pbxnotify.errors import LoginError, SettingsError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
+from pbxnotify.settings.root import beside_root
 from pbxnotify.settings.sections import Settings
 from pbxnotify.smtp.oauth import token_store
 

@@ -117,7 +117,8 @@ def beside_root(path: str) -> Iterator[Root | RemoteRoot]:
             yield root
             return
         ours, theirs = Pipe()
-        print(end="", flush=True)
+        if sys.stdout:  # None if it was closed before we began
+            sys.stdout.flush()
         child = os.fork()
         if child:
             ours.close()
