@@ -59,8 +59,7 @@ def _require_ours(path: str, status: os.stat_result) -> None:
         remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -Rh {ours} {path}"
         raise SpoolError(f"{whose}: {remedy}")
     if ours == 0 and status.st_mode & stat.S_IWOTH:  # as /dev/shm: not for us to close
-        what = f"the spool {path} is root's, and others may write there"
-        raise SpoolError(f"{what}: use a separate directory, or close it with  chmod 700 {path}")
+        raise SpoolError(f"the spool {path} is a directory of root's in which others may write: use a separate one")
 
 
 def _with_folders(directory: Directory, missing: list[str]) -> Directory:
