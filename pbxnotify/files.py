@@ -81,15 +81,24 @@ class Directory:
         except OSError as error:
             raise self._named(error, name) from None
 
+    def open_regular(self, name: str, flags: int = os.O_RDONLY) -> int:
+        """Return the descriptor of a regular file that is there. Raises OSError."""
+        descriptor = self.open(name, flags)
+        try:
+            require_regular(descriptor, name)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     def open_folder(self, folder: str = "") -> int:
         """Return a descriptor of its own for the directory or a folder, to lock it. Raises OSError."""
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | SAFELY, dir_fd=self._folder(folder))
 
     def read(self, name: str, longest: int) -> bytes:
         """Return at most ``longest`` bytes of a regular file. Raises OSError."""
-        descriptor = self.open(name)
+        descriptor = self.open_regular(name)
         try:
-            require_regular(descriptor, name)
             return read_all(descriptor, longest)
         finally:
             os.close(descriptor)

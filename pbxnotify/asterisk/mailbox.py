@@ -16,6 +16,7 @@ from contextlib import suppress
 from pbxnotify.asterisk.audio import FORMATS, is_silent
 from pbxnotify.asterisk.config import spool_directory
 from pbxnotify.errors import MailboxError
+from pbxnotify.files import SAFELY
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.text import clean
 
@@ -164,7 +165,7 @@ def open_safely(path: str, *, only_in_spool: bool = True) -> int:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):  # opening a device may have effects
             raise MailboxError(f"{clean(path)} is not a regular file")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | SAFELY)
         # The file that is open now counts: the path may lead elsewhere a moment later.
         allowed = not only_in_spool or is_in_spool(os.readlink(f"/proc/self/fd/{descriptor}"))
     except (OSError, ValueError) as error:

@@ -42,7 +42,7 @@ def submit(event: Event, recording: int = -1, places: tuple[str, ...] = QUEUE_PL
     Asterisk's user. Where it is root's and cannot become that, the event is logged whole.
     """
     try:
-        if os.geteuid() == 0:
+        if os.geteuid() == 0:  # Asterisk is seldom root, and need not wait for this import then
             from pbxnotify.asterisk.user import become_asterisk_user
 
             become_asterisk_user()

@@ -11,9 +11,8 @@ import stat
 from contextlib import suppress
 
 from pbxnotify.errors import SettingsError
-from pbxnotify.files import Directory, require_regular
-
-MOST_LINKS = 40  # as in Linux
+from pbxnotify.files import Directory
+from pbxnotify.links import MOST_LINKS
 
 
 class IniPlace:
@@ -67,13 +66,12 @@ class IniPlace:
     def _copy_permissions(self, new: int, group: int) -> None:
         """Give a new file owner, group, mode and access control list of the old one, if any. Raises OSError."""
         try:
-            old = self._directory.open(self._name)
+            old = self._directory.open_regular(self._name)
         except FileNotFoundError:
             os.fchown(new, -1, group)
             os.fchmod(new, 0o640)
             return
         try:
-            require_regular(old, self._name)
             status = os.fstat(old)
             os.fchown(new, status.st_uid if status.st_uid != os.geteuid() else -1, status.st_gid)
             with suppress(OSError):  # a filesystem without them

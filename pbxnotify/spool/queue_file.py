@@ -17,7 +17,7 @@ from contextlib import suppress
 from pbxnotify import log
 from pbxnotify.errors import SpoolError
 from pbxnotify.events import Event, Voicemail
-from pbxnotify.files import Directory, read_all, require_regular, try_lock
+from pbxnotify.files import Directory, read_all, try_lock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.spool.directory import spool_errors
 from pbxnotify.spool.item import Item, RecipientState, new_item
@@ -67,10 +67,9 @@ class QueueFile:
         name = item_name(folder, identifier)
         lock = -1
         try:
-            lock = directory.open(name)
-            require_regular(lock, name)
+            lock = directory.open_regular(name)
             if try_lock(lock) and os.fstat(lock).st_nlink:
-                found = cls(directory, _item_in(lock)._replace(id=identifier), lock, folder)
+                found = cls(directory, _item_of(read_all(lock, LONGEST + 1))._replace(id=identifier), lock, folder)
                 lock = -1
                 return found
         except FileNotFoundError:
@@ -85,14 +84,8 @@ class QueueFile:
     @staticmethod
     def read(directory: Directory, identifier: str, folder: str = "queue") -> Item | None:
         """Return an item without locking it; None if it is gone or damaged. Raises NewerItem."""
-        name = item_name(folder, identifier)
         try:
-            descriptor = directory.open(name)
-            try:
-                require_regular(descriptor, name)
-                return _item_in(descriptor)
-            finally:
-                os.close(descriptor)
+            return _item_of(directory.read(item_name(folder, identifier), LONGEST + 1))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -149,13 +142,7 @@ class QueueFile:
 
     def open_recording(self) -> int:
         """Return the descriptor of its recording. Raises OSError if it has none that can be read."""
-        descriptor = self._spool.open(self._recording)
-        try:
-            require_regular(descriptor, self._recording)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
+        return self._spool.open_regular(self._recording)
 
     @property
     def scratch(self) -> str | None:
@@ -204,9 +191,8 @@ def item_name(folder: str, identifier: str) -> str:
     return f"{folder}/{identifier}.json"
 
 
-def _item_in(descriptor: int) -> Item:
-    """Return the item in an open file. Raises OSError, NewerItem, and ValueError if it is damaged."""
-    content = read_all(descriptor, LONGEST + 1)
+def _item_of(content: bytes) -> Item:
+    """Return the item in a file. Raises NewerItem, and ValueError if it is damaged."""
     if len(content) > LONGEST:
         raise ValueError(f"longer than {LONGEST} bytes")
     return Item.from_json(content.decode())

@@ -12,7 +12,7 @@ import os
 import time
 from contextlib import suppress
 
-from pbxnotify.files import Directory, require_regular
+from pbxnotify.files import Directory
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ def replace(directory: Directory, name: str, text: str, *, durable: bool = False
 
 def _overwrite(directory: Directory, name: str, text: str, durable: bool) -> None:
     """Write over a file, as on a full disk, if there is room for the whole text. Raises OSError."""
-    descriptor = directory.open(name, os.O_RDWR)
+    descriptor = directory.open_regular(name, os.O_RDWR)
     with open(descriptor, "r+", encoding="utf-8", errors="backslashreplace") as file:
-        require_regular(descriptor, name)
         _reserve(file, len(text.encode("utf-8", "backslashreplace")))
         _write(file, text, durable)
         os.utime(descriptor)
