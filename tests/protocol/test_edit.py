@@ -269,7 +269,8 @@ def test_what_was_written_is_kept_where_it_cannot_be_put_in_place(ini: Path, edi
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM], ids=["SIGHUP", "SIGTERM"])
 def test_a_terminal_that_is_closed_leaves_no_copy(ini: Path, editor: Editor, tmp_path: Path, number: int) -> None:
     before = ini.read_text()
-    with Shell("edit", TMPDIR=str(tmp_path), EDITOR=editor("echo editing; exec sleep 60")) as shell:
+    once_waited_for = "until grep -qx 'do_wait\\|0' /proc/$PPID/wchan; do sleep 0.05; done"
+    with Shell("edit", TMPDIR=str(tmp_path), EDITOR=editor(f"{once_waited_for}; echo editing; exec sleep 60")) as shell:
         shell.wait_for("editing")
         assert list(tmp_path.glob("pbxnotify-*/pbxnotify.ini"))
         shell.kill(number)

@@ -125,8 +125,9 @@ class Office:
         self._log = directory / "pbxnotify.log"
 
     def reset(self) -> None:
-        """Begin a test: nothing waits, nothing is logged, nothing has arrived."""
+        """Begin a test: nothing is at work, nothing waits, nothing is logged, nothing has arrived."""
         self.asterisk.wait_until_idle()
+        self.wait_for_deliveries()
         self.write_ini(INI.format(port=self.catcher.port, enabled="yes"))
         spool = self.asterisk.spool / "pbxnotify"
         for pattern in ("queue/*", "failed/*", "done/*", "state/*"):
@@ -215,9 +216,14 @@ class Office:
             assert time.monotonic() < deadline, f"{self.log()}\n{self.asterisk.log_since_mark()}"
             time.sleep(pause)
 
+    def wait_for_deliveries(self) -> None:
+        """Wait until no script of a call is at work any more: it delivers on after the call is over."""
+        programs = (str(self.asterisk.agi_bin), str(self._command))
+        self.wait_until(lambda: not any(process for name in programs for process in processes_named(name)))
+
     def run_queue(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the queue when no script of a call is at work any more: what one of them has in hand is left to it."""
-        self.wait_until(lambda: not any(processes_named(str(self.asterisk.agi_bin))))
+        self.wait_for_deliveries()
         return self.pbxnotify("queue", "run", *options)
 
     def pbxnotify(self, *arguments: str, **other: str) -> subprocess.CompletedProcess[str]:
