@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+from enum import Enum
 
 
 class PbxnotifyError(Exception):
@@ -115,6 +115,23 @@ class TokenFileDamaged(LoginRefused):
     """The token file holds something that we did not write."""
 
 
+class Concern(Enum):
+    """What a relay's refusal is about, as far as its reply says."""
+
+    SENDER = "sender"
+    LOGIN = "login"  # it wants one, or another one, before it passes mail on
+    HOST = "host"  # ours: its name, its address
+    BLOCK = "block"  # we have sent too much, or are distrusted
+    RECIPIENT = "recipient"
+    SIZE = "size"
+    UNKNOWN = "unknown"  # the next mail will show it
+
+    @property
+    def is_us(self) -> bool:
+        """Return whether the next mail would meet it as well, whoever it is for."""
+        return self in (Concern.SENDER, Concern.LOGIN, Concern.HOST, Concern.BLOCK)
+
+
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 
@@ -124,19 +141,22 @@ class RelayError(PbxnotifyError):
 
     exit_status = os.EX_TEMPFAIL
 
-    def __init__(self, sentence: str, *, stage: str, code: int = 0, reply: str = "") -> None:
+    def __init__(
+        self, sentence: str, *, stage: str, code: int = 0, reply: str = "", concern: Concern = Concern.UNKNOWN
+    ) -> None:
         super().__init__(sentence)
         self.stage = stage
         self.code = code
         self.reply = reply
+        self.concern = concern
 
 
 class RelayUnavailable(RelayError):
-    """No mail can leave now, whoever it is for: DNS, refused, timeout, TLS, 421, or 4xx before RCPT. Temporary."""
+    """No mail can leave now, whoever it is for: DNS, refused, timeout, TLS, 421, or 4xx about us. Temporary."""
 
 
 class RelayMisconfigured(RelayError):
-    """No mail can leave until the admin changes something: login rejected, sender refused, 5xx before RCPT."""
+    """No mail can leave until the admin changes something, or the provider ends a block: login, sender, quota."""
 
     exit_status = os.EX_CONFIG
 
@@ -150,18 +170,9 @@ class MailRefused(RelayError):
 
     exit_status = os.EX_UNAVAILABLE
 
-    @property
-    def is_policy(self) -> bool:
-        """Return whether it was refused for what we are, not for who the recipient is (RFC 3463, X.7.X)."""
-        return self.stage == "RCPT" and re.search(r"\b5\.7\.\d", self.reply) is not None
-
-    @property
-    def is_for_size(self) -> bool:
-        """Return whether it was refused for its size (RFC 1870; RFC 3463, X.2.3 and X.3.4), not for a full mailbox."""
-        if self.stage not in ("MAIL", "DATA", "message"):
-            return False
-        enhanced = re.search(r"\b5\.\d{1,3}\.\d{1,3}\b", self.reply)
-        return enhanced[0] in ("5.2.3", "5.3.4") if enhanced else self.code == 552
+    def about_us(self) -> RelayMisconfigured:
+        """Return it as what it is if other mails meet it, too."""
+        return RelayMisconfigured(str(self), stage=self.stage, code=self.code, reply=self.reply, concern=self.concern)
 
 
 class OutcomeUnknown(RelayError):

@@ -17,7 +17,7 @@ from pbxnotify.errors import NewerItem, SettingsError, SpoolError, UsageError
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
 from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool import state
-from pbxnotify.spool.backoff import read_backoff, write_backoff
+from pbxnotify.spool.backoff import end_backoff, read_backoff
 from pbxnotify.spool.failed import list_failed, remove_failed
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool, open_spool
@@ -130,9 +130,9 @@ def _print_backoff(spool: Spool) -> None:
 def retry(options: argparse.Namespace) -> int:
     """Put items back into the queue as if they were new; that ends the relay backoff as well."""
     if bool(options.id) == options.failed:
-        raise UsageError("give IDs, or --failed for all that have failed")
+        raise UsageError("give IDs, or --all for all that have failed")
     spool = open_spool()
-    write_backoff(spool.directory, None)
+    end_backoff(spool.directory)
     for identifier in list_failed(spool.directory).items if options.failed else options.id:
         try:
             queue_file = _locked(spool, identifier)
@@ -215,7 +215,7 @@ def add_ids(parser: argparse.ArgumentParser) -> None:
 
 def add_retry_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify queue retry``."""
-    parser.add_argument("--failed", action="store_true", help="put back all items that have failed")
+    parser.add_argument("--all", "--failed", dest="failed", action="store_true", help="put back all that have failed")
     parser.add_argument("id", nargs="*", metavar="ID")
 
 

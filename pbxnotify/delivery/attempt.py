@@ -6,10 +6,20 @@ import errno
 import time
 from contextlib import suppress
 
-from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayUnavailable, SpoolError
+from pbxnotify.errors import (
+    Concern,
+    MailDeferred,
+    MailRefused,
+    OutcomeUnknown,
+    RelayError,
+    RelayMisconfigured,
+    RelayUnavailable,
+    SpoolError,
+)
 from pbxnotify.events import Voicemail
 from pbxnotify.mail.compose import compose
-from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
+from pbxnotify.smtp.replies import TRANSACTION, answer_of
 from pbxnotify.spool.item import RecipientState
 from pbxnotify.spool.queue_file import QueueFile
 
@@ -27,16 +37,25 @@ AFTER_DEATH: dict[str, RecipientState] = {
 """What the record of a process that died before the relay's answer means; after the second time nobody tries again."""
 
 
+class Doubt(NamedTuple):
+    """A refusal that may be about us, after which no mail was accepted."""
+
+    address: str
+    refusal: MailRefused
+
+
 class Attempt:
     """One attempt to send an item, and its results."""
 
     def __init__(self, queue_file: QueueFile) -> None:
         self.queue_file = queue_file
+        self.others_were_accepted = False  # since the relay refused this item: another refusal is about it alone
         self.began = time.time()
         self.states_before = queue_file.item.recipients
         self.accepted = 0
-        self.refused: dict[str, MailRefused] = {}
+        self.refused: dict[str, RelayError] = {}
         self.deferred: dict[str, MailDeferred] = {}
+        self.doubt: Doubt | None = None
         self.too_large = ""  # why somebody was sent the mail without the recording
         self.prepared: Attachment | None = None  # the recording as all recipients get it, once it is prepared
         self._addresses: set[str] = set()  # the addresses of all recipients, those who have the mail included
@@ -55,13 +74,40 @@ class Attempt:
         """Send each recipient a mail over one connection. Raises RelayUnavailable, RelayMisconfigured."""
         for recipient in recipients:
             attachment = self.attachment(settings)
-            self._send(relay, recipient, settings, attachment)
-            refused = self.refused.get(recipient.address)
-            if attachment and attachment.content and refused and refused.is_for_size:
-                del self.refused[recipient.address]
-                self.too_large = f"sent without the recording, because {refused}"
-                too_large = attachment._replace(content=b"", too_large=len(attachment.content))
-                self._send(relay, recipient, settings, too_large)
+            try:
+                self._send(relay, recipient, settings, attachment)
+            except (MailRefused, RelayMisconfigured) as error:
+                if attachment and attachment.content and _may_be_for_the_attachment(error):
+                    self._send_without(relay, recipient, settings, attachment, error)
+                else:
+                    self._note_refusal(recipient.address, error)
+
+    def _send_without(
+        self, relay: Relay, recipient: Recipient, settings: Settings, attachment: Attachment, refusal: RelayError
+    ) -> None:
+        """Send a mail without its recording, for which it may have been refused."""
+        try:
+            self._send(relay, recipient, settings, attachment._replace(content=b"", too_large=len(attachment.content)))
+        except (MailRefused, RelayMisconfigured) as error:
+            self._note_refusal(recipient.address, error)
+        else:
+            self.too_large = f"sent without the recording, because {refusal}"
+
+    def _note_refusal(self, address: str, error: MailRefused | RelayMisconfigured) -> None:
+        """Note a refusal of this recipient's mail. Raises RelayMisconfigured if it is about us.
+
+        It is so, too, if two recipients in a row meet the same answer, of which nothing says what it is about.
+        """
+        if self.others_were_accepted and error.stage in TRANSACTION:
+            self.refused[address] = error
+        elif isinstance(error, RelayMisconfigured):
+            raise error
+        elif self.doubt and answer_of(self.doubt.refusal) == answer_of(error):
+            raise error.about_us()
+        else:
+            self.refused[address] = error
+            if error.concern == Concern.UNKNOWN and not self.accepted:
+                self.doubt = Doubt(address, error)
 
     def attachment(self, settings: Settings) -> Attachment | None:
         """Return the recording as all recipients get it, prepared once; None if none is wanted."""
@@ -93,14 +139,11 @@ class Attempt:
             raise RelayUnavailable(str(error), stage=error.stage) from error
         except RelayError as error:
             self.mark(address, before)
-            if isinstance(error, MailDeferred):
-                self.deferred[address] = error
-            elif isinstance(error, MailRefused):
-                self.refused[address] = error
-            else:
+            if not isinstance(error, MailDeferred):
                 raise
+            self.deferred[address] = error
         else:
-            self.accepted += 1
+            self.accepted, self.doubt = self.accepted + 1, None
             is_whole = not isinstance(item.event, Voicemail) or bool(attachment and attachment.content)
             self._record_accepted(address, RecipientState.SENT if is_whole else RecipientState.SENT_WITHOUT)
 
@@ -127,3 +170,9 @@ class Attempt:
         except SpoolError as error:
             if getattr(error.__cause__, "errno", 0) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
+
+
+def _may_be_for_the_attachment(error: RelayError) -> bool:
+    """Return whether a mail was perhaps refused for its recording: at MAIL, its size is all that is known of it."""
+    is_unclear = error.concern == Concern.UNKNOWN and error.stage in ("MAIL", "DATA", "message")
+    return error.concern == Concern.SIZE or is_unclear

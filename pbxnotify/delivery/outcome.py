@@ -10,6 +10,7 @@ from pbxnotify.delivery.attempt import Attempt
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.smtp.replies import TRANSACTION, answer_of
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import DELAYS, MOST_FAILURES, RelayBackoff, read_backoff, retry_delay, write_backoff
 from pbxnotify.spool.item import SWITCHED_OFF, RecipientState
@@ -42,6 +43,7 @@ class Outcome:
         """The relay backoff when the attempt began."""
         self.language = DEFAULT_LANGUAGE  # the administrator's, once the settings are known
         self.alerts: list[UnkeptItem] = []  # alerts for the administrator that no disk would take
+        attempt.others_were_accepted = attempt.queue_file.item.doubted and self.backoff == RelayBackoff()
         self._attempt = attempt
         self._queue_file = attempt.queue_file
         self._spool = spool
@@ -50,10 +52,10 @@ class Outcome:
     def settle(self, settings: Settings) -> ItemState:
         """Handle an item about which the relay has answered for every recipient. Raises RelayMisconfigured."""
         attempt, refused = self._attempt, self._attempt.refused
-        if refused and not (attempt.accepted or attempt.deferred) and all(one.is_policy for one in refused.values()):
-            return self._refused_by_policy()
-        if self._spool and self.backoff != RelayBackoff() and (attempt.accepted or refused or attempt.deferred):
-            write_backoff(self._spool.directory, None)  # it has answered
+        if attempt.doubt:
+            return self._doubt(*attempt.doubt)
+        if self._spool:
+            self._end_backoff(self._spool)
         for address in refused:
             attempt.mark(address, RecipientState.REFUSED)
         if attempt.deferred:
@@ -61,11 +63,8 @@ class Outcome:
             return self._defer(reason, attempts=self._queue_file.item.attempts + 1)
         lasting = "; ".join(self._lasting())
         if lasting:
-            return self._fail(lasting)
+            return self._fail(lasting, doubted=any(_is_doubted(one) for one in refused.values()))
         self._queue_file.end("sent", "; ".join(self._remarks(settings)))
-        if self._spool:
-            event = self._queue_file.item.event
-            state.write(self._spool.directory, state.SENT, f"{event.kind} {' -> '.join(event.parties())}")
         return "sent"
 
     def nobody_to_notify(self, recipients: Recipients) -> ItemState:
@@ -83,14 +82,12 @@ class Outcome:
         if self._spool:
             is_temporary = isinstance(error, (errors.RelayUnavailable, errors.LoginUnavailable))
             self._extend_backoff(self._spool, error, is_temporary=is_temporary)
-        for address, refused in self._attempt.refused.items():
-            if not refused.is_policy:
-                self._attempt.mark(address, RecipientState.REFUSED)
-        if self._spool and isinstance(error, errors.RelayError) and error.stage in ("RCPT", "DATA", "message"):
+        self._mark_refused()
+        if self._spool and isinstance(error, errors.RelayError) and error.stage in TRANSACTION:
             # Perhaps it is this item that the relay cannot take: once the backoff is over, those behind it go first.
-            attempts = self._queue_file.item.attempts + 1
+            attempts, doubted = self._queue_file.item.attempts + 1, isinstance(error, errors.RelayMisconfigured)
             due = max(read_backoff(self._spool.directory).until, time.time() + retry_delay(attempts))
-            return self._defer(str(error), attempts=attempts, due=due + DELAYS[0])
+            return self._defer(str(error), attempts=attempts, due=due + DELAYS[0], doubted=doubted)
         return self.wait_for_relay(str(error))
 
     def wait_for_relay(self, reason: str, due: float = 0.0) -> ItemState:
@@ -116,26 +113,38 @@ class Outcome:
         if notified and not already_notified:
             self._alert_of_settings(error)
 
-    def _refused_by_policy(self) -> ItemState:
-        """Handle an item that policy refuses for every recipient, which says more about us than about them.
+    def _end_backoff(self, spool: Spool) -> None:
+        """End the relay backoff once the relay accepts a mail; if only it could not be reached, once it answers."""
+        attempt, before = self._attempt, self.backoff
+        answers = attempt.refused or attempt.deferred
+        if before != RelayBackoff() and (attempt.accepted or (answers and not (before.told or before.address))):
+            write_backoff(spool.directory, None)
+        if attempt.accepted:
+            event = self._queue_file.item.event
+            state.write(spool.directory, state.SENT, f"{event.kind} {' -> '.join(event.parties())}")
 
-        With one recipient it may be theirs alone, and must not hold up the mails for others. When the next one meets
-        the same it is a block, as Yandex has them: trying on would extend it.
+    def _doubt(self, address: str, refusal: errors.MailRefused) -> ItemState:
+        """Handle an item whose refusal may be about us, or about its recipient, for whom alone no mail is tried then.
+
+        When the next one meets the same it is a block: trying on would extend it. Raises RelayMisconfigured then.
         """
-        (address, error), *others = self._attempt.refused.items()
-        noted = read_backoff(self._spool.directory) if self._spool else RelayBackoff()
-        # Who is refused again while others have been accepted since is refused for themselves.
-        nothing_accepted_since = noted.failures > 0
-        is_first = not self._queue_file.item.attempts
-        if nothing_accepted_since or (is_first and (others or noted.suspects(self._fingerprint, address))):
-            raise errors.RelayMisconfigured(str(error), stage=error.stage, code=error.code, reply=error.reply)
-        if self._spool and not others:
-            now = time.time()
+        answer, now = answer_of(refusal), time.time()
+        if self._spool:
+            noted = read_backoff(self._spool.directory)
+            if noted.told or (noted.address and noted.answer == answer):  # nothing was accepted since
+                raise refusal.about_us()
             until = now + retry_delay(MOST_FAILURES)
-            backoff = RelayBackoff(0, until, self._fingerprint, str(error), now, address=address)
+            backoff = RelayBackoff(0, until, self._fingerprint, str(refusal), now, address=address, answer=answer)
             write_backoff(self._spool.directory, backoff)
-        self._alert_of_settings(error)
-        return self._defer_longest(str(error))
+        self._alert_of_settings(refusal)
+        self._mark_refused()
+        return self._defer_longest(str(refusal), doubted=True)
+
+    def _mark_refused(self) -> None:
+        """Record who was refused for their own sake."""
+        for address, refused in self._attempt.refused.items():
+            if not _is_doubted(refused):
+                self._attempt.mark(address, RecipientState.REFUSED)
 
     def _remarks(self, settings: Settings) -> Iterator[str]:
         """Yield what to log about a voicemail that everybody has; it is deleted from the mailbox if that is wanted."""
@@ -170,7 +179,7 @@ class Outcome:
             return self._fail(f"it could be neither queued ({item.reason}) nor sent: {reason}")
         now, backoff = time.time(), read_backoff(self._spool.directory)
         if is_given_up(item, max(fields.get("attempts", item.attempts), backoff.failures)):
-            return self._fail(f"not delivered in five days: {reason}")
+            return self._fail(f"not delivered in five days: {reason}", doubted=True)
         fields.setdefault("due", now + retry_delay(fields.get("attempts", 1)))
         fields["queued"] = min(item.queued, now)  # by a clock that was ahead: it would never grow old
         next_try = fields["due"] or backoff.until
@@ -185,15 +194,14 @@ class Outcome:
         self._queue_file.log_state("deferred")
         return "deferred"
 
-    def _defer_longest(self, reason: str) -> ItemState:
+    def _defer_longest(self, reason: str, *, doubted: bool = False) -> ItemState:
         """Keep the item for an attempt in an hour."""
-        return self._defer(
-            reason, attempts=self._queue_file.item.attempts + 1, due=time.time() + retry_delay(MOST_FAILURES)
-        )
+        attempts, due = self._queue_file.item.attempts + 1, time.time() + retry_delay(MOST_FAILURES)
+        return self._defer(reason, attempts=attempts, due=due, doubted=doubted)
 
-    def _fail(self, reason: str) -> ItemState:
+    def _fail(self, reason: str, *, doubted: bool = False) -> ItemState:
         """Move the item to failed/, and alert the administrator."""
-        self._queue_file.fail(reason)
+        self._queue_file.fail(reason, doubted=doubted)
         self._forget_alert()
         item, words = self._queue_file.item, load_language(self.language)
         subject = words.failed_voicemail if isinstance(item.event, Voicemail) else words.failed_missed_call
@@ -220,3 +228,8 @@ class Outcome:
                     queued.release()
             except errors.SpoolError as error:
                 self.alerts.append(UnkeptItem(alert, str(error)))
+
+
+def _is_doubted(refusal: errors.RelayError) -> bool:
+    """Return whether a refusal is, or may be, about us."""
+    return refusal.concern.is_us or refusal.concern == errors.Concern.UNKNOWN

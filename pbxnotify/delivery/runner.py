@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 
 from pbxnotify import errors, log
 from pbxnotify.delivery.attempt import Attempt
+from pbxnotify.delivery.connection import KeptConnection
 from pbxnotify.delivery.outcome import GIVEN_UP, Outcome, is_given_up
 from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.files import unlock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
-from pbxnotify.spool.backoff import read_backoff, write_backoff
+from pbxnotify.spool.backoff import end_backoff, read_backoff
 from pbxnotify.spool.item import is_older
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool
@@ -80,29 +81,38 @@ class QueueRun:
         self._each_minute = each_minute
         self._next_minute = 0.0
         self._seen: set[str] = set()  # tried, or not due yet
+        self._connection = KeptConnection()
 
     def begin_with(self, queue_file: QueueFile) -> str:
         """Deliver a new item, and release it; returns its PBXNOTIFYSTATUS. Raises SpoolError."""
         self._seen.add(queue_file.item.id)
-        state = deliver(queue_file, self._spool)
+        state = deliver(queue_file, self._spool, self._connection)
         queue_file.release()
         return STATUS[state]
 
     def deliver_due(self, *, everything: bool = False) -> None:
-        """Try what is due and what becomes due meanwhile, with ``everything`` also what is not. In a place."""
+        """Try what is due and what becomes due meanwhile, with ``everything`` also what is not. In a place.
+
+        The connection ends with it: a relay counts those of a host, as places do.
+        """
         gc.freeze()  # what is there by now stays: to look at it again and again costs 9 % of the CPU time of a mail
         gc.enable()  # which is off in scripts, for they end soon: this one may have hundreds of mails to send
         if everything:
-            write_backoff(self._spool.directory, None)
-        for identifier, fingerprint in self._waiting():
-            queue_file = _locked(self._spool, identifier)
-            if queue_file is None:
-                continue
-            self._seen.add(identifier)
-            if everything or self._is_due(queue_file, fingerprint):
-                state = _deliver_one_of_many(queue_file, self._spool)
-                self.states[state] = self.states.get(state, 0) + 1
-            queue_file.release()
+            end_backoff(self._spool.directory)
+        with self._connection:
+            for identifier, fingerprint in self._waiting():
+                self._try(identifier, fingerprint, everything)
+
+    def _try(self, identifier: str, fingerprint: str, everything: bool) -> None:
+        """Try an item, if it is due and nobody has it."""
+        queue_file = _locked(self._spool, identifier)
+        if queue_file is None:
+            return
+        self._seen.add(identifier)
+        if everything or self._is_due(queue_file, fingerprint):
+            state = self._deliver_one_of_many(queue_file)
+            self.states[state] = self.states.get(state, 0) + 1
+        queue_file.release()
 
     def take_along(self) -> None:
         """Go on, after a place was given up, until nothing is due or others have all places; they go on then."""
@@ -163,6 +173,15 @@ class QueueRun:
                 self._seen.add(identifier)
         return False
 
+    def _deliver_one_of_many(self, queue_file: QueueFile) -> ItemState:
+        """Deliver an item; an error with one must not stop those behind it."""
+        try:
+            return deliver(queue_file, self._spool, self._connection)
+        except Exception as error:
+            identifier, why = queue_file.item.id, clean(str(error), 1000)
+            log.write(syslog.LOG_ERR, f"error id={identifier}: {type(error).__name__}: {why}")
+            return "deferred"
+
 
 def _locked(spool: Spool, identifier: str) -> QueueFile | None:
     """Return an item, locked; None if it is not for us. One that cannot be read must not stop those behind it."""
@@ -173,34 +192,25 @@ def _locked(spool: Spool, identifier: str) -> QueueFile | None:
         return None
 
 
-def _deliver_one_of_many(queue_file: QueueFile, spool: Spool) -> ItemState:
-    """Deliver an item; an error with one must not stop those behind it."""
-    try:
-        return deliver(queue_file, spool)
-    except Exception as error:
-        identifier, why = queue_file.item.id, clean(str(error), 1000)
-        log.write(syslog.LOG_ERR, f"error id={identifier}: {type(error).__name__}: {why}")
-        return "deferred"
-
-
-def deliver(queue_file: QueueFile, spool: Spool | None = None) -> ItemState:
-    """Try an item once; returns its state then. Raises SpoolError."""
+def deliver(queue_file: QueueFile, spool: Spool | None = None, connection: KeptConnection | None = None) -> ItemState:
+    """Try an item once, over a connection that is kept or its own; returns its state then. Raises SpoolError."""
+    if connection is None:
+        with KeptConnection() as own:
+            return deliver(queue_file, spool, own)
     path = ini_path()
     fingerprint, attempt = ini_fingerprint(path), Attempt(queue_file)
     outcome = Outcome(attempt, spool, fingerprint)
-    state = _try(attempt, outcome, path, fingerprint)
+    state = _try(attempt, outcome, connection, path, fingerprint)
     for alert in outcome.alerts:
         if state == "failed":
-            deliver(alert)
+            deliver(alert, None, connection)
         else:  # the relay takes nothing just now, and should not be asked again so soon
             alert.log_state("failed")
     return state
 
 
-def _try(attempt: Attempt, outcome: Outcome, path: str, fingerprint: str) -> ItemState:
+def _try(attempt: Attempt, outcome: Outcome, connection: KeptConnection, path: str, fingerprint: str) -> ItemState:
     """Take the steps of a delivery in order; returns the state of the item. Raises SpoolError."""
-    from pbxnotify.smtp.client import Relay  # smtplib and ssl, of which a run with nothing due has no need
-
     try:
         if outcome.backoff.holds(fingerprint):
             return outcome.wait_for_relay(outcome.backoff.reason)
@@ -214,9 +224,7 @@ def _try(attempt: Attempt, outcome: Outcome, path: str, fingerprint: str) -> Ite
             return outcome.wait_for_relay(outcome.backoff.reason, outcome.backoff.until)
         if missing:
             attempt.attachment(settings)  # may take a minute, for which no relay would wait
-            with Relay(settings.smtp) as relay:
-                attempt.send(relay, missing, settings)
-                return outcome.settle(settings)  # before QUIT, whose answer may take two seconds
+            attempt.send(connection.relay(settings.smtp), missing, settings)
         return outcome.settle(settings)
     except (errors.RelayUnavailable, errors.RelayMisconfigured, errors.LoginError, errors.SettingsError) as error:
         return outcome.relay_failed(error)

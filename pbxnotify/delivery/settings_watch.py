@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 
 from pbxnotify import log
-from pbxnotify.errors import PbxnotifyError, SettingsError, SpoolError
+from pbxnotify.errors import NewerItem, PbxnotifyError, SettingsError, SpoolError
 from pbxnotify.events import Alert, new_alert
 from pbxnotify.files import Directory
 from pbxnotify.languages.language import load_language
@@ -20,6 +20,8 @@ from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_
 from pbxnotify.settings.sections import Settings
 from pbxnotify.spool import state
 from pbxnotify.spool.directory import spool_path
+from pbxnotify.spool.failed import list_failed
+from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.state import SeenSettings
 from pbxnotify.spool.store import Spool, open_spool
 
@@ -44,6 +46,7 @@ def notice(spool: Spool) -> None:
     if not state.write_settings(spool.directory, found) or not seen.fingerprint:
         return
     log.write(syslog.LOG_NOTICE, f"settings: {path} was changed: no mistakes found")
+    _put_back(spool)
     if found.digest != seen.digest:
         state.write_settings(spool.directory, found._replace(test=_queue_test(spool, settings, seen.test)))
 
@@ -62,7 +65,10 @@ def note(settings: Settings) -> None:
     """Record that these settings, which are in place, were checked and tested while the admin was watching."""
     with suppress(SpoolError):
         spool = open_spool()
-        state.write_settings(spool.directory, _seen(settings, state.read_settings(spool.directory)))
+        seen = state.read_settings(spool.directory)
+        state.write_settings(spool.directory, _seen(settings, seen))
+        if seen.fingerprint and seen.fingerprint != ini_fingerprint(settings.path):
+            _put_back(spool)
 
 
 @contextmanager
@@ -71,6 +77,17 @@ def unnoticed() -> Iterator[None]:
     path = spool_path()
     with Spool(Directory(path)).alone() if os.path.isdir(os.path.join(path, "queue")) else nullcontext():
         yield
+
+
+def _put_back(spool: Spool) -> None:
+    """Put back what has failed for what may be about the settings that were in place. Raises SpoolError."""
+    for identifier in list_failed(spool.directory).items:
+        with suppress(NewerItem, SpoolError):
+            item = QueueFile.read(spool.directory, identifier, "failed")
+            queue_file = spool.lock(identifier, "failed") if item and item.doubted else None
+            if queue_file:
+                queue_file.retry()
+                queue_file.release()
 
 
 def _is_being_saved(path: str) -> bool:

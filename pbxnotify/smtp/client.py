@@ -7,10 +7,19 @@ on the stage.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from pbxnotify.errors import MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured
+from pbxnotify.errors import (
+    Concern,
+    MailRefused,
+    OutcomeUnknown,
+    RelayError,
+    RelayMisconfigured,
+    RelayUnavailable,
+)
+from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import network_error
 from pbxnotify.smtp.connection import Connection
@@ -18,15 +27,25 @@ from pbxnotify.smtp.credentials import credentials_of
 from pbxnotify.smtp.session import Session
 
 SLOWEST_LINE = 32768  # bytes per second that a mail may take
+IDLE = 5.0  # seconds after which a connection is asked whether it is still there
+
+
+class Command(NamedTuple):
+    """A command of a mail's envelope."""
+
+    stage: str
+    command: str
+    wanted: int = 2  # the first digit of the reply that accepts it
 
 
 class Relay:
-    """One connection to the relay, for all the recipients of one delivery.
+    """One connection to the relay for many mails, and another one where the relay ends it.
 
     While it waits for the relay, ``timeout`` seconds may pass without progress, and in all as many, plus 1 s for each
     mail and for each 32 KB of it; the answer to the final dot is not counted.
     """
 
+    MOST_MAILS = 50  # accepted over one connection: some relays end it after so many, some close it without a word
     ANSWER_TIMEOUT = 600.0  # seconds for the answer to the final dot, RFC 5321 section 4.5.3.2.6
     QUIT_TIMEOUT = 2.0  # seconds for the answer to QUIT, which changes nothing any more
 
@@ -46,62 +65,113 @@ class Relay:
         self._passed = passed
 
     def __enter__(self) -> Relay:
-        """Connect, encrypt and log in. Raises RelayUnavailable, RelayMisconfigured, LoginError, SettingsError."""
-        self._begin()
+        """As ``open``."""
+        self.open()
         return self
 
-    def _begin(self) -> None:
-        """Connect and log in; once more where the relay rejects the secret and there is another one."""
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        """As ``close``, without a word where something went wrong."""
+        if kind is not None:
+            self._connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Say QUIT, unless the connection was given up. What was accepted stays so, whatever the relay answers."""
+        if self._connection.sock:
+            self._connection.seconds_left = self.QUIT_TIMEOUT
+            with suppress(OSError):
+                self._connection.docmd("QUIT")
+            self._connection.close()
+
+    def open(self) -> None:
+        """Connect, encrypt and log in; once more where the relay rejects the secret and there is another one.
+
+        Raises RelayUnavailable, RelayMisconfigured, LoginError, SettingsError.
+        """
         # Before we connect, as no relay would wait for a provider or a command.
         secret = self._credentials.secret() if self._settings.login else ""
         try:
-            self._open(secret)
+            self._connect(secret)
         except RelayMisconfigured as error:
             is_rejected = (error.stage, error.code) == ("AUTH", 535)
             other = self._credentials.secret(rejected=secret) if is_rejected else ""
             if not other:
                 raise
-            self._open(other)
+            self._connect(other)
 
-    def _open(self, secret: str) -> None:
+    def _connect(self, secret: str) -> None:
         self._session = Session(self._settings, self._transcript)
         self._connection = self._session.connection
+        self._accepted = 0  # mails, over this connection
         self._transaction_open = False
         self._session.open(self._credentials, secret, self._passed)
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        """Say QUIT, unless the connection was given up. What was accepted stays so, whatever the relay answers."""
-        if kind is None:
-            self._connection.seconds_left = self.QUIT_TIMEOUT
-            with suppress(OSError):
-                self._connection.docmd("QUIT")
-        self._connection.close()
+        self._used = time.monotonic()
 
     def send(self, recipient: str, mail: bytes, before_final_dot: Callable[[], None] = lambda: None) -> str:
         """Send a mail in a transaction of its own; returns the relay's own words: ``250 2.0.0 Ok: queued as 1234``.
 
         ``before_final_dot`` is called when everything but the final dot is sent: from then on the outcome may become
-        unknown. Raises MailDeferred, MailRefused (this recipient only), OutcomeUnknown, and what ``__enter__`` raises.
+        unknown. Raises MailDeferred, MailRefused (this recipient only), OutcomeUnknown, and what ``open`` raises.
         """
         text = _with_dots_doubled(mail)
-        if self._transaction_open:
-            try:
-                self._connection.docmd("RSET")
-            except OSError:
+        self._make_ready()
+        try:
+            return self._send(recipient, text, before_final_dot)
+        except RelayUnavailable as error:
+            if not self._accepted or error.code not in (0, 421):
+                raise
+            # It takes mails, and ends a connection after so many or so long. It does not have this one.
+            self.close()
+            self.open()
+            return self._send(recipient, text, before_final_dot)
+
+    def _make_ready(self) -> None:
+        """Have a connection with no transaction open. Raises as ``open``."""
+        if self._accepted >= self.MOST_MAILS:
+            self.close()
+        elif self._transaction_open or time.monotonic() - self._used > IDLE:
+            code = 0
+            with suppress(OSError):
+                code, _ = self._connection.docmd("RSET")
+            if code != 250:
                 self._connection.close()
-        if not self._connection.sock:  # it has hung up after its last refusal
-            self._begin()
+        if not self._connection.sock:  # it has hung up after its last refusal, or for want of anything to do
+            self.open()
+
+    def _send(self, recipient: str, text: bytes, before_final_dot: Callable[[], None]) -> str:
         self._connection.seconds_left += 1 + len(text) / SLOWEST_LINE
-        envelope = self._envelope(recipient, len(text))
+        commands = [*self._envelope(recipient, len(text)), Command("DATA", "DATA", 3)]
         self._transaction_open = True
-        for stage, command in envelope:
-            self._session.ask(stage, command)
-        self._session.ask("DATA", "DATA", wanted=3)
+        if self._connection.has_extn("pipelining"):
+            self._ask_at_once(commands)
+        else:
+            for stage, command, wanted in commands:
+                self._session.ask(stage, command, wanted)
         answer = self._send_message(recipient, text, before_final_dot)
         self._transaction_open = False
+        self._accepted += 1
+        self._used = time.monotonic()
         return answer
 
-    def _envelope(self, recipient: str, size: int) -> list[tuple[str, str]]:
+    def _ask_at_once(self, commands: Sequence[Command]) -> None:
+        """Send the commands of an envelope in one round trip (RFC 2920). Raises what the first refusal means."""
+        refused: RelayError | None = None
+        with self._session.stage(commands[0].stage):
+            self._connection.send_commands([one.command for one in commands])
+        for stage, command, wanted in commands:
+            try:
+                self._session.answer(stage, command, wanted)
+            except RelayError as error:
+                refused = refused or error
+                if not self._connection.sock:
+                    break
+            else:
+                if refused and wanted == 3:  # it would take a mail for nobody: nothing but the end keeps it from that
+                    self._connection.close()
+        if refused:
+            raise refused
+
+    def _envelope(self, recipient: str, size: int) -> list[Command]:
         """Return the commands for MAIL and RCPT. Raises MailRefused, RelayMisconfigured."""
         sender = self._address(RelayMisconfigured, "MAIL", self._settings.sender_address)
         receiver = self._address(MailRefused, "RCPT", recipient)
@@ -110,19 +180,23 @@ class Relay:
         if re.fullmatch("[0-9]{1,20}", largest) and 0 < int(largest) < size:
             what = f"takes {int(largest)} bytes at most, the mail has {size}"
             reply = "5.3.4 Message size exceeds what the relay announced"
-            raise self._session.error(MailRefused, "MAIL", what, 552, reply)
+            raise self._session.error(MailRefused, "MAIL", what, 552, reply, Concern.SIZE)
         if self._connection.has_extn("size"):
             parameters += f" SIZE={size}"
-        return [("MAIL", f"MAIL FROM:<{sender}>{parameters}"), ("RCPT", f"RCPT TO:<{receiver}>")]
+        return [
+            Command("MAIL", f"MAIL FROM:<{sender}>{parameters}"),
+            Command("RCPT", f"RCPT TO:<{receiver}>"),
+        ]
 
     def _address(self, kind: type[RelayError], stage: str, address: str) -> str:
         """Return an address as this relay takes it. Raises ``kind``."""
         encoded = _encoded(address)
         if not encoded:
-            raise self._session.error(kind, stage, f"was not asked: {address!r} is not a valid e-mail address")
+            what = f"was not asked: {address!r} is not a valid e-mail address"
+            raise self._session.error(kind, stage, what, concern=Concern.RECIPIENT)
         if not encoded.isascii() and not self._connection.has_extn("smtputf8"):
             what = f"accepts ASCII addresses only (it does not offer SMTPUTF8), not {encoded}"
-            raise self._session.error(kind, stage, what)
+            raise self._session.error(kind, stage, what, concern=Concern.RECIPIENT)
         return encoded
 
     def _send_message(self, recipient: str, text: bytes, before_final_dot: Callable[[], None]) -> str:

@@ -98,6 +98,12 @@ class Connection(smtplib.SMTP):
         self._show(f"> {shown or f'{cmd} {args}'.rstrip()}")
         super().putcmd(cmd, args)
 
+    def send_commands(self, commands: Sequence[str]) -> None:
+        """Send commands at once (RFC 2920)."""
+        for command in commands:
+            self._show(f"> {command}")
+        self.send("".join(f"{command}\r\n" for command in commands))
+
     def send_text(self, text: bytes) -> None:
         """Send what comes before the final dot."""
         self._show(f"> (message, {len(text)} bytes)")

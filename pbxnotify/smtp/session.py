@@ -8,11 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pbxnotify.errors import MailDeferred, MailRefused, OutcomeUnknown, RelayError, RelayMisconfigured, RelayUnavailable
+from pbxnotify.errors import (
+    Concern,
+    MailDeferred,
+    MailRefused,
+    OutcomeUnknown,
+    RelayError,
+    RelayMisconfigured,
+    RelayUnavailable,
+)
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.smtp.credentials import Credentials
+from pbxnotify.smtp.replies import TRANSACTION, judge
 from pbxnotify.text import clean
 
 
@@ -95,7 +104,13 @@ class Session:
     def ask(self, stage: str, command: str, wanted: int = 2) -> str:
         """Send a command; returns the relay's words, see ``accepted``. Raises the error that any other reply means."""
         with self.stage(stage):
-            code, reply = self.connection.docmd(command)
+            self.connection.putcmd(command)
+        return self.answer(stage, command, wanted)
+
+    def answer(self, stage: str, command: str, wanted: int = 2) -> str:
+        """Wait for the answer to a command that was sent; as ``ask``."""
+        with self.stage(stage):
+            code, reply = self.connection.getreply()
         return self.accepted(stage, command, code, reply, wanted)
 
     def accepted(self, stage: str, asked: str, code: int, reply: bytes, wanted: int = 2) -> str:
@@ -103,7 +118,9 @@ class Session:
         words = self.connection.words(reply)
         if code // 100 == wanted:
             return f"{code} {words}".rstrip()
-        raise self.error(_meaning(stage, code), stage, f"answered {asked} with {code} {words}".rstrip(), code, words)
+        concern = judge(stage, words) if stage in TRANSACTION else Concern.UNKNOWN
+        kind = _meaning(stage, code, concern)
+        raise self.error(kind, stage, f"answered {asked} with {code} {words}".rstrip(), code, words, concern)
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -115,21 +132,31 @@ class Session:
             what = network_error(error) if stage in ("connect", "TLS") else f"{network_error(error)} at {stage}"
             raise self.error(RelayUnavailable, stage, what) from None
 
-    def error(self, kind: type[RelayError], stage: str, what: str, code: int = 0, reply: str = "") -> RelayError:
+    def error(
+        self,
+        kind: type[RelayError],
+        stage: str,
+        what: str,
+        code: int = 0,
+        reply: str = "",
+        concern: Concern = Concern.UNKNOWN,
+    ) -> RelayError:
         """Return an error whose sentence says where, what, and what to do about it."""
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         case = f"{stage} {settings.security} {settings.port} {what}"
         advice = advice_for(case).format(host=host, port=settings.port)
-        return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply)
+        return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply, concern=concern)
 
 
-def _meaning(stage: str, code: int) -> type[RelayError]:
+def _meaning(stage: str, code: int, concern: Concern) -> type[RelayError]:
     """Return the error that a reply code other than the one wanted means."""
     if code // 100 not in (4, 5):
         return OutcomeUnknown if stage == "message" else RelayUnavailable
     if code == 421 or stage == "STARTTLS":
         return RelayUnavailable
-    if stage in ("RCPT", "DATA", "message") or (stage, code) == ("MAIL", 552):
-        return MailDeferred if code < 500 else MailRefused
-    return RelayUnavailable if code < 500 else RelayMisconfigured
+    is_about_us = concern.is_us or stage not in TRANSACTION
+    # At MAIL, only the size of a mail can be about anything else.
+    if is_about_us or (stage == "MAIL" and concern != Concern.SIZE):
+        return RelayUnavailable if code < 500 else RelayMisconfigured
+    return MailDeferred if code < 500 else MailRefused

@@ -27,16 +27,13 @@ class RelayBackoff(NamedTuple):
     since: float = 0.0  # when the last failure was recorded
     told: bool = False  # the administrator has been notified that the settings need correcting
     address: str = ""
-    """The address to which the relay has refused a mail by policy: mails to others may leave; empty: no mail may."""
+    """The address to which the relay has refused a mail that others may be accepted; empty: no mail may be tried."""
+    answer: str = ""  # the relay's answer to that; the same one to the next mail is about us
 
     def holds(self, fingerprint: str, addresses: Collection[str] = ()) -> bool:
         """Return whether no mail, or none for ``addresses``, may be tried; a changed ini file or clock ends that."""
         is_on = self.since <= time.time() < self.until and self.settings == fingerprint
         return is_on and (not self.address or set(addresses) == {self.address})
-
-    def suspects(self, fingerprint: str, address: str) -> bool:
-        """Return whether the relay has refused another address by policy, and has accepted nothing since."""
-        return bool(self.address) and self.address != address and self.holds(fingerprint, [self.address])
 
     def was_noted_since(self, began: float) -> bool:
         """Return whether another process has recorded a failure since then: one that many calls share counts once."""
@@ -68,3 +65,8 @@ def write_backoff(directory: Directory, backoff: RelayBackoff | None) -> None:
     """
     with suppress(OSError):
         state.replace(directory, FILE, json.dumps((backoff or RelayBackoff())._asdict(), ensure_ascii=False))
+
+
+def end_backoff(directory: Directory) -> None:
+    """Let the relay be tried at once; that it has accepted nothing since stays known."""
+    write_backoff(directory, read_backoff(directory)._replace(until=0.0))

@@ -53,6 +53,8 @@ class Item(NamedTuple):
     due: float = 0.0  # when it may be tried
     settings: str = ""  # the fingerprint of the ini file at the last attempt: with another one the item is due
     reason: str = ""  # why it still waits, or why it failed
+    doubted: bool = False
+    """The relay has not taken it for what may be about us: another ini file puts it back if it has failed."""
 
     def is_due(self, fingerprint: str) -> bool:
         """Return whether it may be tried; a changed ini file ends every backoff."""

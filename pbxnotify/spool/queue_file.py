@@ -102,10 +102,13 @@ class QueueFile:
         states = {**self.item.recipients, address: state}
         self.change(recipients={address: known for address, known in states.items() if known})
 
-    def fail(self, reason: str) -> None:
-        """Keep the item in failed/, where it is tried again only at the admin's command. Raises SpoolError."""
+    def fail(self, reason: str, *, doubted: bool = False) -> None:
+        """Keep the item in failed/, where it is tried again at the admin's command. Raises SpoolError.
+
+        If it is ``doubted``, an ini file that has changed puts it back as well.
+        """
         with suppress(SpoolError):  # moving it needs no room
-            self.change(reason=reason)
+            self.change(reason=reason, doubted=doubted)
         self._move("failed")
         self.log_state("failed")
 
@@ -113,7 +116,7 @@ class QueueFile:
         """Put the item back as if it had just been queued, for those who do not have the mail. Raises SpoolError."""
         has_it = (RecipientState.SENT, RecipientState.SENT_WITHOUT)
         recipients = {address: state for address, state in self.item.recipients.items() if state in has_it}
-        self.change(recipients=recipients, attempts=0, due=0.0, queued=time.time(), reason="")
+        self.change(recipients=recipients, attempts=0, due=0.0, queued=time.time(), reason="", doubted=False)
         self._move("queue")
         self.log_state("queued")
 
