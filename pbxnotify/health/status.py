@@ -14,13 +14,14 @@ from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import read_backoff
 from pbxnotify.spool.failed import list_failed
-from pbxnotify.spool.item import SWITCHED_OFF, Item
+from pbxnotify.spool.item import SWITCHED_OFF, Item, is_older
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
 MOST_READ = 500
 """Waiting items that are read, at 0.05 ms each: the oldest say since when mail waits, and all are counted."""
 LATE, VERY_LATE = 600.0, 3600.0  # seconds that a mail may wait before it is a warning, and before it is critical
+REFUSED = 3  # mails that failed, with none accepted since, from which on it is hardly their recipients' fault
 RUNNER, MONITOR = 300.0, 3600.0
 """Seconds without a queue run, or without a run of the monitor, after which nothing seems to run it any more."""
 
@@ -43,6 +44,7 @@ class Status(NamedTuple):
     """When the oldest item was queued that is not an alert and does not wait because mail is switched off."""
     next_retry: float | None  # of the oldest, if very many wait
     failed: int
+    failed_since_sent: int  # of these, after the relay last accepted a mail
     damaged: int
     relay: str
     relay_rests_until: float | None  # the end of the relay backoff
@@ -64,6 +66,11 @@ class Status(NamedTuple):
         """Return whether nothing runs the queue every minute."""
         return time.time() - (self.queue_run or 0) > RUNNER
 
+    def refused(self) -> str:
+        """Return why it seems that the relay accepts nothing although mails fail one by one; empty if it does not."""
+        count = self.failed_since_sent
+        return f"nothing was accepted since {count} mails failed, see  pbxnotify queue list" if count >= REFUSED else ""
+
     def as_json(self) -> dict[str, Any]:
         """Return it as ``status --json`` prints it, where 0 stands for never."""
         return {name: 0.0 if value is None else value for name, value in self._asdict().items()}
@@ -84,6 +91,7 @@ def mail_status(spool: Spool) -> Status:
         stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=None),
         next_retry=max(min(due), time.time()) if due else None,
         failed=len(failed.items),
+        failed_since_sent=sum(not is_older(identifier, sent.written or 0.0) for identifier in failed.items),
         damaged=len(failed.damaged),
         relay_rests_until=until,
         relay_reason=backoff.reason if until else "",
@@ -135,6 +143,7 @@ def troubles(status: Status) -> list[Trouble]:
             (critical, f"no mail can leave, or none soon: {status.token}", status.token and not status.needs_mending),
             (critical if age > VERY_LATE else warning, f"mail has been waiting for {rough_duration(age)}", age > LATE),
             (held, f"the relay accepts no mail: {status.relay_reason}", status.needs_mending or status.relay_reason),
+            (critical, status.refused(), status.refused()),
             (warning, f"failed: {status.failed}, see  pbxnotify queue list", status.failed),
             (warning, f"damaged items: {status.damaged}, see  pbxnotify queue list", status.damaged),
             *((level, text, True) for level, text in status.machine),

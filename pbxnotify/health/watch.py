@@ -158,9 +158,9 @@ class Watch:
         words, status = self._words, self._status
         yield Observation(
             "mail:relay",
-            _state(not status.needs_mending),
+            _state(not (status.needs_mending or status.refused())),
             words.held,
-            words.held_text.format(reason=status.relay_reason),
+            words.held_text.format(reason=status.relay_reason or status.refused()),
             is_critical=True,
             by_mail=False,  # the delivery that met it has queued an alert, which leaves once it is repaired
         )

@@ -47,7 +47,7 @@ WORDS = (
         "Courier: 534 SIZE=Message too big.; Exim: 550 Message too big; Postfix; Exchange",
     ),
     Row(
-        r"(daily|hourly|monthly|sending|outgoing|outbound|relay\w*|submission|smtp|e?mails?|messages?|recipients|rcpts?)"
+        r"(hour|day|daily|hourly|monthly|sending|outgoing|outbound|relay\w*|submission|smtp|e?mails?|messages?|recipients|rcpts?)"
         r"\W+(\w+\W+)?(quota|limit)|(quota|limit)s?\b.{0,60}\b(second|minute|hour|day|month|24)",
         Concern.BLOCK,
         "Gmail: Daily user sending limit; hosters: relay quota; Postfix policy services: limit of N rcpts per 24 hours",
@@ -72,7 +72,7 @@ WORDS = (
         "Postfix: Sender address rejected; Exim: sender verify failed; sendmail: Domain of sender address; Yandex",
     ),
     Row(
-        r"send-?(as|on behalf)|not owned by|not (allowed|authori[sz]ed|permitted) to (send|use)|local sender"
+        r"send[- ]?(as|on behalf)|not owned by|not (allowed|authori[sz]ed|permitted) to (send|use)|local sender"
         r"|\b(not|un)\W?(been )?(verified|validated|confirmed)|verified sender|verify your|\b(spf|dkim|dmarc)\b",
         Concern.SENDER,
         "Microsoft 365: SendAsDenied; Mail.ru: not local sender over smtp; SES: not verified; SendGrid",

@@ -17,6 +17,7 @@ from figures import Figure, Rounds, interleave
 from race import MISSED, Lost, Race
 from stamping_relay import FarEnd
 
+THOUSAND = 1_000
 LOOKS = 3
 """Times that the queue is listed."""
 FILL = Path(__file__).resolve().parent / "fill_spool.py"
@@ -30,6 +31,11 @@ class Commands:
     """Of `pbxnotify queue list`."""
     running: float
     """Of `pbxnotify queue run`, in which all that waits is sent."""
+    first: float
+    """Of the first thousand mails of it, if there are so many."""
+    last: float
+    memory: float
+    """MiB, of that process at most."""
 
 
 FAILED = ("queue list", "queue run", "status", "monitor", "check", "queue remove --failed --older-than 0")
@@ -80,20 +86,22 @@ class Spool:
         subprocess.run([self._box.command, "queue", "list"], env=self._environment, check=True, capture_output=True)
         return time.perf_counter() - began
 
-    def send(self, far_end: FarEnd) -> float:
-        """Run the queue when the relay may be used again; returns the seconds it took. Raises Lost."""
+    def send(self, far_end: FarEnd, listing: Figure) -> Commands:
+        """Run the queue when the relay may be used again; returns what it took. Raises Lost."""
         (self._directory / "state" / "relay.json").unlink()
         began = time.perf_counter()
         with self._running() as run:
-            mails = 0
-            while run.poll() is None:
-                mails += far_end.unexpected()  # or the relay would have to wait for us
+            stamps: list[float] = []
+            while not (ended := os.wait4(run.pid, os.WNOHANG))[0]:
+                stamps += far_end.unexpected()  # or the relay would have to wait for us
                 time.sleep(0.002)
+            run.returncode = os.waitstatus_to_exitcode(ended[1])
         seconds = time.perf_counter() - began
-        mails += far_end.unexpected()
-        if mails != self.size:
-            raise Lost(f"of {self.size} events {mails} were sent\n{self._box.explain(self._environment)}")
-        return seconds
+        stamps += far_end.unexpected()
+        if len(stamps) != self.size:
+            raise Lost(f"of {self.size} events {len(stamps)} were sent\n{self._box.explain(self._environment)}")
+        first, last = (part[-1] - part[0] for part in (stamps[:THOUSAND], stamps[-THOUSAND:]))
+        return Commands(listing, seconds, first, last, ended[2].ru_maxrss / 1024)
 
     @contextmanager
     def _running(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -116,5 +124,5 @@ def measure(
     commands = {}
     for spool in spools[1:]:
         listing = Figure.of([spool.look() for _ in range(LOOKS)])
-        commands[spool.size] = Commands(listing, spool.send(race.far_end))
+        commands[spool.size] = spool.send(race.far_end, listing)
     return calls, commands

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 import backlog
 import dialplan
+import far_relay
 import growth
 import logins
 import machine
@@ -45,10 +46,12 @@ class Extent:
     events: tuple[int, ...]
     employees: tuple[int, ...]
     failed: int
+    far: int
+    """Mails for a relay that is far away."""
 
 
-WHOLE = Extent(30, 5, (1, 10, 50, 200), (10, 1_000, 20_000), (10, 1_000, 10_000), failed=200_000)
-QUICK = Extent(4, 1, (1, 10, 50), (10, 1_000), (10, 10_000), failed=20_000)
+WHOLE = Extent(30, 5, (1, 10, 50, 200), (10, 1_000, 20_000), (10, 1_000, 10_000), failed=200_000, far=500)
+QUICK = Extent(4, 1, (1, 10, 50), (10, 1_000), (10, 10_000), failed=20_000, far=50)
 
 
 class Bench:
@@ -71,6 +74,7 @@ class Bench:
             "employees": self._hire,
             "dialplan": self._call_asterisk,
             "provider": self._use_provider,
+            "far": self._send_far_away,
             "backlog": self._let_events_wait,
             "failed": self._let_items_fail,
             "token": self._log_in,
@@ -110,6 +114,9 @@ class Bench:
                 if situation.mode in environments:
                     environment, rounds = environments[situation.mode], self._extent.rounds // 2
                     self.results.provider[situation] = self._race.measure(situation, environment, rounds)
+
+    def _send_far_away(self) -> None:
+        self.results.far = far_relay.measure(self._race.box, self._race.far_end, self._extent.far)
 
     def _let_events_wait(self) -> None:
         environment, rounds = self._environments["plain"], self._extent.rounds

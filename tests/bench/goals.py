@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import far_relay
 from contender import FLOOR, OURS, STRAIGHTFORWARD
 from figures import Figure, Rounds
 from logins import PASSWORD, VALID
@@ -66,6 +67,25 @@ def _token(quantity: str) -> Callable[[Results], Figure]:
     return ratio
 
 
+def _round_trips(results: Results) -> Figure:
+    ours = results.far[far_relay.OURS]
+    return Figure(ours.round_trips / ours.mails, 0.0)
+
+
+def _far_away(other: str) -> Callable[[Results], Figure]:
+    """Return how to compare what a mail takes when the relay is far away."""
+    return lambda results: Figure(results.far[far_relay.OURS].seconds_each / results.far[other].seconds_each, 0.0)
+
+
+def _slows_down(results: Results) -> Figure:
+    run = results.commands[20_000]
+    return Figure(run.last / run.first, 0.0)
+
+
+def _memory_of_a_run(results: Results) -> Figure:
+    return Figure(results.commands[20_000].memory / results.commands[1_000].memory, 0.0)
+
+
 GOALS = (
     Goal(
         "missed call, plain: let go ÷ the floor's time until the relay has its mail",
@@ -104,6 +124,11 @@ GOALS = (
         1.05,
         lambda results: _grows(results.backlog, MANY_EVENTS),
     ),
+    Goal("a relay 50 ms away: round trips of a mail, its share of the connection's included", 2.4, _round_trips),
+    Goal("a relay 50 ms away: seconds for a mail ÷ with a connection for each", 0.2, _far_away(far_relay.BEFORE)),
+    Goal("a relay 50 ms away: seconds for a mail ÷ msmtp in a loop", 1.0, _far_away(far_relay.MSMTP)),
+    Goal(f"{MANY_EVENTS} events leave: seconds for the last thousand ÷ for the first", 1.1, _slows_down),
+    Goal(f"{MANY_EVENTS} events leave: memory ÷ of a thousand events", 1.1, _memory_of_a_run),
     Goal("login by a valid token: until the relay has the mail ÷ by password", 1.05, _token("whole")),
     Goal("login by a valid token: CPU ÷ by password", 1.05, _token("cpu")),
 )

@@ -7,6 +7,7 @@ from itertools import starmap
 
 import goals
 from contender import FLOOR, STRAIGHTFORWARD
+from far_relay import Journey
 from figures import Figure, Rounds
 from logins import EXPIRED, PASSWORD, TOKEN_LENGTH, VALID, Asked
 from race import Situation
@@ -33,6 +34,7 @@ SECTIONS = {
     "dialplan": "On a real Asterisk: how long the dialplan stands still",
     "usage": "Memory and system calls",
     "at-once": "Calls at once",
+    "far": "A queue that leaves for a provider 50 ms away",
     "backlog": "Events that wait",
     "employees": "Employees",
     "failed": "Items that have failed",
@@ -53,6 +55,10 @@ pbxnotify only: a missed call, one recipient, TLS. One relay takes the account's
 (XOAUTH2, {TOKEN_LENGTH} characters). In each round the *{EXPIRED}* is renewed over HTTPS by an authorization server,
 and kept. *files opened* counts directories and libraries, too.
 """
+FAR = """\
+STARTTLS and a login at a real Postfix behind a delay of 25 ms each way. *round trips* are those of a mail, its share of
+the connection's own included.
+"""
 GROWTH = {"let_go": "let go", "ended": "last process ends", "cpu": "CPU"}
 COSTS = {"let_go": "let go", "whole": "whole", "cpu": "CPU"}
 """Quantities, and what they are called."""
@@ -66,6 +72,7 @@ def render(results: Results, about: Sequence[str]) -> str:
         "dialplan": [LOG, _dialplan(results.dialplan)] if results.dialplan else [],
         "usage": [LARGEST, *starmap(_usage, results.usage.items())] if results.usage else [],
         "at-once": [ALL, _at_once(results.at_once)] if results.at_once else [],
+        "far": [FAR, _far(results.far)] if results.far else [],
         "backlog": _backlog(results),
         "employees": [_grown(results.employees, "employees")] if results.employees else [],
         "failed": [_failed(size, seconds) for size, seconds in results.failed.items()],
@@ -151,6 +158,21 @@ def _at_once(calls: Mapping[int, Rounds]) -> str:
     return table(header, rows)
 
 
+def _far(journeys: Mapping[str, Journey]) -> str:
+    rows = [
+        (
+            name,
+            str(one.mails),
+            str(one.connections),
+            f"{one.mails / one.seconds:.1f}",
+            f"{one.round_trips / one.mails:.2f}",
+            f"{1000 * one.processor / one.mails:.1f}",
+        )
+        for name, one in journeys.items()
+    ]
+    return table(("", "mails", "connections", "mails a second", "round trips", "CPU, ms"), rows)
+
+
 def _backlog(results: Results) -> list[str]:
     if not results.backlog:
         return []
@@ -160,10 +182,22 @@ def _backlog(results: Results) -> list[str]:
             f"{one.listing.median:.2f} ±{one.listing.spread:.2f}",
             f"{one.running:.1f}",
             f"{size / one.running:.0f}",
+            f"{one.first:.2f}",
+            f"{one.last:.2f}",
+            f"{one.memory:.1f}",
         )
         for size, one in results.commands.items()
     ]
-    commands = table(("events", "queue list, s", "queue run, s", "mails a second"), rows)
+    header = (
+        "events",
+        "queue list, s",
+        "queue run, s",
+        "mails a second",
+        "first thousand, s",
+        "last, s",
+        "memory, MiB",
+    )
+    commands = table(header, rows)
     return [_grown(results.backlog, "events wait"), QUEUE, commands]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backlog import Commands
+from far_relay import Journey
 from figures import Rounds
 from logins import Asked
 from race import Situation
@@ -24,6 +25,8 @@ class Results:
     """The version that has run."""
     at_once: dict[int, Rounds] = field(default_factory=dict)
     """By the number of calls."""
+    far: dict[str, Journey] = field(default_factory=dict)
+    """What it took for a queue to leave for a relay that is far away."""
     logins: Rounds | None = None
     """Of calls, by how they log in."""
     asked: dict[str, Asked] = field(default_factory=dict)

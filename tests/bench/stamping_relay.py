@@ -68,12 +68,12 @@ class FarEnd:
             received += os.read(self._stamps, count * STAMP.size - len(received))
         return [moment for (moment,) in STAMP.iter_unpack(received)]
 
-    def unexpected(self) -> int:
-        """Return how many mails came that nobody has waited for, and forget them."""
-        count = 0
+    def unexpected(self) -> list[float]:
+        """Return when mails came that nobody has waited for."""
+        received = b""
         while select.select([self._stamps], [], [], 0)[0]:
-            count += len(os.read(self._stamps, 1 << 16)) // STAMP.size
-        return count
+            received += os.read(self._stamps, 1 << 16)
+        return [moment for (moment,) in STAMP.iter_unpack(received)]
 
 
 Servers = Callable[[Certificates, int], AbstractContextManager[dict[str, Way]]]

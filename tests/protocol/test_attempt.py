@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import calls
 import pytest
@@ -17,8 +18,9 @@ from relay import Catcher, ScriptedRelay, Talk, close
 from pbxnotify.delivery.attempt import Attempt
 from pbxnotify.delivery.outcome import Outcome
 from pbxnotify.delivery.runner import deliver, run_queue
+from pbxnotify.delivery.settings_watch import notice
 from pbxnotify.errors import RelayUnavailable
-from pbxnotify.events import Alert, Voicemail
+from pbxnotify.events import Alert, MissedCall, Voicemail
 from pbxnotify.languages.language import load_language
 from pbxnotify.settings.load import ini_fingerprint, ini_path
 from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
@@ -157,6 +159,146 @@ def test_policy_against_one_recipient_holds_up_no_other(
     assert tell(CALL.only(["102"])) == ["QUEUED", "SENT"]
     assert len(waiting(spool)) == 1
     assert "admin@example.com" in recipients_of(catcher)
+
+
+def call_of(number: int, extension: str) -> MissedCall:
+    """Return a call of its own that an employee missed."""
+    return CALL._replace(linked_id=f"{number}.1").only([extension])
+
+
+@pytest.mark.parametrize("stage", ["RCPT", "DATA", "message"])
+def test_the_same_answer_to_the_next_recipient_is_about_us(
+    use: Callable[..., None], catcher: Catcher, spool: Spool, stage: str
+) -> None:
+    """In words that no table has: two mails meet it, then none is tried; nothing is lost."""
+    faults: dict[str, Any] = {stage: "554 wibble"}
+    with ScriptedRelay(**faults) as relay:
+        use(relay.port)
+        for number, extension in enumerate(("101", "102", "103")):
+            calls.queue(spool, call_of(number, extension))
+        assert run_queue(spool) == {"deferred": 2}
+        assert run_queue(spool) == {}
+        assert [len(relay.commands(verb)) for verb in ("EHLO", "MAIL")] == [1, 2]
+    assert (read_backoff(spool.directory).told, spool.identifiers("failed")) == (True, [])
+    use(catcher.port)
+    run_queue(spool)
+    assert recipients_of(catcher) == ["a@example.com", "admin@example.com", "b@example.com", "c@example.com"]
+
+
+def test_two_of_a_group_are_tried(use: Callable[..., None], spool: Spool) -> None:
+    with ScriptedRelay(RCPT="554 wibble") as relay:
+        use(relay.port)
+        assert tell() == ["QUEUED", "QUEUED"]
+        assert relay.commands("RCPT") == [b"RCPT TO:<a@example.com>", b"RCPT TO:<b@example.com>"]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param("550 5.1.1 no such user", id="about a recipient"),
+        pytest.param("554 5.6.0 wibble", id="another one"),
+        pytest.param("250 2.1.5 Ok", id="accepted"),
+    ],
+)
+def test_another_answer_to_the_next_recipient_is_not(use: Callable[..., None], spool: Spool, then: str) -> None:
+    with ScriptedRelay(RCPT=["554 wibble", then, "250 2.1.5 Ok"]) as relay:
+        use(relay.port)
+        for number, extension in enumerate(("101", "102", "103")):
+            calls.queue(spool, call_of(number, extension))
+        run_queue(spool)
+        assert read_backoff(spool.directory).told is False
+        assert len(relay.commands("RCPT")) >= 4
+
+
+@pytest.mark.parametrize("answer", ["554 wibble", "553 5.7.1 sender address rejected"], ids=["doubt", "about us"])
+def test_refused_again_while_others_are_accepted_is_about_the_recipient(
+    use: Callable[..., None], catcher: Catcher, spool: Spool, answer: str
+) -> None:
+    """Whatever it says: an hour later the others go first, and then it holds up nobody any more."""
+    use(catcher.port)
+    catcher.answers["a@example.com"] = answer
+    tell(call_of(1, "101"))
+    write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+    assert tell(call_of(2, "102")) == ["QUEUED", "SENT"]
+    assert read_backoff(spool.directory) == RelayBackoff()
+    assert run_queue(spool, everything=True)["failed"] == 1
+    assert read_backoff(spool.directory) == RelayBackoff()
+    assert tell(call_of(3, "103")) == ["QUEUED", "SENT"]
+
+
+def test_one_recipient_alone_refused_twice_is_about_us(write_ini: Callable[[str], Path], spool: Spool) -> None:
+    """An hour later, and nothing was accepted since: nobody else is there to show it."""
+    with ScriptedRelay(RCPT="554 wibble") as relay:
+        write_ini(calls.ONE_EMPLOYEE.format(port=relay.port).replace("admin_email = admin@example.com\n", ""))
+        for number in range(3):
+            tell(call_of(number, "101"))
+        assert len(relay.commands("RCPT")) == 1
+        for count in (2, 3):
+            write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+            run_queue(spool, everything=True)
+            assert (len(relay.commands("RCPT")), read_backoff(spool.directory).told) == (count, True)
+    assert (len(spool.identifiers()), spool.identifiers("failed")) == (3, [])
+
+
+def test_the_admins_retry_does_not_make_a_block_the_recipients(use: Callable[..., None], spool: Spool) -> None:
+    with ScriptedRelay(message="554 5.2.252 SendAsDenied") as relay:
+        use(relay.port)
+        for number in range(3):
+            tell(call_of(number, "101"))
+            run_queue(spool, everything=True)
+    assert (len(waiting(spool)), spool.identifiers("failed")) == (3, [])
+
+
+def test_a_changed_ini_file_puts_back_what_failed_for_our_sake(
+    use: Callable[..., None], catcher: Catcher, spool: Spool
+) -> None:
+    """Not what failed for its recipient's."""
+    notice(spool)
+    use(catcher.port)
+    notice(spool)
+    catcher.answers.update({"a@example.com": "554 wibble", "b@example.com": "550 5.1.1 no such user"})
+    for number, extension in enumerate(("101", "103", "102")):
+        tell(call_of(number, extension))
+    run_queue(spool, everything=True)
+    assert len(spool.identifiers("failed")) == 2
+    catcher.answers.clear()
+    use(catcher.port, timeout=59)
+    notice(spool)
+    run_queue(spool)
+    assert len(spool.identifiers("failed")) == 1
+    assert "a@example.com" in recipients_of(catcher)
+
+
+def test_a_relay_that_finds_a_mail_too_large_at_mail(use: Callable[..., None], spool: Spool, recording: int) -> None:
+    """As Courier says it, which announces SIZE without a number: the recording stays, nobody waits."""
+
+    def judge(talk: Talk) -> None:
+        size = int(relay.lines[-1].partition(b"SIZE=")[2])
+        talk.say("534 SIZE=Message too big." if size > 100_000 else "250 2.1.0 Ok")
+
+    with ScriptedRelay(extensions=["SIZE"], MAIL=judge) as relay:
+        use(relay.port)
+        assert deliver_voicemail(spool, recording) == "sent"
+        assert len(relay.messages) == 2
+
+
+def test_an_item_refused_at_mail_never_stands_before_others_twice(
+    use: Callable[..., None], spool: Spool, recording: int
+) -> None:
+    """In words that say nothing of its size: offered without its recording, and then it waits behind them."""
+
+    def judge(talk: Talk) -> None:
+        talk.say("550 wibble" if int(relay.lines[-1].partition(b"SIZE=")[2]) > 20_000 else "250 2.1.0 Ok")
+
+    with ScriptedRelay(extensions=["SIZE"], MAIL=judge) as relay:
+        use(relay.port)
+        assert deliver_voicemail(spool, recording) == "sent"
+    with ScriptedRelay(MAIL=["550 wibble", "250 2.1.0 Ok"]) as relay:
+        use(relay.port)
+        tell(call_of(1, "101"))
+        calls.queue(spool, call_of(2, "102"))
+        write_backoff(spool.directory, read_backoff(spool.directory)._replace(until=1.0))
+        assert run_queue(spool) == {"sent": 2}, "the alert and the other one"
 
 
 def test_who_was_refused_before_is_named_once_the_others_have_it(
@@ -321,10 +463,11 @@ def test_a_relay_that_takes_no_mail_of_that_size(
         pytest.param("554 5.2.3 too big for this mailbox", "sent", id="too big for the mailbox"),
         pytest.param("552 too big", "sent", id="no enhanced code"),
         pytest.param("552 5.2.2 mailbox full", "failed", id="a full mailbox"),
-        pytest.param("554 5.7.1 spam", "failed", id="something else"),
+        pytest.param("554 5.7.1 INFECTED", "sent", id="a virus, it says"),
+        pytest.param("554 wibble", "sent", id="words nobody has seen"),
     ],
 )
-def test_what_is_refused_for_its_size(
+def test_what_may_be_refused_for_the_recording(
     use: Callable[..., None], spool: Spool, recording: int, answer: str, state: str
 ) -> None:
     with ScriptedRelay(message=[answer, "250 Ok"]) as relay:

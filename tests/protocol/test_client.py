@@ -28,6 +28,7 @@ from pbxnotify.errors import (
 )
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
+from pbxnotify.smtp.replies import TRANSACTION
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
@@ -74,6 +75,11 @@ def failure(port: int, recipient: str = IVAN, mail: bytes = MAIL, **options: Any
     return caught.value
 
 
+def copies(relay: ScriptedRelay) -> list[int]:
+    """Return how often MAIL is in each mail that came whole."""
+    return [message.count(b"Subject:") for message in relay.messages]
+
+
 # What the relay says, and what it means
 
 
@@ -97,42 +103,46 @@ def test_the_envelope(catcher: Catcher) -> None:
     assert (catcher.mails[0].sender, catcher.mails[0].recipients) == ("pbx@example.com", (IVAN,))
 
 
-@pytest.mark.parametrize(
-    ("stage", "reply", "kind"),
-    [
-        ("greeting", "421 4.3.2 shutting down", RelayUnavailable),
-        ("greeting", "450 4.3.2 later", RelayUnavailable),
-        ("greeting", "554 5.7.1 you are listed", RelayMisconfigured),
-        ("EHLO", "451 4.3.0 later", RelayUnavailable),
-        ("EHLO", "550 5.7.1 who are you", RelayMisconfigured),
-        ("STARTTLS", "454 4.7.0 TLS not available", RelayUnavailable),
-        ("STARTTLS", "502 5.5.1 not implemented", RelayUnavailable),
-        ("AUTH", "421 4.7.0 too many", RelayUnavailable),
-        ("AUTH", "454 4.7.0 Temporary authentication failure", RelayUnavailable),
-        ("AUTH", "334 more?", RelayUnavailable),
-        ("AUTH", "530 5.7.0 Authentication required", RelayMisconfigured),
-        ("AUTH", "534 5.7.9 Application-specific password required", RelayMisconfigured),
-        ("AUTH", "535 5.7.8 wrong", RelayMisconfigured),
-        ("AUTH", "535 5.7.139 SmtpClientAuthentication is disabled", RelayMisconfigured),
-        ("MAIL", "421 4.7.0 later", RelayUnavailable),
-        ("MAIL", "451 4.3.0 later", RelayUnavailable),
-        ("MAIL", "553 5.7.1 Sender address rejected: not owned by auth user", RelayMisconfigured),
-        ("MAIL", "530 5.7.0 Must issue a STARTTLS command first", RelayMisconfigured),
-        ("MAIL", "552 5.3.4 too big", MailRefused),
-        ("RCPT", "421 4.7.0 later", RelayUnavailable),
-        ("RCPT", "450 4.2.0 greylisted", MailDeferred),
-        ("RCPT", "550 5.1.1 no such user", MailRefused),
-        ("RCPT", "554 5.7.1 Relay access denied", MailRefused),
-        ("DATA", "421 4.7.0 later", RelayUnavailable),
-        ("DATA", "451 4.3.0 later", MailDeferred),
-        ("DATA", "554 5.5.1 no", MailRefused),
-        ("DATA", "250 what?", RelayUnavailable),
-        ("message", "421 4.7.0 later", RelayUnavailable),
-        ("message", "452 4.3.1 disk full", MailDeferred),
-        ("message", "554 5.7.1 spam", MailRefused),
-        ("message", "354 go on", OutcomeUnknown),
-    ],
-)
+REFUSALS = [
+    ("greeting", "421 4.3.2 shutting down", RelayUnavailable),
+    ("greeting", "450 4.3.2 later", RelayUnavailable),
+    ("greeting", "554 5.7.1 you are listed", RelayMisconfigured),
+    ("EHLO", "451 4.3.0 later", RelayUnavailable),
+    ("EHLO", "550 5.7.1 who are you", RelayMisconfigured),
+    ("STARTTLS", "454 4.7.0 TLS not available", RelayUnavailable),
+    ("STARTTLS", "502 5.5.1 not implemented", RelayUnavailable),
+    ("AUTH", "421 4.7.0 too many", RelayUnavailable),
+    ("AUTH", "454 4.7.0 Temporary authentication failure", RelayUnavailable),
+    ("AUTH", "334 more?", RelayUnavailable),
+    ("AUTH", "530 5.7.0 Authentication required", RelayMisconfigured),
+    ("AUTH", "534 5.7.9 Application-specific password required", RelayMisconfigured),
+    ("AUTH", "535 5.7.8 wrong", RelayMisconfigured),
+    ("AUTH", "535 5.7.139 SmtpClientAuthentication is disabled", RelayMisconfigured),
+    ("MAIL", "421 4.7.0 later", RelayUnavailable),
+    ("MAIL", "451 4.3.0 later", RelayUnavailable),
+    ("MAIL", "553 5.7.1 Sender address rejected: not owned by auth user", RelayMisconfigured),
+    ("MAIL", "530 5.7.0 Must issue a STARTTLS command first", RelayMisconfigured),
+    ("MAIL", "552 5.3.4 too big", MailRefused),
+    ("RCPT", "421 4.7.0 later", RelayUnavailable),
+    ("RCPT", "450 4.2.0 greylisted", MailDeferred),
+    ("RCPT", "550 5.1.1 no such user", MailRefused),
+    ("RCPT", "554 5.7.1 Relay access denied", RelayMisconfigured),
+    ("RCPT", "454 4.7.1 Relay access denied", RelayUnavailable),
+    ("RCPT", "554 5.7.1 Access denied", MailRefused),
+    ("DATA", "421 4.7.0 later", RelayUnavailable),
+    ("DATA", "451 4.3.0 later", MailDeferred),
+    ("DATA", "554 5.5.1 no", MailRefused),
+    ("DATA", "250 what?", RelayUnavailable),
+    ("message", "421 4.7.0 later", RelayUnavailable),
+    ("message", "452 4.3.1 disk full", MailDeferred),
+    ("message", "554 5.7.1 spam", MailRefused),
+    ("message", "354 go on", OutcomeUnknown),
+]
+PIPELINING = pytest.mark.parametrize("extensions", [[], ["PIPELINING"]], ids=["one by one", "pipelined"])
+"""Whether the commands of a mail's envelope leave in one round trip."""
+
+
+@pytest.mark.parametrize(("stage", "reply", "kind"), REFUSALS)
 def test_a_refusal(stage: str, reply: str, kind: type[RelayError], certificates: Certificates) -> None:
     options: dict[str, Any] = {"security": "starttls", "ca_file": certificates.ca_file, **LOGIN}
     faults: dict[str, Any] = {stage: reply}
@@ -141,6 +151,91 @@ def test_a_refusal(stage: str, reply: str, kind: type[RelayError], certificates:
     code, _, words = reply.partition(" ")
     assert (type(error), error.stage, error.code, error.reply) == (kind, stage, int(code), words)
     assert reply in str(error)
+
+
+@PIPELINING
+@pytest.mark.parametrize(("stage", "reply", "kind"), [row for row in REFUSALS if row[0] in TRANSACTION])
+def test_a_refusal_of_the_third_mail(stage: str, reply: str, kind: type[RelayError], extensions: list[str]) -> None:
+    """It means the same; where the relay ends the connection, another one is tried before that counts."""
+    usual = ScriptedRelay.REPLIES[stage]
+    faults: dict[str, Any] = {stage: [usual, usual, reply]}
+    with ScriptedRelay(extensions=extensions, **faults) as far, Relay(settings(far.port)) as relay:
+        for _ in range(2):
+            relay.send(IVAN, MAIL)
+        with pytest.raises(kind) as caught:
+            relay.send(OLGA, MAIL)
+        accepted = far.messages[:2]
+    assert (caught.value.stage, caught.value.code) == (stage, int(reply[:3]))
+    assert (len(accepted), far.connections) == (2, 2 if reply.startswith("421") else 1)
+
+
+@PIPELINING
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_after_a_refusal_the_next_mail_leaves(stage: str, extensions: list[str]) -> None:
+    faults: dict[str, Any] = {stage: ["550 5.6.0 no", ScriptedRelay.REPLIES[stage]]}
+    with ScriptedRelay(extensions=extensions, **faults) as far, Relay(settings(far.port)) as relay:
+        with pytest.raises(RelayError):
+            relay.send(IVAN, MAIL)
+        assert relay.send(OLGA, MAIL * 2)
+    assert copies(far) == [2]
+
+
+def test_an_envelope_leaves_in_one_round_trip() -> None:
+    """The relay answers only when it has all three commands."""
+
+    def answer(talk: far_end.Talk) -> None:
+        assert talk.line().startswith(b"RCPT")
+        assert talk.line() == b"DATA"
+        talk.say("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 go on")
+        far.messages.append(talk.until(b"\r\n.\r\n"))
+        talk.say("250 2.0.0 Ok")
+
+    with ScriptedRelay(extensions=["PIPELINING"], MAIL=answer) as far:
+        assert send(far.port) == "250 2.0.0 Ok"
+
+
+ENDS: dict[str, Fault] = {"421": "421 4.7.0 too many messages", "closed": close, "reset": reset, "silence": silence}
+
+
+@PIPELINING
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.usefixtures("impatience")
+def test_a_relay_that_ends_a_connection_after_some_mails(stage: str, end: Fault, extensions: list[str]) -> None:
+    """What it did not take comes over another one, once."""
+    usual = ScriptedRelay.REPLIES[stage]
+    faults: dict[str, Any] = {stage: [usual, usual, end, usual]}
+    with ScriptedRelay(extensions=extensions, **faults) as far:
+        with Relay(settings(far.port, timeout=IMPATIENT)) as relay:
+            for count in range(1, 5):
+                relay.send(IVAN, MAIL * count)
+        assert (sorted(copies(far)), far.connections) == ([1, 2, 3, 4], 2)
+
+
+def test_a_relay_that_ends_a_connection_in_the_middle_of_a_mail() -> None:
+    def go_on(talk: far_end.Talk) -> None:
+        pass
+
+    with ScriptedRelay(content=[go_on, close, go_on]) as far, Relay(settings(far.port)) as relay:
+        relay.send(IVAN, MAIL)
+        relay.send(IVAN, MAIL * 200_000)
+        assert (copies(far), far.connections) == ([1, 200_000], 2)
+
+
+def test_a_relay_gets_fifty_mails_over_one_connection() -> None:
+    with ScriptedRelay() as far, Relay(settings(far.port)) as relay:
+        for _ in range(Relay.MOST_MAILS + 1):
+            relay.send(IVAN, MAIL)
+        assert (far.connections, len(far.commands("QUIT"))) == (2, 1)
+
+
+@pytest.mark.parametrize("answer", ["250 2.0.0 Ok", "421 4.4.2 timeout", close], ids=["still there", "421", "closed"])
+def test_a_connection_that_was_idle_is_asked_first(answer: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedRelay(RSET=answer) as far, Relay(settings(far.port)) as relay:
+        relay.send(IVAN, MAIL)
+        monkeypatch.setattr("pbxnotify.smtp.client.IDLE", 0.0)
+        relay.send(IVAN, MAIL)
+        assert (len(far.messages), far.connections) == (2, 1 if answer == "250 2.0.0 Ok" else 2)
 
 
 def test_a_reply_of_several_lines_is_one_line() -> None:
@@ -204,10 +299,17 @@ def test_a_break_before_the_final_dot(fault: Fault) -> None:
     assert (type(error), error.stage) == (RelayUnavailable, "message")
 
 
-def refuse(talk: far_end.Talk) -> None:
+def hang_up_with(reply: str) -> Fault:
     """Say what is wrong in the middle of a mail, and hang up."""
-    talk.say("554 5.7.1 enough")
-    close(talk)
+
+    def fault(talk: far_end.Talk) -> None:
+        talk.say(reply)
+        close(talk)
+
+    return fault
+
+
+refuse = hang_up_with("554 5.7.1 enough")
 
 
 def test_what_it_said_before_it_hung_up_is_its_answer() -> None:
@@ -263,8 +365,8 @@ def test_accepted_and_closed_at_once_is_accepted() -> None:
 def test_nothing_is_sent_over_a_lost_connection() -> None:
     with ScriptedRelay(message=far_end.accept_and_close) as far, Relay(settings(far.port)) as relay:
         relay.send(IVAN, MAIL)
-        with pytest.raises(RelayUnavailable):
-            relay.send(OLGA, MAIL)
+        relay.send(OLGA, MAIL)
+        assert (copies(far), far.connections) == ([1, 1], 2)
 
 
 def test_the_wait_for_the_answer_is_not_counted() -> None:

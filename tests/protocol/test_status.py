@@ -110,6 +110,14 @@ def something_failed(spool: Spool, box: Path) -> None:
     queue_file.release()
 
 
+def three_failed_since_a_mail_was_accepted(spool: Spool, box: Path) -> None:
+    for number in range(3):
+        queue_file = spool.add(CALL._replace(linked_id=f"{number}.1"))
+        assert queue_file
+        queue_file.fail("refused")
+        queue_file.release()
+
+
 def machine(spool: Spool, notified: float | None, is_critical: bool) -> None:
     MonitorState(problems={"x": Problem("Asterisk does not run", 1.0, notified, is_critical)}).write(spool.directory)
 
@@ -142,6 +150,7 @@ def something_is_damaged(spool: Spool, box: Path) -> None:
         pytest.param(switched_off, "WARNING", 1, id="switched off"),
         pytest.param(nobody_runs_the_queue, "WARNING", 1, id="no runner"),
         pytest.param(something_failed, "WARNING", 1, id="failed"),
+        pytest.param(three_failed_since_a_mail_was_accepted, "CRITICAL", 2, id="nothing is accepted"),
         pytest.param(the_machine_has_a_critical_problem, "CRITICAL", 2, id="machine"),
         pytest.param(the_machine_has_a_problem, "WARNING", 1, id="a little"),
         pytest.param(the_machine_may_have_a_problem, "OK", 0, id="perhaps"),
@@ -187,6 +196,7 @@ def test_the_keys_and_kinds_of_json_stay(run, healthy: Catcher, spool: Spool) ->
         "problems": ["a disk"],
         "waiting": 0,
         "failed": 0,
+        "failed_since_sent": 0,
         "damaged": 0,
         "needs_mending": False,
         "machine": [[2, "a disk"]],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from calls import CALL, tell
 from golden import Golden
-from relay import Catcher, Certificates
+from relay import Catcher, Certificates, ScriptedRelay
 from skipping import unavailable
 
 from pbxnotify.delivery.runner import run_queue
@@ -303,6 +303,16 @@ def test_a_rejected_login(look: Callable[..., Watch], spool: Spool) -> None:
     assert (seen.state, seen.by_mail) == (PROBLEM, False)
     assert "535" in seen.text
     assert "wrong" not in seen.text
+
+
+def test_one_mail_after_the_other_fails(look: Callable[..., Watch], spool: Spool) -> None:
+    """Each for its recipient, it seems; but nothing is accepted."""
+    with ScriptedRelay(RCPT="550 5.1.1 no such user") as relay:
+        look(host=f"127.0.0.1:{relay.port}")
+        for number in range(3):
+            tell(CALL._replace(linked_id=f"{number}.1").only(["101"]))
+        seen = there(again(spool), "mail:relay")
+    assert (seen.state, seen.by_mail) == (PROBLEM, False)
 
 
 # ---- the relay's certificate

@@ -1,0 +1,166 @@
+"""A queue that leaves for a provider 50 ms away: mails a second, round trips and CPU time of each."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import provider
+from contender import HERE, PYTHON, Box
+from race import Lost
+from stamping_relay import FarEnd
+
+DISTANCE = 0.05
+"""Seconds of a round trip."""
+OURS, BEFORE, MSMTP = "pbxnotify", "pbxnotify, a connection for each mail", "msmtp in a loop"
+FILL = HERE / "fill_spool.py"
+AS_BEFORE = """\
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from pbxnotify.smtp.client import Relay
+from pbxnotify.cli import main
+Relay.MOST_MAILS = 1
+Relay._ask_at_once = lambda relay, commands: [relay._session.ask(*command) for command in commands]
+sys.exit(main())
+"""
+"""What pbxnotify did until 2026: a connection for each mail, and one command at a time."""
+LOOP = 'for number in $(seq "$1"); do msmtp -C "$BENCH_MSMTPRC" 101@example.com <"$2" || exit; done'
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What it took for so many mails to leave."""
+
+    mails: int
+    seconds: float
+    processor: float
+    """Seconds."""
+    connections: int
+    round_trips: int
+
+    @property
+    def seconds_each(self) -> float:
+        """Seconds for each mail."""
+        return self.seconds / self.mails
+
+
+class FarAway:
+    """Passes connections on to a server, which is so far away; counts the round trips."""
+
+    def __init__(self, port: int) -> None:
+        self.connections = self.round_trips = 0
+        self._server = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                time.sleep(DISTANCE)  # the handshake of TCP
+                self.connections += 1
+                self.round_trips += 1
+                server = socket.create_connection(("127.0.0.1", self._server))
+                turn = ["server"]  # who has spoken last
+                for name, here, there in (("client", client, server), ("server", server, client)):
+                    for end in (here, there):
+                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    under_way: queue.Queue[tuple[float, bytes]] = queue.Queue()
+                    threading.Thread(target=self._read, args=(here, under_way, name, turn), daemon=True).start()
+                    threading.Thread(target=_deliver, args=(there, under_way), daemon=True).start()
+
+    def _read(
+        self, sock: socket.socket, under_way: queue.Queue[tuple[float, bytes]], name: str, turn: list[str]
+    ) -> None:
+        piece = b"-"
+        while piece:
+            piece = b""
+            with suppress(OSError):
+                piece = sock.recv(65536)
+            if piece and turn[0] != name:
+                turn[0] = name
+                self.round_trips += name == "client"
+            under_way.put((time.perf_counter() + DISTANCE / 2, piece))
+
+
+def _deliver(sock: socket.socket, under_way: queue.Queue[tuple[float, bytes]]) -> None:
+    """Send each piece when it has arrived; the empty one ends the connection."""
+    with suppress(OSError):
+        while True:
+            when, piece = under_way.get()
+            time.sleep(max(when - time.perf_counter(), 0))
+            if not piece:
+                sock.shutdown(socket.SHUT_WR)
+                return
+            sock.sendall(piece)
+
+
+def measure(box: Box, far_end: FarEnd, mails: int) -> dict[str, Journey]:
+    """Let so many mails leave, a tenth of them where each has a connection of its own. Raises Lost, PostfixError."""
+    with provider.running(far_end) as (starttls, _), _far_away(starttls.port) as far_away:
+        environment = box.configure(replace(starttls, port=far_away.port))
+        letter = box.directory / "letter.eml"
+        letter.write_text("Subject: office: missed call from 74951234567\n\n" + 40 * f"{60 * 'x'}\n")
+        few = str(mails // 10)
+        return {
+            OURS: _travel(far_away, far_end, mails, [box.command, "queue", "run"], _filled(box, environment, mails)),
+            BEFORE: _travel(
+                far_away,
+                far_end,
+                mails // 10,
+                [PYTHON, "-ISc", AS_BEFORE, box.library, "queue", "run"],
+                _filled(box, environment, mails // 10),
+            ),
+            MSMTP: _travel(
+                far_away, far_end, mails // 10, ["/bin/sh", "-c", LOOP, "sh", few, str(letter)], environment
+            ),
+        }
+
+
+@contextmanager
+def _far_away(port: int) -> Iterator[FarAway]:
+    far_away = FarAway(port)
+    try:
+        yield far_away
+    finally:
+        far_away.close()
+
+
+def _filled(box: Box, environment: Mapping[str, str], mails: int) -> dict[str, str]:
+    """Return the environment with a spool of its own, in which so many mails are due."""
+    spool = box.directory / f"far-{mails}" / "pbxnotify"
+    spool.mkdir(parents=True)
+    own = {**environment, "AST_SPOOL_DIR": str(spool.parent)}
+    subprocess.run([PYTHON, "-ES", str(FILL), str(box.library), str(mails)], env=own, check=True)
+    (spool / "state" / "relay.json").unlink()
+    return own
+
+
+def _travel(
+    far_away: FarAway, far_end: FarEnd, mails: int, command: list[str | Path], environment: Mapping[str, str]
+) -> Journey:
+    """Run a command that sends so many mails. Raises Lost."""
+    before = (far_away.connections, far_away.round_trips)
+    far_end.unexpected()
+    began = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
+    if process.returncode or len(far_end.stamps(mails, 60)) != mails:
+        raise Lost(f"{command[0]} ended with status {process.returncode}, or mails are missing")
+    connections, round_trips = far_away.connections - before[0], far_away.round_trips - before[1]
+    return Journey(mails, seconds, usage.ru_utime + usage.ru_stime, connections, round_trips)
