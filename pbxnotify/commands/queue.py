@@ -129,15 +129,15 @@ def _print_backoff(spool: Spool) -> None:
 
 def retry(options: argparse.Namespace) -> int:
     """Put items back into the queue as if they were new; that ends the relay backoff as well."""
-    if bool(options.id) == options.failed:
+    if bool(options.id) == options.all:
         raise UsageError("give IDs, or --all for all that have failed")
     spool = open_spool()
     end_backoff(spool.directory)
-    for identifier in list_failed(spool.directory).items if options.failed else options.id:
+    for identifier in list_failed(spool.directory).items if options.all else options.id:
         try:
             queue_file = _locked(spool, identifier)
         except (UsageError, NewerItem, SpoolError) as error:
-            if not options.failed:
+            if not options.all:
                 raise
             terminal.complain(error)  # the others may do
             continue
@@ -215,7 +215,7 @@ def add_ids(parser: argparse.ArgumentParser) -> None:
 
 def add_retry_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``pbxnotify queue retry``."""
-    parser.add_argument("--all", "--failed", dest="failed", action="store_true", help="put back all that have failed")
+    parser.add_argument("--all", action="store_true", help="put back all items that have failed")
     parser.add_argument("id", nargs="*", metavar="ID")
 
 

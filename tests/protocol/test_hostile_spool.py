@@ -174,7 +174,7 @@ def test_other_files_are_removed_as_what_they_are(run: Run, spool: Spool, box: P
         ),
         ("remove", "--failed", "--older-than"),
         ("retry",),
-        ("retry", "--failed", "ID"),
+        ("retry", "--all", "ID"),
     ],
     ids=" ".join,
 )
@@ -188,7 +188,7 @@ def test_nonsense_removes_nothing(run: Run, spool: Spool, words: tuple[str, ...]
 def test_all_that_failed_is_put_back(run: Run, relay: Catcher, spool: Spool) -> None:
     identifiers = fail(spool, 3)
     Path(spool.directory, "failed", "newer.json").write_text('{"version": 99, "id": "newer"}')
-    status, said, why = run("queue", "retry", "--failed")
+    status, said, why = run("queue", "retry", "--all")
     assert (status, "newer" in why) == (os.EX_OK, True)
     assert [line.partition(":")[0] for line in said.splitlines()] == identifiers
     run("queue", "run")
