@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import relay as far_end
-from calls import ALL, INI, added, recipients_of, tell, waiting
+from calls import ALL, CALL, INI, added, queue, recipients_of, tell, waiting
 from extent import LONG, PATIENCE
 from golden import Golden
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
@@ -127,6 +127,40 @@ def test_a_fault(
     assert timeout == SHORT or came_whole_and_was_not_accepted == (stage == "message")
     expected = 1 + came_whole_and_was_not_accepted - refused
     assert [copies[recipient] for recipient in ALL] == [expected, 1, 1]
+    assert spool.identifiers() == []
+
+
+@pytest.mark.parametrize("extensions", [[], ["PIPELINING"]], ids=["one by one", "pipelined"])
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("stage", ["MAIL", *FOR_EACH])
+def test_a_fault_after_three_mails_over_the_same_connection(
+    stage: str,
+    name: str,
+    extensions: list[str],
+    use: Use,
+    use_tls: Use,
+    spool: Spool,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two calls wait for the same three people; each gets each mail once, or once more where it may have been lost."""
+    usual = ScriptedRelay.REPLIES[stage]
+    faults: dict[str, Any] = {stage: [usual, usual, usual, FAULTS[name], usual]}
+    timeout = SHORT if name in KEEP_WAITING else LONG_ENOUGH
+    with ScriptedRelay(extensions=extensions, **faults) as relay:
+        use(relay.port, timeout=timeout)
+        for number in range(2):
+            queue(spool, CALL._replace(linked_id=f"{number}.1"))
+        with monkeypatch.context() as impatience:
+            impatience.setattr(Relay, "ANSWER_TIMEOUT", float(timeout))
+            run_queue(spool)
+        first = recipients_in(relay)
+        assert relay.connections <= 2
+    refused = name == "5xx" and stage in FOR_EACH
+    came_whole_and_was_not_accepted = stage == "message"
+    copies = Counter(first + finish(spool, use_tls, certificates))
+    expected = 2 + came_whole_and_was_not_accepted - refused
+    assert [copies[recipient] for recipient in ALL] == [expected, 2, 2]
     assert spool.identifiers() == []
 
 
