@@ -13,14 +13,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nullmailer
 import provider
 from contender import HERE, PYTHON, Box
 from race import Lost
-from stamping_relay import FarEnd
+from stamping_relay import FarEnd, Way
 
 DISTANCE = 0.05
 """Seconds of a round trip."""
-OURS, BEFORE, MSMTP = "pbxnotify", "pbxnotify, a connection for each mail", "msmtp in a loop"
+OURS, BEFORE = "pbxnotify", "pbxnotify, a connection for each mail"
+MSMTP, NULLMAILER = "msmtp in a loop", "nullmailer"
 FILL = HERE / "fill_spool.py"
 AS_BEFORE = """\
 import sys
@@ -32,6 +34,7 @@ Relay._ask_at_once = lambda relay, commands: [relay._session.ask(*command) for c
 sys.exit(main())
 """
 """What pbxnotify did until 2026: a connection for each mail, and one command at a time."""
+MAIL = "Subject: office: missed call from 74951234567\n\n" + 40 * f"{60 * 'x'}\n"
 LOOP = 'for number in $(seq "$1"); do msmtp -C "$BENCH_MSMTPRC" 101@example.com <"$2" || exit; done'
 
 
@@ -41,8 +44,8 @@ class Journey:
 
     mails: int
     seconds: float
-    processor: float
-    """Seconds."""
+    processor: float | None
+    """Seconds; None if that is not known."""
     connections: int
     round_trips: int
 
@@ -111,23 +114,24 @@ def _deliver(sock: socket.socket, under_way: queue.Queue[tuple[float, bytes]]) -
 def measure(box: Box, far_end: FarEnd, mails: int) -> dict[str, Journey]:
     """Let so many mails leave, a tenth of them where each has a connection of its own. Raises Lost, PostfixError."""
     with provider.running(far_end) as (starttls, _), _far_away(starttls.port) as far_away:
-        environment = box.configure(replace(starttls, port=far_away.port))
+        way = replace(starttls, port=far_away.port)
+        environment, few = box.configure(way), mails // 10
         letter = box.directory / "letter.eml"
-        letter.write_text("Subject: office: missed call from 74951234567\n\n" + 40 * f"{60 * 'x'}\n")
-        few = str(mails // 10)
-        return {
+        letter.write_text(MAIL)
+        journeys = {
             OURS: _travel(far_away, far_end, mails, [box.command, "queue", "run"], _filled(box, environment, mails)),
             BEFORE: _travel(
                 far_away,
                 far_end,
-                mails // 10,
+                few,
                 [PYTHON, "-ISc", AS_BEFORE, box.library, "queue", "run"],
-                _filled(box, environment, mails // 10),
+                _filled(box, environment, few),
             ),
-            MSMTP: _travel(
-                far_away, far_end, mails // 10, ["/bin/sh", "-c", LOOP, "sh", few, str(letter)], environment
-            ),
+            MSMTP: _travel(far_away, far_end, few, ["/bin/sh", "-c", LOOP, "sh", str(few), str(letter)], environment),
         }
+        with suppress(nullmailer.NullmailerUnavailable):
+            journeys[NULLMAILER] = _travel_by_nullmailer(far_away, far_end, few, way, box.directory / "nullmailer")
+        return journeys
 
 
 @contextmanager
@@ -164,3 +168,15 @@ def _travel(
         raise Lost(f"{command[0]} ended with status {process.returncode}, or mails are missing")
     connections, round_trips = far_away.connections - before[0], far_away.round_trips - before[1]
     return Journey(mails, seconds, usage.ru_utime + usage.ru_stime, connections, round_trips)
+
+
+def _travel_by_nullmailer(far_away: FarAway, far_end: FarEnd, mails: int, way: Way, directory: Path) -> Journey:
+    """Let nullmailer send so many mails; of its processes the CPU time is not known. Raises NullmailerUnavailable."""
+    before = (far_away.connections, far_away.round_trips)
+    far_end.unexpected()
+    with nullmailer.running(directory, way, MAIL, mails):
+        began = time.perf_counter()
+        far_end.stamps(mails, 600)
+        seconds = time.perf_counter() - began
+    connections, round_trips = far_away.connections - before[0], far_away.round_trips - before[1]
+    return Journey(mails, seconds, None, connections, round_trips)

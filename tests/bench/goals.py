@@ -127,6 +127,7 @@ GOALS = (
     Goal("a relay 50 ms away: round trips of a mail, its share of the connection's included", 2.4, _round_trips),
     Goal("a relay 50 ms away: seconds for a mail ÷ with a connection for each", 0.2, _far_away(far_relay.BEFORE)),
     Goal("a relay 50 ms away: seconds for a mail ÷ msmtp in a loop", 1.0, _far_away(far_relay.MSMTP)),
+    Goal("a relay 50 ms away: seconds for a mail ÷ nullmailer", 1.0, _far_away(far_relay.NULLMAILER)),
     Goal(f"{MANY_EVENTS} events leave: seconds for the last thousand ÷ for the first", 1.1, _slows_down),
     Goal(f"{MANY_EVENTS} events leave: memory ÷ of a thousand events", 1.1, _memory_of_a_run),
     Goal("login by a valid token: until the relay has the mail ÷ by password", 1.05, _token("whole")),

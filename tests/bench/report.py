@@ -166,7 +166,7 @@ def _far(journeys: Mapping[str, Journey]) -> str:
             str(one.connections),
             f"{one.mails / one.seconds:.1f}",
             f"{one.round_trips / one.mails:.2f}",
-            f"{1000 * one.processor / one.mails:.1f}",
+            "" if one.processor is None else f"{1000 * one.processor / one.mails:.1f}",
         )
         for name, one in journeys.items()
     ]
