@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDER = "state"
 SENT, RUN, SETTINGS, MONITOR = "last-sent", "last-run", "last-settings", "last-monitor"
 LONGEST = 65536  # characters of a record that are read
+NEW = ".new"  # ends the name of a durable record while it is written; nothing sweeps it
 ROOM = 8192  # bytes that a record which grows and shrinks takes from the beginning: on a full disk it cannot grow
 
 
@@ -42,7 +43,7 @@ class SeenSettings(NamedTuple):
 
 def replace(directory: Directory, name: str, text: str, *, durable: bool = False) -> None:
     """Replace a record atomically, also on a full disk if it has room for the text already. Raises OSError."""
-    temporary = f"tmp/{name}.{os.getpid()}"
+    temporary = f"{FOLDER}/{name}{NEW}" if durable else f"tmp/{name}.{os.getpid()}"
     try:
         new = directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         with open(new, "w", encoding="utf-8", errors="backslashreplace") as file:

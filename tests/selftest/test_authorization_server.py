@@ -267,9 +267,21 @@ def test_a_refresh_token_that_stays(server: AuthorizationServer, post: Post) -> 
 def test_a_refresh_token_that_changes(start: Start, post: Post) -> None:
     server = start(rotates=True)
     token = server.issue()
+    new = refresh(server, post, refresh(server, post, token))
+    assert server.newest(token["refresh_token"]) == new["refresh_token"]
+    assert is_active(server, post, new["access_token"])
+
+
+def test_a_refresh_token_that_is_used_twice_ends_the_login(start: Start, post: Post) -> None:
+    server = start(rotates=True)
+    token, another = server.issue(), server.issue()
     new = refresh(server, post, token)
     assert refresh(server, post, token) == {"error": "invalid_grant"}
-    assert is_active(server, post, refresh(server, post, new)["access_token"])
+    assert refresh(server, post, new) == {"error": "invalid_grant"}
+    assert (is_active(server, post, new["access_token"]), is_active(server, post, another["access_token"])) == (
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

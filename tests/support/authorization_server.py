@@ -10,7 +10,8 @@ import ssl
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,11 +81,13 @@ class AuthorizationServer:
     ) -> None:
         """A client without a secret is public. Access tokens live so many seconds; with 0 it tells no end, nor is one.
 
-        With ``rotates`` each refresh gives a new refresh token, and the old one is good for nothing. A device may ask
-        once in ``interval`` seconds. A browser trusts ``ca_file``, or whom everybody here trusts.
+        With ``rotates`` each refresh gives a new refresh token, and a second use of the old one ends the login. A
+        device may ask once in ``interval`` seconds. A browser trusts ``ca_file``, or whom everybody here trusts.
         """
         self.requests: list[Request] = []
         self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
+        self._came, self._answering = threading.Event(), threading.Event()
+        self._answering.set()
         self._account = account
         self._ca_file = ca_file
         self._app = flask.Flask(__name__)
@@ -148,6 +151,21 @@ class AuthorizationServer:
         finally:
             connection.close()
 
+    @contextmanager
+    def thinking(self) -> Iterator[threading.Event]:
+        """Answer nobody meanwhile; yields what is set when a request comes."""
+        self._came.clear()
+        self._answering.clear()
+        try:
+            yield self._came
+        finally:
+            self._answering.set()
+
+    def newest(self, refresh_token: str) -> str | None:
+        """Return the last refresh token that came from the same consent."""
+        token = self._protocol.find_token(refresh_token)
+        return token.consent[-1].refresh_token if token else None
+
     def issue(self) -> dict[str, Any]:
         """Return what the token endpoint would answer to somebody who has just logged in."""
         client, account = self._protocol.client, self._account
@@ -190,6 +208,8 @@ class AuthorizationServer:
         request = flask.request
         header = request.headers.get("Authorization", "")
         self.requests.append(Request(request.path, request.values.to_dict(), time.monotonic(), header))
+        self._came.set()
+        self._answering.wait()
         answers = self._answers[request.path]
         return answers.pop(0).response() if answers else None
 

@@ -279,9 +279,16 @@ class _RefreshGrant(grants.RefreshTokenGrant):
 
 
 class _RotatingRefreshGrant(_RefreshGrant):
-    """The same, where a refresh token is good for one refresh."""
+    """The same, where a refresh token is good for one refresh, as most providers do for public clients."""
 
     INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
+        """Return the token; a second use ends all that came from the consent (RFC 9700 section 4.14.2)."""
+        token = self.server.find_token(refresh_token)
+        if token and token.refresh_revoked:
+            token.revoke()
+        return super().authenticate_refresh_token(refresh_token)
 
 
 class _Device(DeviceAuthorizationEndpoint):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from pbxnotify.errors import LoginRefused, LoginUnavailable, TokenFileDamaged
-from pbxnotify.files import Directory
+from pbxnotify.files import Directory, read_all
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.settings.oauth2 import NO_LIBRARY, has_library
 from pbxnotify.spool import state
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pbxnotify.smtp.oauth.responses import Grant
 
 FILE = "oauth2.json"
+PLACE = f"{state.FOLDER}/{FILE}"
+NEW = f"{PLACE}{state.NEW}"  # the next version while it is written: there is one writer
 MARGIN = 60.0  # seconds before it expires at which a token is renewed: the relay looks at it a little later than we do
 PATIENCE = 90.0  # seconds for which a process waits for another one to renew the token
 STALE, AGAIN = 30 * 86400.0, 86400.0
@@ -84,7 +86,7 @@ class Tokens(NamedTuple):
 
 def path() -> str:
     """Return where the file is."""
-    return os.path.join(spool_path(), state.FOLDER, FILE)
+    return os.path.join(spool_path(), PLACE)
 
 
 def account(relay: Smtp) -> str:
@@ -124,17 +126,24 @@ def is_kept(relay: Smtp) -> bool:
 def _read_all() -> dict[str, Tokens]:
     """Return all tokens, by account. Raises LoginRefused if the file is damaged."""
     try:
-        content = Directory(spool_path()).read(f"{state.FOLDER}/{FILE}", state.LONGEST)
-        kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(content).items()}
-        if not all(tokens.is_sound() for tokens in kept.values()):
-            raise ValueError
+        return _tokens_in(Directory(spool_path()).read(PLACE, state.LONGEST))
     except FileNotFoundError:
         return {}
     except OSError as error:
         what = f"the token in {path()} cannot be read: {error.strerror}; correct that, or {LOG_IN}"
         raise LoginRefused(what) from None
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except ValueError:
         raise TokenFileDamaged(f"the token in {path()} is damaged; {LOG_IN}") from None
+
+
+def _tokens_in(content: bytes) -> dict[str, Tokens]:
+    """Return the tokens in a file, by account. Raises ValueError if we did not write it, or not all of it."""
+    try:
+        kept = {whose: Tokens(**tokens) for whose, tokens in json.loads(content).items()}
+    except (TypeError, AttributeError, RecursionError):
+        raise ValueError from None
+    if not all(tokens.is_sound() for tokens in kept.values()):
+        raise ValueError
     return kept
 
 
@@ -166,11 +175,9 @@ def write(relay: Smtp, tokens: Tokens) -> None:
 
 
 def forget() -> bool:
-    """Remove all tokens, and what a process that was killed while it wrote them has left; returns whether there were
-    any. The caller is ``alone``. Raises OSError."""
+    """Remove all tokens; returns whether there were any. The caller is ``alone``. Raises OSError."""
     directory = Directory(spool_path())
-    left = [f"tmp/{name}" for name in directory.names("tmp") if name.startswith(f"{FILE}.")]
-    names = [name for name in (f"{state.FOLDER}/{FILE}", *left) if directory.has(name)]
+    names = [name for name in (PLACE, NEW) if directory.has(name)]
     for name in names:
         directory.remove(name)
     return bool(names)
@@ -200,14 +207,53 @@ def _write_all(kept: dict[str, Tokens]) -> None:
 def alone(patience: float | None = None) -> Iterator[None]:
     """Be the only process that changes the tokens, after ``patience`` or ``PATIENCE`` seconds. Raises LoginUnavailable.
 
-    The lock is one on the spool itself; those on its folders are held while mails leave.
+    The lock is one on the spool itself; those on its folders are held while mails leave. Signals wait while it is held,
+    as long as one request may take: an answer that is not stored can be the only one there is. Main thread only.
     """
     seconds = PATIENCE if patience is None else patience
     with ExitStack() as stack:
         try:
-            is_alone = stack.enter_context(Spool(Directory(spool_path())).alone("", seconds))
+            directory = Directory(spool_path())
+            is_alone = stack.enter_context(Spool(directory).alone("", seconds))
         except OSError as error:
             raise LoginUnavailable(f"no token can be stored in {spool_path()}: {error.strerror}") from None
         if not is_alone:
             raise LoginUnavailable(f"another process has been renewing the token for {seconds:g} s")
+        stack.enter_context(_signals_wait())
+        _put_in_place(directory)
         yield
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let SIGTERM, SIGINT and SIGHUP act at the end.
+
+    Handlers, and no mask: a signal that another thread receives ends or interrupts the process all the same.
+    """
+    import signal
+
+    came: list[int] = []
+    with ExitStack() as stack:
+        stack.callback(lambda: [signal.raise_signal(number) for number in came])
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            before = signal.signal(number, lambda number, _: came.append(number))
+            stack.callback(signal.signal, number, before)
+        yield
+
+
+def _put_in_place(directory: Directory) -> None:
+    """Use the version that a killed process has written and not renamed; one that is not whole is removed.
+
+    Where a refresh token is good once, the one that is still in place is good for nothing.
+    """
+    with suppress(OSError):
+        descriptor = directory.open_regular(NEW)
+        try:
+            _tokens_in(read_all(descriptor, state.LONGEST))
+            os.fsync(descriptor)
+            directory.rename(NEW, PLACE)
+            directory.sync(state.FOLDER)
+        except ValueError:
+            directory.remove(NEW)
+        finally:
+            os.close(descriptor)
