@@ -133,8 +133,7 @@ def test_on_a_full_disk_the_new_token_is_written_over_the_old_one(
     rotating: LoginOffice, spool: Spool, logged: Callable[[], str]
 ) -> None:
     rotating.keep(expires=1.0)
-    temporary = Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}")
-    temporary.symlink_to("/dev/full")
+    Path(spool.directory, token_store.NEW).symlink_to("/dev/full")
     fresh = refresh.access(rotating.relay)
     assert (rotating.kept.access, logged()) == (fresh.token, "")
 
@@ -144,7 +143,7 @@ def test_a_token_that_no_disk_takes_is_good_for_this_mail(
 ) -> None:
     before = office.keep(expires=1.0)
     Path(token_store.path()).unlink()
-    Path(spool.directory, "tmp", f"oauth2.json.{os.getpid()}").symlink_to("/dev/full")
+    Path(spool.directory, token_store.NEW).symlink_to("/dev/full")
     fresh = refresh._renew(office.relay, before, time.time())
     assert office.server.is_valid(ACCOUNT, fresh.token)
     golden(logged())
@@ -168,6 +167,34 @@ def test_a_file_that_is_half_written_at_this_moment(office: LoginOffice) -> None
         Path(token_store.path()).write_text(text)
     reader.join()
     assert got.get() == Access(whole.access, is_new=False)
+
+
+@pytest.mark.parametrize(
+    ("leave", "is_used"),
+    [
+        pytest.param(lambda path, text: path.write_text(text), True, id="whole"),
+        pytest.param(lambda path, text: path.write_text(text[: len(text) // 2]), False, id="half"),
+        pytest.param(lambda path, text: path.touch(), False, id="empty"),
+        pytest.param(lambda path, text: path.write_bytes(b"\0" * 8192), False, id="zeros, after a power cut"),
+        pytest.param(lambda path, text: path.symlink_to("/etc/passwd"), False, id="a link"),
+        pytest.param(lambda path, text: os.mkfifo(path), False, id="a pipe"),
+    ],
+)
+def test_what_a_killed_process_has_left(
+    rotating: LoginOffice, spool: Spool, leave: Callable[[Path, str], object], is_used: bool
+) -> None:
+    """It is the newest there is: where a refresh token is good once, the one in place is good for nothing."""
+    before = rotating.keep(expires=1.0)
+    old = Path(token_store.path()).read_bytes()
+    left = Path(spool.directory, token_store.NEW)
+    renewed = before._replace(access="a", refresh="r", expires=time.time() + HOUR)
+    token_store.write(rotating.relay, renewed)
+    text = Path(token_store.path()).read_text().strip()
+    Path(token_store.path()).write_bytes(old)
+    leave(left, text)
+    fresh = refresh.access(rotating.relay)
+    assert (fresh.token == renewed.access, rotating.asked()) == (is_used, 0 if is_used else 1)
+    assert (rotating.kept.access, left.exists()) == (fresh.token, False)
 
 
 def test_others_are_removed_by_the_only_process(

@@ -123,10 +123,10 @@ def is_kept(relay: Smtp) -> bool:
     return False
 
 
-def _read_all() -> dict[str, Tokens]:
+def _read_all(directory: Directory | None = None) -> dict[str, Tokens]:
     """Return all tokens, by account. Raises LoginRefused if the file is damaged."""
     try:
-        return _tokens_in(Directory(spool_path()).read(PLACE, state.LONGEST))
+        return _tokens_in((directory or Directory(spool_path())).read(PLACE, state.LONGEST))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -166,12 +166,13 @@ def trouble(relay: Smtp) -> str:
 def write(relay: Smtp, tokens: Tokens) -> None:
     """Store the tokens for these settings, if not empty; those of other accounts stay. Raises OSError.
 
-    Durably, because a provider may have revoked the old ones with the new ones.
+    Durably, because a provider may have revoked the old ones with the new ones; and in few steps, because until then
+    nobody but this process has them.
     """
-    kept: dict[str, Tokens] = {}
+    directory, kept = Directory(spool_path()), {}
     with suppress(LoginRefused):  # there is nothing in it that could be kept
-        kept = _read_all()
-    _write_all({**kept, account(relay): tokens})
+        kept = _read_all(directory)
+    _write_all(directory, {**kept, account(relay): tokens})
 
 
 def forget() -> bool:
@@ -192,13 +193,13 @@ def forget_others(relay: Smtp) -> None:
     """Remove the tokens of all other accounts. Raises OSError, LoginRefused, LoginUnavailable."""
     with alone():
         if others(relay):
-            _write_all({account(relay): read(relay)})
+            _write_all(Directory(spool_path()), {account(relay): read(relay)})
 
 
-def _write_all(kept: dict[str, Tokens]) -> None:
+def _write_all(directory: Directory, kept: dict[str, Tokens]) -> None:
     record = {whose: tokens._asdict() for whose, tokens in kept.items() if tokens != Tokens()}
     if record:
-        state.replace(Directory(spool_path()), FILE, json.dumps(record).ljust(state.ROOM), durable=True)
+        state.replace(directory, FILE, json.dumps(record).ljust(state.ROOM), durable=True)
     else:
         forget()
 
@@ -233,8 +234,13 @@ def _signals_wait() -> Iterator[None]:
     import signal
 
     came: list[int] = []
+
+    def act() -> None:
+        for number in came:
+            signal.raise_signal(number)
+
     with ExitStack() as stack:
-        stack.callback(lambda: [signal.raise_signal(number) for number in came])
+        stack.callback(act)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             before = signal.signal(number, lambda number, _: came.append(number))
             stack.callback(signal.signal, number, before)
