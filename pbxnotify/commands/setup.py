@@ -15,14 +15,15 @@ from pbxnotify.delivery import settings_watch
 from pbxnotify.errors import LoginError, SettingsError, UsageError
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
-from pbxnotify.settings.providers import PROVIDERS, Provider, provider_named
+from pbxnotify.settings.providers import CUSTOM, PROVIDERS, Provider, provider_named
 from pbxnotify.settings.root import beside_root
 from pbxnotify.settings.sections import Settings
 from pbxnotify.smtp.oauth import token_store
 
 NAMED_AS_WRITTEN = (
     *prompts.RELAY,
-    *(prompts.CA_FILE, prompts.LOGIN, AUTH, PASSWORD_COMMAND, CLIENT_ID, prompts.TENANT, prompts.SENDER),
+    *(prompts.CA_FILE, prompts.LOGIN, AUTH, PASSWORD_COMMAND, prompts.SENDER),
+    *(place for place in prompts.APPLICATION if place != CLIENT_SECRET),
     *(("notifications", name) for name in ("admin_email", "enabled", "language", "pbx_name", "timezone")),
 )
 FLAGS = {
@@ -56,7 +57,8 @@ def setup(chosen: argparse.Namespace) -> int:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     add, known = parser.add_argument, ", ".join(one.key for one in PROVIDERS)
-    text = f"fill in host, port and encryption, with --auth oauth2 also the token provider: {known}"
+    text = f"fill in host, port and encryption, with --auth oauth2 also the token provider: {known};"
+    text += " or custom: a token provider whose addresses the options name"
     add("--provider", type=_provider, help=text, metavar="NAME")
     for flag, place in FLAGS.items():
         add(flag, dest=flag, metavar="VALUE", help=prompts.declared(place).expected.replace("%", "%%"))
@@ -94,6 +96,10 @@ def _of_provider(provider: Provider | None, given: Answers, current: Answers) ->
     """Return the settings for a provider's relay and, to log in with a token, for [oauth2]."""
     if provider is None:
         return {}
+    if provider == CUSTOM:
+        if given.get(AUTH) == "password":
+            raise UsageError("--provider custom is for OAuth 2; omit it with --auth password")
+        return prompts.by_token(provider, current)
     if given.get(AUTH) != "oauth2":
         return {**prompts.relay_of(provider), AUTH: "password"}
     if not provider.oauth2:

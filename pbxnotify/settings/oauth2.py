@@ -23,6 +23,7 @@ class TokenProvider(NamedTuple):
     redirect_host: str = "127.0.0.1"
     """Loopback as it must be registered; providers accept any port of it (RFC 8252 section 7.3)."""
     extra_parameters: tuple[tuple[str, str], ...] = ()  # sent beside the standard ones to get a refresh token
+    revokes_all: bool = False  # with one token, whatever an account has ever allowed the application
 
 
 TOKEN_PROVIDERS = {
@@ -33,6 +34,7 @@ TOKEN_PROVIDERS = {
         "https://oauth2.googleapis.com/revoke",
         "https://mail.google.com/",
         extra_parameters=(("access_type", "offline"), ("prompt", "consent")),
+        revokes_all=True,
     ),
     "microsoft": TokenProvider(
         "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
@@ -93,6 +95,13 @@ class OAuth2(NamedTuple):
         """What we know of the provider."""
         return TOKEN_PROVIDERS[self.provider or "custom"]
 
+    @property
+    def extra_parameters(self) -> dict[str, str]:
+        """What the browser is sent to the provider with, beside the standard parameters, to get a refresh token."""
+        if self.provider == "custom" and "offline_access" in self.scope.split():
+            return {"prompt": "consent"}  # OpenID Connect Core section 11
+        return dict(self.defaults.extra_parameters)
+
     def with_defaults(self) -> OAuth2:
         """Return these settings completed with what we know of the provider."""
         tenant = self.tenant or ANY_TENANT
@@ -114,6 +123,8 @@ class OAuth2(NamedTuple):
         complete = self.with_defaults()
         if not complete.token_url:
             yield Conflict(("token_url",), "is missing; a custom provider needs one")
+        if not complete.scope:
+            yield Conflict(("scope",), "is missing; a custom provider needs one: its scope for mail")
         if not complete.authorization_url and not complete.device_url:
             yield Conflict(("authorization_url", "device_url"), "is missing, and so is device_url; write one of them")
 

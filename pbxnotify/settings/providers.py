@@ -78,14 +78,16 @@ PROVIDERS = (
         "refuses it, unless it is one of the account's own addresses",
     ),
 )
+CUSTOM = Provider("custom", "Another provider", "", "", "", oauth2="custom", takes_passwords=False)
+"""A relay and a token provider that we know nothing of: the command line names its addresses."""
 ALIASES = {"google": "gmail", "microsoft": "microsoft365", "outlook": "outlook.com", "mailru": "mail.ru"}
 """Other names on the command line."""
 
 
 def provider_named(key: str) -> Provider:
     """Return the provider with this name on the command line. Raises ValueError."""
-    key = one_of(*(one.key for one in PROVIDERS))(ALIASES.get(key.lower(), key))
-    return next(one for one in PROVIDERS if one.key == key)
+    known = {one.key: one for one in (*PROVIDERS, CUSTOM)}
+    return known[one_of(*known)(ALIASES.get(key.lower(), key))]
 
 
 def provider_at(host: str) -> Provider | None:

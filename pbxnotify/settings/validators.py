@@ -195,11 +195,14 @@ def date_format(value: str) -> str:
 
 def endpoint(value: str) -> str:
     """Accept the address of a server that is sent secrets."""
-    found = re.fullmatch(r"https://([^/:@]+)(?::([0-9]+))?/[!-~]*", value)
+    found = re.fullmatch(r"https://(?:\[([^]]*)\]|([^][/:@?#]+))(?::([0-9]+))?([/?#][!-~]*)?", value)
     if not found:
-        raise ValueError("is not an https:// address with a host and a path")
-    port_number(found[2] or "443")
-    return f"https://{domain(found[1])}{value[found.end(1) :]}"
+        raise ValueError("is not a valid https:// address")
+    version_6, name, port, rest = found.groups()
+    if not (rest or "").startswith("/"):
+        raise ValueError("has no path after the host")
+    host = domain(name) if name else f"[{_ip_version_6(version_6)}]"
+    return f"https://{host}{f':{port_number(port)}' if port else ''}{rest}"
 
 
 def cause(value: str) -> str:

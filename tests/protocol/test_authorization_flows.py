@@ -260,11 +260,14 @@ def test_the_type_of_a_token(office: LoginOffice, kind: str, is_taken: bool, gol
         pytest.param("openid https://OUTLOOK.office.com/smtp.send", False, id="more, written otherwise"),
         pytest.param("", False, id="not said: as asked for"),
         pytest.param("openid", True, id="something else"),
+        pytest.param("openid offline_access profile", True, id="nothing for mail"),
     ],
 )
 def test_what_a_token_allows(allowed: str, lacks: bool) -> None:
+    """That it can be renewed, and that there is an ID token, is not always said."""
     grant = Grant("a", "r", 1.0, None, allowed)
     assert grant.lacks("https://outlook.office.com/SMTP.Send offline_access") == lacks
+    assert grant.lacks("openid https://outlook.office.com/SMTP.Send offline_access") == lacks
 
 
 def test_a_wrong_secret_of_the_application_for_real(office: LoginOffice, golden: Golden) -> None:
@@ -433,12 +436,29 @@ def test_yandex_has_names_of_its_own(office: LoginOffice) -> None:
     ],
 )
 def test_what_a_provider_wants_beside_the_standard(provider: str, wanted: dict[str, str]) -> None:
-    relay = Smtp(login=ACCOUNT, oauth2=OAuth2(provider=provider, client_id="a").with_defaults())
-    asked = {
-        name: value
-        for name, (value,) in parse_qs(urlsplit(AuthorizationServer(relay).question(BACK).address).query).items()
-    }
-    assert wanted.items() <= asked.items()
+    assert wanted.items() <= asked_with(OAuth2(provider=provider, client_id="a").with_defaults()).items()
+
+
+@pytest.mark.parametrize(
+    ("provider", "scope", "prompt"),
+    [
+        pytest.param("custom", "openid offline_access mail", "consent", id="custom, to be renewed"),
+        pytest.param("custom", "mail", None, id="custom, another scope"),
+        pytest.param("custom", "https://a.test/offline_access_mail", None, id="custom, a scope that looks like it"),
+        pytest.param("microsoft", "", None, id="microsoft, where many may not consent themselves"),
+    ],
+)
+def test_consent_is_wanted_for_a_login_that_can_be_renewed(provider: str, scope: str, prompt: str | None) -> None:
+    """OpenID Connect Core section 11: without it there is no refresh token."""
+    address = "https://a.test/"
+    settings = OAuth2(provider, "a", scope=scope, authorization_url=address, token_url=address).with_defaults()
+    assert asked_with(settings).get("prompt") == prompt
+
+
+def asked_with(settings: OAuth2) -> dict[str, str]:
+    """Return the parameters that a browser is sent to the provider with."""
+    server = AuthorizationServer(Smtp(login=ACCOUNT, oauth2=settings))
+    return {name: value for name, (value,) in parse_qs(urlsplit(server.question(BACK).address).query).items()}
 
 
 # What else may be missing

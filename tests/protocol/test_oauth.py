@@ -220,7 +220,8 @@ def test_a_terminal_that_is_closed(office: LoginOffice, number: int, golden: Gol
 @pytest.mark.parametrize("input_", ["silent", "closed", "at its end"])
 def test_nothing_is_pasted(office: LoginOffice, input_: str, golden: Golden) -> None:
     code = (
-        "import os, sys; from pbxnotify.commands import oauth; from pbxnotify.cli import main; oauth.PATIENCE = 0.3;"
+        "import os, sys; from pbxnotify.commands import oauth_login as login; from pbxnotify.cli import main;"
+        "login.PATIENCE = 0.3;"
         "sys.exit(main(['oauth', 'login', '--flow', 'code']))"
     )
     silent, kept_open = os.pipe()
@@ -316,6 +317,64 @@ def test_the_token_of_another_account_goes_when_a_login_works(office: LoginOffic
     assert token_store.others(office.relay) == []
 
 
+def log_in(office: LoginOffice, run: Run, issued: dict[str, object] | None = None) -> tuple[int, str, str]:
+    """Log in, which somebody allows at once."""
+    office.server.answer("/device", Answer(200, {**CODE, "interval": 0.1}))
+    office.server.answer("/token", Answer(200, issued or office.server.issue()))
+    return run("oauth", "login", "--no-test")
+
+
+def test_a_second_login_ends_the_first(rotating: LoginOffice, run: Run) -> None:
+    first = rotating.keep()
+    status, said, _ = log_in(rotating, run)
+    assert (status, notes(said), rotating.asked("/revoke")) == (0, "", 1)
+    assert not rotating.server.is_valid(ACCOUNT, first.access)
+    assert rotating.server.is_valid(ACCOUNT, rotating.kept.access)
+
+
+def test_a_provider_that_ends_both(rotating: LoginOffice, run: Run, golden: Golden) -> None:
+    """Better known while somebody is here than in an hour."""
+    rotating.server.share_one_consent()
+    rotating.keep()
+    status, _, complained = log_in(rotating, run)
+    assert status == os.EX_CONFIG
+    golden(complained)
+    assert run("oauth", "status")[0] == os.EX_CONFIG
+    assert (log_in(rotating, run)[0], rotating.asked("/revoke")) == (0, 1)
+    assert rotating.server.is_valid(ACCOUNT, rotating.kept.access)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(503, ""), id="not now"),
+        pytest.param(Answer(404, "<h1>Not here</h1>", "text/html"), id="not there"),
+    ],
+)
+def test_a_first_login_that_cannot_be_ended_is_said(
+    office: LoginOffice, run: Run, answer: Answer, golden: Golden
+) -> None:
+    office.keep()
+    office.server.answer("/revoke", answer)
+    status, said, _ = log_in(office, run)
+    assert (status, office.kept.refused) == (0, "")
+    golden(notes(said))
+
+
+@pytest.mark.parametrize("case", ["the same refresh token again", "refused before", "Google ends all", "no address"])
+def test_a_first_login_that_is_left_alone(office: LoginOffice, run: Run, case: str) -> None:
+    if case == "Google ends all":
+        office.write_ini(own=office.server.ini().replace("custom\n", 'google\nclient_secret = "a"\n'))
+    if case == "no address":
+        office.write_ini(own=re.sub("revocation_url.*\n", "", office.server.ini()))
+    first = office.keep(refused="withdrawn" if case == "refused before" else "")
+    issued = office.server.issue()
+    if case == "the same refresh token again":
+        issued["refresh_token"] = first.refresh
+    assert (log_in(office, run, issued)[0], office.asked("/revoke"), office.asked()) == (0, 0, 1)
+    assert office.kept.access == issued["access_token"]
+
+
 def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run: Run, golden: Golden) -> None:
     """Somebody else's account was logged in; one more try with a fresh token, and no more."""
     issued = {"access_token": "of-another-account", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
@@ -359,6 +418,7 @@ def test_settings_that_want_no_token(
         pytest.param({"access": "", "refresh": ""}, os.EX_CONFIG, id="none"),
         pytest.param({"expires": 1.0, "ends": 2.0}, os.EX_CONFIG, id="over"),
         pytest.param({"expires": 1.0, "refused": "withdrawn; log in"}, os.EX_CONFIG, id="refused"),
+        pytest.param({"refused": "no", "refused_at": 1.7e9}, os.EX_CONFIG, id="refused, and valid"),
     ],
 )
 def test_status(office: LoginOffice, run: Run, changes: dict[str, object], status: int, golden: Golden) -> None:
@@ -439,6 +499,26 @@ def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run:
     assert status == os.EX_TEMPFAIL
     golden(complained)
     assert office.kept == given
+    assert run("oauth", "logout")[0] == 0
+    assert not office.server.is_valid(ACCOUNT, given.access)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(404, "<h1>Not here</h1>", "text/html"), id="another address"),
+        pytest.param(Answer(401, {"error": "invalid_client"}), id="another secret"),
+        pytest.param(Answer(403, {"error": "unauthorized_client"}), id="another application"),
+    ],
+)
+def test_logout_keeps_what_another_ini_file_can_end(
+    office: LoginOffice, run: Run, answer: Answer, golden: Golden
+) -> None:
+    given = office.keep()
+    office.server.answer("/revoke", answer)
+    status, said, complained = run("oauth", "logout")
+    assert (status, said, office.kept) == (os.EX_CONFIG, "", given)
+    golden(complained)
     assert run("oauth", "logout")[0] == 0
     assert not office.server.is_valid(ACCOUNT, given.access)
 

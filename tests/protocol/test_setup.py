@@ -387,6 +387,40 @@ def test_options_for_a_login_without_a_password(ini: Path, run) -> None:
     assert relay.oauth2.token_url == "https://login.microsoftonline.com/consumers/oauth2/v2.0/token"  # noqa: S105
 
 
+CUSTOM = ("--token-url", "https://a.test/token", "--authorization-url", "https://a.test/auth", "--client-id", "app-1")
+
+
+def test_options_for_a_provider_that_nobody_here_knows(ini: Path, run) -> None:
+    ini.write_text(
+        "[smtp]\nhost = ssl://mx.a.test\nlogin = me@a.test\npassword = old\n[oauth2]\nprovider = google\ntenant = t\n"
+    )
+    assert run("setup", "--provider", "custom", *CUSTOM, "--scope", "mail offline_access", "--no-test")[0] == 0
+    relay = load_settings(ini).smtp
+    assert (relay.host, relay.auth, relay.password) == ("mx.a.test", "oauth2", "")
+    assert relay.oauth2 == OAuth2(
+        "custom",
+        "app-1",
+        scope="mail offline_access",
+        authorization_url="https://a.test/auth",
+        token_url="https://a.test/token",  # noqa: S106 - an address
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        pytest.param(CUSTOM, os.EX_CONFIG, id="no scope"),
+        pytest.param(("--client-id", "a", "--scope", "b"), os.EX_CONFIG, id="no addresses"),
+        pytest.param(("--auth", "password"), os.EX_USAGE, id="a password"),
+    ],
+)
+def test_what_an_unknown_provider_needs(ini: Path, run, options: tuple[str, ...], status: int, golden: Golden) -> None:
+    found, _, said = run("setup", "--provider", "custom", "--host", "ssl://a", "--login", "a@a.test", *options)
+    assert found == status
+    golden(said)
+    assert not ini.exists()
+
+
 def test_the_secret_of_the_application_comes_from_standard_input(ini: Path) -> None:
     command = [sys.executable, "-m", "pbxnotify.cli", "setup", "--provider", "gmail", "--auth", "oauth2", "--no-test"]
     command += ["--login", "a@gmail.com", "--client-id", "app-1", "--client-secret-stdin"]
@@ -430,6 +464,18 @@ def test_what_was_given_for_settings_that_are_not_written_is_given_back(
     golden("\n".join(said.splitlines()[-2:]))
     assert not Path(token_store.path()).exists()
     assert not office.server.is_valid(ACCOUNT, issued["access_token"])
+
+
+def test_what_the_provider_does_not_take_back_is_said(ini: Path, office: LoginOffice, run, golden: Golden) -> None:
+    ini.write_text(office.server.ini())
+    other = {**office.server.issue(), "access_token": "of-another"}
+    office.server.answer("/device", Answer(200, CODE))
+    office.server.answer("/token", Answer(200, other), Answer(200, other))
+    office.server.answer("/revoke", Answer(404, "<h1>Not here</h1>", "text/html"))
+    options = ("--auth", "oauth2", "--login", "boss@office.test")
+    status, said, _ = run("setup", "--host", f"ssl://localhost:{office.catcher.port}", *options)
+    assert (status, Path(token_store.path()).exists()) == (os.EX_CONFIG, False)
+    golden("\n".join(said.splitlines()[-2:]))
 
 
 def test_a_test_that_fails_costs_no_login_that_was_there(ini: Path, office: LoginOffice, run) -> None:

@@ -166,6 +166,10 @@ class AuthorizationServer:
         token = self._protocol.find_token(refresh_token)
         return token.consent[-1].refresh_token if token else None
 
+    def share_one_consent(self) -> None:
+        """Let all logins from now on be one consent: who revokes a token of one ends them all."""
+        self._protocol.one_consent = []
+
     def issue(self) -> dict[str, Any]:
         """Return what the token endpoint would answer to somebody who has just logged in."""
         client, account = self._protocol.client, self._account

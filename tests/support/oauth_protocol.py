@@ -160,6 +160,7 @@ class Protocol(flask_oauth2.AuthorizationServer):
         self.codes: dict[str, Code] = {}
         self.devices: dict[str, Device] = {}
         self.tokens: list[Token] = []
+        self.one_consent: list[Token] | None = None
         app.config["OAUTH2_SCOPES_SUPPORTED"] = SCOPES
         super().__init__(app)
 
@@ -175,7 +176,8 @@ class Protocol(flask_oauth2.AuthorizationServer):
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request | None = None) -> None:
         lifetime = token.get("expires_in", math.inf)
-        consent = request.refresh_token.consent if request and request.refresh_token else []
+        fresh: list[Token] = [] if self.one_consent is None else self.one_consent
+        consent = request.refresh_token.consent if request and request.refresh_token else fresh
         refresh_token = token.get("refresh_token")
         consent.append(Token(token["access_token"], refresh_token, token["scope"], time.time() + lifetime, consent))
         self.tokens.append(consent[-1])

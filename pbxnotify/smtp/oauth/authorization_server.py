@@ -82,7 +82,7 @@ class AuthorizationServer:
             code_challenge=self._client.create_code_challenge(verifier, "S256"),
             code_challenge_method="S256",
             login_hint=self._relay.login,
-            **dict(self._settings.defaults.extra_parameters),
+            **self._settings.extra_parameters,
         )
         return Question(address, redirect, verifier, state)
 

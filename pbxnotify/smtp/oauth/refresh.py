@@ -25,6 +25,12 @@ def access(relay: Smtp, rejected: str = "") -> Access:
     return ours
 
 
+def renew(relay: Smtp) -> None:
+    """Renew the token now, whatever it is good for. Raises LoginUnavailable, LoginRefused."""
+    with token_store.alone():
+        _renew(relay, token_store.read(relay), time.time())
+
+
 def _renew(relay: Smtp, kept: Tokens, began: float, rejected: str = "") -> Access:
     """Request a new token, and store it; else record why not, and remove the one that the relay has rejected."""
     _require_refresh(relay, kept, rejected)

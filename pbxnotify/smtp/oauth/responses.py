@@ -51,9 +51,9 @@ class Grant(NamedTuple):
     scope: str = ""  # what it allows, where that may differ from what we have requested (RFC 6749 section 5.1)
 
     def lacks(self, scope: str) -> bool:
-        """Return whether it allows less than requested; that it can be renewed is not always said."""
-        wanted, allowed = (set(text.lower().split()) - {"offline_access"} for text in (scope, self.scope))
-        return bool(allowed) and not wanted <= allowed
+        """Return whether it allows less for mail than requested; the scopes of OpenID are not always said."""
+        wanted, allowed = (set(text.lower().split()) for text in (scope, self.scope))
+        return bool(allowed) and not wanted - {"offline_access", "openid"} <= allowed
 
 
 class DeviceCode(NamedTuple):

@@ -33,11 +33,18 @@ def test_the_tenant_is_part_of_microsofts_addresses(tenant: str, place: str) -> 
     assert complete.device_url == f"https://login.microsoftonline.com/{place}/oauth2/v2.0/devicecode"
 
 
-def test_an_address_is_one_as_dns_knows_it(write_ini: Callable[[str], Path]) -> None:
-    ini = write_ini(
-        f"{SMTP}[oauth2]\nprovider = microsoft\nclient_id = a\ntoken_url = https://b\u00fccher.test:1/t?a=b\n"
-    )
-    assert load_settings(ini).smtp.oauth2.token_url == "https://xn--bcher-kva.test:1/t?a=b"  # noqa: S105 - an address
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        pytest.param("https://b\u00fccher.test:1/t?a=b", "https://xn--bcher-kva.test:1/t?a=b", id="Latin"),
+        pytest.param("https://[2001:DB8::0:1]:8443/t", "https://[2001:db8::1]:8443/t", id="IPv6"),
+        pytest.param("https://[::1]/", "https://[::1]/", id="IPv6, no port"),
+        pytest.param("https://192.0.2.1/t", "https://192.0.2.1/t", id="IPv4"),
+    ],
+)
+def test_an_address_is_one_as_dns_knows_it(write_ini: Callable[[str], Path], written: str, address: str) -> None:
+    ini = write_ini(f"{SMTP}[oauth2]\nprovider = microsoft\nclient_id = a\ntoken_url = {written}\n")
+    assert load_settings(ini).smtp.oauth2.token_url == address
 
 
 def test_what_is_written_goes_before_what_is_known() -> None:
@@ -58,14 +65,15 @@ def test_what_is_written_goes_before_what_is_known() -> None:
         ),
         pytest.param(
             "[oauth2]\nprovider = custom\nclient_id = a\n",
-            ["5: [oauth2] authorization_url", "5: [oauth2] token_url"],
+            ["5: [oauth2] authorization_url", "5: [oauth2] scope", "5: [oauth2] token_url"],
             id="custom, and nothing known",
         ),
         pytest.param("[oauth2]\nprovider = gogle\n", ["6: [oauth2] provider"], id="mistyped: that alone is said"),
         pytest.param("[oauth2]\nprovider = gmail\n", ["6: [oauth2] provider"], id="the name of the mail"),
         pytest.param("[oauth2]\nprovider = microsoft\nclient_id = a\n", [], id="enough"),
         pytest.param(
-            "[oauth2]\nprovider = custom\nclient_id = a\ntoken_url = https://a/t\ndevice_url = https://a/d\n",
+            "[oauth2]\nprovider = custom\nclient_id = a\nscope = mail\ntoken_url = https://a/t\n"
+            "device_url = https://a/d\n",
             [],
             id="custom, enough",
         ),
@@ -133,6 +141,13 @@ def test_no_repr_shows_the_secret() -> None:
         pytest.param(f"https://{'a' * 64}.test/token", id="long label"),
         pytest.param("https://me:s3cret@a.test/token", id="a login in it"),
         pytest.param("https://a.test", id="no path"),
+        pytest.param("https://a.test:8443", id="no path after a port"),
+        pytest.param("https://a.test?a=b", id="no path before a query"),
+        pytest.param("https://[::1]", id="no path after an IPv6 address"),
+        pytest.param("https://[::g]/token", id="no IPv6 address"),
+        pytest.param("https://::1/token", id="an IPv6 address without brackets"),
+        pytest.param("http://a.test/token", id="http"),
+        pytest.param("a.test/token", id="no scheme"),
         pytest.param("https://a.test/ключ", id="Cyrillic"),
     ],
 )
