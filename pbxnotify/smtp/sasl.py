@@ -24,7 +24,7 @@ LONGEST_COMMAND = 512 - len("\r\n")
 """Octets (RFC 5321 section 4.5.3.1.4); a longer initial response follows the command instead (RFC 4954 section 4)."""
 END_OF_FAILURE = {"OAUTHBEARER": "AQ==", "XOAUTH2": ""}
 """The answer to a relay that refuses a token and says why, so that it ends the exchange (RFC 7628 section 3.2.3)."""
-LONGEST_STATUS = 40  # characters of the reason that are shown
+LONGEST_STATUS, LONGEST_SCOPE = 40, 80  # characters of the reason that are shown
 
 
 class Answer(NamedTuple):
@@ -56,7 +56,7 @@ def log_in(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> 
     while code == 334 and responses:
         code, reply = connection.ask_secretly(responses.pop(0)(reply))
     if code == 334 and mechanism in END_OF_FAILURE:
-        asked += _status_in(reply, connection)
+        asked += _reason_in(reply, connection, relay.oauth2.scope if relay.wants_token else "")
         code, reply = connection.docmd(END_OF_FAILURE[mechanism])
     return Answer(code, reply, asked)
 
@@ -86,10 +86,20 @@ def _responses(mechanism: str, relay: Smtp, secret: str) -> list[Callable[[bytes
     }[mechanism]
 
 
-def _status_in(reply: bytes, connection: Connection) -> str:
-    """Return the reason in a relay's refusal of a token, for a sentence; "" if it gives none."""
+def _reason_in(reply: bytes, connection: Connection, scope: str) -> str:
+    """Return the reason in a relay's refusal of a token, for a sentence; "" if it gives none.
+
+    The scope that the relay wants (RFC 7628 section 3.2.2) is a reason if the token's, where we know it, is another.
+    """
     try:
-        status = str(json.loads(b64decode(reply))["status"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        failure = json.loads(b64decode(reply))
+        status, wanted = str(failure["status"]), str(failure.get("scope", ""))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ""
-    return f" (status {connection.words(status.encode('utf-8', 'replace'))[:LONGEST_STATUS]})"
+
+    def shown(text: str, longest: int) -> str:
+        return connection.words(text.encode("utf-8", "replace"))[:longest]
+
+    is_another = wanted and scope and set(wanted.split()).isdisjoint(scope.split())
+    wants = f", wants the scope {shown(wanted, LONGEST_SCOPE)}" if is_another else ""
+    return f" (status {shown(status, LONGEST_STATUS)}{wants})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from authorization_server import Answer
 from golden import Golden
 from login_office import ACCOUNT, LoginOffice
+from relay import Certificates, ScriptedRelay, Talk
 from shell import Shell
 
 from pbxnotify.delivery.runner import run_queue
@@ -386,6 +389,37 @@ def test_a_relay_that_does_not_take_the_token(office: LoginOffice, run: Run, gol
     assert (len(office.catcher.logins), office.asked()) == (2, 2)
     assert "of-another" not in said + complained
     assert run("oauth", "status")[0] == os.EX_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_said"),
+    [
+        pytest.param({"status": "400", "schemes": "Bearer", "scope": "https://mail.google.com/"}, True, id="Gmail"),
+        pytest.param({"status": "insufficient_scope", "scope": "imap smtp"}, True, id="RFC 7628"),
+        pytest.param({"status": "invalid_token", "scope": "mail.read mail.send"}, False, id="ours is among them"),
+        pytest.param({"status": "invalid_token", "scope": ""}, False, id="an empty one"),
+        pytest.param({"status": "invalid_token", "scope": "a\r\nb\x1b[2J" * 99}, True, id="a terminal's, and endless"),
+    ],
+)
+def test_a_relay_that_wants_another_scope(
+    office: LoginOffice,
+    run: Run,
+    certificates: Certificates,
+    reason: dict[str, str],
+    is_said: bool,
+    golden: Golden,
+) -> None:
+    def refuse(talk: Talk) -> None:
+        talk.say(f"334 {b64encode(json.dumps(reason).encode()).decode()}")
+        talk.line()
+        talk.say("535 5.7.8 no")
+
+    office.keep()
+    with ScriptedRelay(tls=certificates.server, extensions=["AUTH XOAUTH2"], AUTH=refuse) as relay:
+        office.write_ini(port=relay.port, security="tls")
+        status, _, complained = run("test")
+    assert (status, "wants the scope" in complained) == (os.EX_CONFIG, is_said)
+    golden(complained.partition(" (the token")[0])
 
 
 @pytest.mark.parametrize("action", ["login", "status"])
