@@ -20,7 +20,7 @@ from pbxnotify.spool.backoff import write_backoff
 from pbxnotify.spool.store import open_spool
 
 WITHDRAW = "withdraw the permission in the account's settings"
-ENDED = ("invalid_token", "invalid_grant", "invalid_request", "unsupported_token_type", "deleted_client")
+ENDED = ("invalid_token", "invalid_grant", "unsupported_token_type", "deleted_client")
 """Errors of a revocation that no change of the ini file can mend (RFC 7009 section 2.2.1, Google)."""
 
 

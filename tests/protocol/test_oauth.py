@@ -541,6 +541,10 @@ def test_logout_keeps_what_the_provider_cannot_end_now(office: LoginOffice, run:
     "answer",
     [
         pytest.param(Answer(404, "<h1>Not here</h1>", "text/html"), id="another address"),
+        pytest.param(
+            Answer(404, {"error": "invalid_request", "error_description": "unrecognized route"}),
+            id="another address, as oidc-provider says it",
+        ),
         pytest.param(Answer(401, {"error": "invalid_client"}), id="another secret"),
         pytest.param(Answer(403, {"error": "unauthorized_client"}), id="another application"),
     ],
