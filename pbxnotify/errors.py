@@ -150,6 +150,10 @@ class RelayError(PbxnotifyError):
         self.reply = reply
         self.concern = concern
 
+    def become(self, kind: type[RelayError], concern: Concern) -> RelayError:
+        """Return it as another error: what came before or after it shows what it is about."""
+        return kind(str(self), stage=self.stage, code=self.code, reply=self.reply, concern=concern)
+
 
 class RelayUnavailable(RelayError):
     """No mail can leave now, whoever it is for: DNS, refused, timeout, TLS, 421, or 4xx about us. Temporary."""
@@ -169,10 +173,6 @@ class MailRefused(RelayError):
     """This recipient's mail was refused for good (5xx)."""
 
     exit_status = os.EX_UNAVAILABLE
-
-    def about_us(self) -> RelayMisconfigured:
-        """Return it as what it is if other mails meet it, too."""
-        return RelayMisconfigured(str(self), stage=self.stage, code=self.code, reply=self.reply, concern=self.concern)
 
 
 class OutcomeUnknown(RelayError):

@@ -103,7 +103,7 @@ class Attempt:
         elif isinstance(error, RelayMisconfigured):
             raise error
         elif self.doubt and answer_of(self.doubt.refusal) == answer_of(error):
-            raise error.about_us()
+            raise error.become(RelayMisconfigured, error.concern)
         else:
             self.refused[address] = error
             if error.concern == Concern.UNKNOWN and not self.accepted:

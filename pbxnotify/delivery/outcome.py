@@ -132,7 +132,7 @@ class Outcome:
         if self._spool:
             noted = read_backoff(self._spool.directory)
             if noted.told or (noted.address and noted.answer == answer):  # nothing was accepted since
-                raise refusal.about_us()
+                raise refusal.become(errors.RelayMisconfigured, refusal.concern)
             until = now + retry_delay(MOST_FAILURES)
             backoff = RelayBackoff(0, until, self._fingerprint, str(refusal), now, address=address, answer=answer)
             write_backoff(self._spool.directory, backoff)

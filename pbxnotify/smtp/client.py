@@ -142,19 +142,28 @@ class Relay:
         self._connection.seconds_left += 1 + len(text) / SLOWEST_LINE
         commands = [*self._envelope(recipient, len(text)), Command("DATA", "DATA", 3)]
         self._transaction_open = True
-        if self._connection.has_extn("pipelining"):
-            self._ask_at_once(commands)
-        else:
-            for stage, command, wanted in commands:
-                self._session.ask(stage, command, wanted)
+        try:
+            self._ask(commands)
+        except RelayMisconfigured as error:
+            if error.concern == Concern.UNKNOWN and not recipient.isascii():  # SMTPUTF8 may be what it does not take
+                raise error.become(MailRefused, Concern.RECIPIENT) from None
+            raise
         answer = self._send_message(recipient, text, before_final_dot)
         self._transaction_open = False
         self._accepted += 1
         self._used = time.monotonic()
         return answer
 
+    def _ask(self, commands: Sequence[Command]) -> None:
+        """Send the commands of an envelope. Raises what the first refusal means."""
+        if self._connection.has_extn("pipelining"):
+            self._ask_at_once(commands)
+        else:
+            for stage, command, wanted in commands:
+                self._session.ask(stage, command, wanted)
+
     def _ask_at_once(self, commands: Sequence[Command]) -> None:
-        """Send the commands of an envelope in one round trip (RFC 2920). Raises what the first refusal means."""
+        """Send them in one round trip (RFC 2920). Raises what the first refusal means."""
         refused: RelayError | None = None
         with self._session.stage(commands[0].stage):
             self._connection.send_commands([one.command for one in commands])

@@ -18,6 +18,7 @@ from golden import Golden
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
 
 from pbxnotify.errors import (
+    Concern,
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
@@ -220,6 +221,12 @@ def test_a_relay_that_ends_a_connection_in_the_middle_of_a_mail() -> None:
         relay.send(IVAN, MAIL)
         relay.send(IVAN, MAIL * 200_000)
         assert (copies(far), far.connections) == ([1, 200_000], 2)
+
+
+def test_smtputf8_that_is_refused_is_about_the_recipient() -> None:
+    with ScriptedRelay(extensions=["SMTPUTF8"], MAIL="555 5.5.4 unsupported") as far:
+        error = failure(far.port, recipient="иван@example.com")
+    assert (type(error), error.concern) == (MailRefused, Concern.RECIPIENT)
 
 
 def test_a_relay_gets_fifty_mails_over_one_connection() -> None:
