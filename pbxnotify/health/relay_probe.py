@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from pbxnotify.errors import LoginError, PbxnotifyError, SettingsError
+from pbxnotify.errors import LoginError, PbxnotifyError, RelayError, SettingsError
 from pbxnotify.mail.attachment import MEGABYTE
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
+from pbxnotify.smtp.addresses import look_up
 from pbxnotify.smtp.client import Relay
-from pbxnotify.smtp.connection import Connection, look_up
+from pbxnotify.smtp.connection import Connection
 from pbxnotify.text import clean
 
 FAR = 4102444800.0
@@ -44,10 +45,12 @@ def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError
                 report(stage)
 
     with suppress(OSError, UnicodeError):  # then the connection fails as well, and says so
-        found = look_up(relay.host, relay.port)
+        found = look_up(relay.host, relay.port, relay.timeout)
     if found:
         report(Stage("DNS", f"{relay.host} has {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}"))
     error = _connect(relay, passed)
+    for address in error.tried if isinstance(error, RelayError) and len(error.tried) > 1 else ():
+        report(Stage("connect", address, is_warning=True))
     if isinstance(error, (LoginError, SettingsError)):  # the other stages can be probed without a secret
         error = _connect(relay._replace(login=""), passed) or error
     return error

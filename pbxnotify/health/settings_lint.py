@@ -15,6 +15,7 @@ from pbxnotify.mail.variables import CONTROL, VARIABLES, unescaped
 from pbxnotify.settings.providers import Provider, provider_at
 from pbxnotify.settings.sections import Employee, MissedCalls, Settings, Voicemail
 from pbxnotify.settings.smtp import Smtp
+from pbxnotify.smtp.greeting import is_full_name
 from pbxnotify.text import did_you_mean
 
 EVERYWHERE = ("PBX_NAME", "HISTORY_URL")  # variables of all templates
@@ -57,6 +58,7 @@ def _relay_notes(relay: Smtp) -> Iterator[str]:
         yield "port 465 usually speaks TLS from the first byte: write ssl:// if the test hangs or fails"
     if relay.security != "none" and not relay.verify_certificate:
         yield "verify_certificate = no: anybody on the way could impersonate the relay and read the password"
+    yield from _spelling_notes(relay)
     if provider and relay.sender and relay.sender.lower() != relay.login.lower():
         yield f"sender is {relay.sender}, login {relay.login or 'empty'}: {provider.name} {provider.sender}"
     if provider:
@@ -68,6 +70,29 @@ def _relay_notes(relay: Smtp) -> Iterator[str]:
         yield f"[oauth2] is not used, as {unused} in [smtp]"
     if provider and relay.security == "none":
         yield f"{provider.name} wants an encrypted connection: write host = {provider.host}"
+
+
+def _spelling_notes(relay: Smtp) -> Iterator[str]:
+    """Yield what is easily pasted or typed, and not seen."""
+    for name in ("login", "password"):
+        value = getattr(relay, name)
+        for odd in dict.fromkeys(re.findall(r"[^\S ]", value)):
+            yield f"{name} contains U+{ord(odd):04X}, a blank that only looks like a space: type it anew"
+        if re.search("[“”„«»‘’]", value):
+            yield f"{name} contains typographic quotes, which are sent as part of it: write straight ones around it"
+    if any(re.search("[a-z]", label) and not label.isascii() for label in _as_written(relay.host)):
+        yield f"host {relay.host} has letters of two scripts in a word, such as a Cyrillic а, е, о, р: type it anew"
+    sender = relay.sender_address
+    if not relay.sender and not is_full_name(sender.rpartition("@")[2]):
+        yield f"sender is empty, and so {sender}, which most relays do not accept: write sender = an address of yours"
+
+
+def _as_written(host: str) -> list[str]:
+    """Return the parts of a host's name without the encoding that DNS needs (IDNA)."""
+    try:
+        return host.encode().decode("idna").split(".")
+    except UnicodeError:
+        return []
 
 
 def _login_notes(relay: Smtp, provider: Provider) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import Conflict, option
-from pbxnotify.settings.validators import address, command, file, line, number, one_of, relay, yes_or_no
+from pbxnotify.settings.validators import address, command, file, greeting, line, number, one_of, relay, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -18,7 +18,7 @@ PORTS = {"tls": 465, "starttls": 587, "none": 25}
 class Smtp(NamedTuple):
     """The mail relay. ``settings.load`` resolves ``host`` and ``port``, and works out ``security``."""
 
-    host: str = option(relay, "localhost", "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
+    host: str = option(relay, "localhost", "one relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
     port: int = option(
         validators.port, 0, "a number from 1 to 65535; empty: 465, 587 or 25, depending on the encryption"
     )
@@ -39,7 +39,8 @@ class Smtp(NamedTuple):
         yes_or_no, True, "yes, or no to accept any certificate (for a self-signed one, ca_file is safer)"
     )
     ca_file: str = option(file, "", "the path of a PEM file with the certificates to trust; empty: the system's")
-    timeout: int = option(number(600), 30, "seconds without progress before giving up, 1 to 600")
+    helo: str = option(greeting, "", "the name in EHLO; empty: this host's full name, else its address")
+    timeout: int = option(number(600), 30, "seconds without progress (a whole reply, a piece of a mail), 1 to 600")
     allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
     security: str = "none"  # ``none``, ``starttls`` or ``tls``
     oauth2: OAuth2 = OAuth2()  # where tokens come from, if ``wants_token``

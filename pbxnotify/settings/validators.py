@@ -86,10 +86,10 @@ def yes_or_no(value: str) -> bool:
 
 
 def address(value: str) -> str:
-    """Accept a bare e-mail address, which goes into SMTP commands unchanged."""
+    """Accept a bare e-mail address, which goes into SMTP commands unchanged; in any script (RFC 6531)."""
     local_part, _, name = value.rpartition("@")
     atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
-    if len(local_part) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", local_part, re.ASCII):
+    if len(local_part.encode("utf-8", "replace")) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", local_part):
         raise ValueError("is not a valid e-mail address")
     return f"{local_part}@{domain(name)}"
 
@@ -104,6 +104,15 @@ def domain(value: str) -> str:
     if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})*", name, re.ASCII):
         raise ValueError("does not contain a valid domain name")
     return name
+
+
+def greeting(value: str) -> str:
+    """Accept a name for EHLO: a host's as DNS has it, or an address in brackets (RFC 5321 section 4.1.3); or none."""
+    if not value or re.fullmatch(r"\[(IPv6:[0-9A-Fa-f:.]{2,45}|[0-9]{1,3}(\.[0-9]{1,3}){3})\]", value):
+        return value
+    with suppress(ValueError):
+        return domain(value)
+    raise ValueError("is not a host name, nor an address in brackets")
 
 
 class Relay(NamedTuple):
@@ -122,6 +131,8 @@ def relay(value: str) -> str:
 
 def relay_parts(value: str) -> Relay:
     """Return the parts of a relay in any notation."""
+    if re.search(r"[^\s;,][\s;,]+\S", value):
+        raise ValueError("names more than one relay, or an option of another program")
     protocol, _, location = value.lower().rpartition("://")
     if protocol not in ("", "ssl", "tls"):
         raise ValueError("starts with an unknown protocol")

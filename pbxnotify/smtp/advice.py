@@ -6,6 +6,9 @@ import re
 import socket
 import ssl
 
+from pbxnotify.errors import Concern
+from pbxnotify.smtp.addresses import Unreachable
+
 CERTIFICATE_FAULTS = {
     9: "is not valid yet",
     10: "has expired",
@@ -13,13 +16,25 @@ CERTIFICATE_FAULTS = {
     **dict.fromkeys((19, 20, 21), "is signed by an authority unknown here"),
     62: "is for another name",
     64: "is for another address",
+    **dict.fromkeys((66, 67, 68), "has a key or a signature that is too weak"),
 }
 """What OpenSSL's verify codes mean."""
 
 UNVERIFIED = "with verify_certificate = no anybody could impersonate the relay"
+WEAK = "it is too old for the OpenSSL of this host: it must be renewed there"
 ADVICE = (
+    ("^connect .* DNS gave no answer", "check the DNS servers of this machine, in /etc/resolv.conf"),
     ("^connect .* cannot be found", "check host, and the DNS of this machine"),
     ("^connect .* refused", "nothing listens there: the usual ports are 465 with ssl://, 587 with use_tls, else 25"),
+    (
+        "^connect .* (Permission denied|not permitted)",
+        "this machine forbids it: look at SELinux with  ausearch -m avc -ts recent  and at its firewall",
+    ),
+    (
+        "^connect .* No route to host",
+        "check host; a firewall on the way or on the relay, such as firewalld, rejects it",
+    ),
+    ("^connect .* unreachable", "this machine has no way there: check its network, and its firewall"),
     ("^(connect|TLS) .* no answer", "check host and port; a firewall or the provider may block the port"),
     (
         "^TLS tls .* (WRONG_VERSION|RECORD_LAYER)",
@@ -28,11 +43,29 @@ ADVICE = (
     ("^greeting (none|starttls) .* no answer", "that port may start with TLS: write host = ssl://{host}:{port}"),
     (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
     (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
+    (" certificate .* too weak", f"{WEAK}; {UNVERIFIED}"),
+    (
+        " certificate .*unable to verify the first",
+        f"the relay sends no certificate of the authority in between: name a file with that as ca_file; {UNVERIFIED}",
+    ),
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
+    (
+        r" (\w*CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE)",
+        "the relay requires a client certificate, which pbxnotify does not have: use another port or relay",
+    ),
+    (
+        "^(greeting|EHLO) (tls|starttls) .* (EOF|UNEXPECTED_EOF)",
+        "the relay may require a client certificate, which pbxnotify does not have: use another port or relay",
+    ),
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "the relay does not support TLS 1.2 or later"),
+    (r" (\w*KEY_TOO_SMALL|\w*MD_TOO_WEAK|\w*KEY_TOO_WEAK|BAD_SIGNATURE|UNSAFE_LEGACY|\w*HANDSHAKE_FAILURE)", WEAK),
     ("^STARTTLS .* not offer", "write host = ssl://{host} if it starts with TLS, usually on port 465"),
     (
-        r"^\w+ .* [Bb]asic authentication is (not|disabled)",
+        r"^EHLO .*with (421|501|504|550)\b",
+        "it may not accept the name that we greet it with: write helo = the full name of this host as DNS has it",
+    ),
+    (
+        r"^\w+ .* basic authentication is (not|disabled)",
         "Microsoft no longer accepts passwords: run  pbxnotify setup  and choose OAuth 2, see docs/oauth2.md",
     ),
     (
@@ -40,8 +73,13 @@ ADVICE = (
         "Microsoft: an administrator must allow authenticated SMTP, for the mailbox or for all (Manage email apps)",
     ),
     (
-        r"^AUTH none .*with (538\b|.*STARTTLS|.*[Ee]ncryption)",
+        r"^AUTH none .*with (538\b|.*STARTTLS|.*encryption)",
         "the relay requires encryption: write use_tls = yes, or host = ssl://{host}",
+    ),
+    (
+        "^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*wants the scope",
+        "the token lacks the scope that the relay wants: correct scope in [oauth2], and log in again with"
+        "  pbxnotify oauth login",
     ),
     (
         r"^AUTH .* AUTH (XOAUTH2|OAUTHBEARER) .*with 53[045]\b",
@@ -67,24 +105,45 @@ ADVICE = (
     ("^AUTH none .* offers no login", "it may require use_tls = yes first; leave login empty if it needs none"),
     ("^AUTH .* offers no login", "leave login empty if it needs none"),
     ("^MAIL none .* 530 .*TLS", "write use_tls = yes"),
-    ("^MAIL .* 530 ", "the relay requires login and password"),
-    ("^MAIL .* 55[0-4] ", "sender must be an address that the login may send from, usually the account's own"),
-    ("^RCPT .*([Ss]ender address|not owned by)", "sender must be an address that the login may send from"),
-    (
-        r"^RCPT .* 5\.7\.\d|^RCPT .*relay(ing)? (access )?(is )?(denied|not)",
-        "it may require login and password before it accepts mail for other domains",
-    ),
 )
-"""The advice for each case: stage, security, port and what happened. The first that fits counts."""
+"""The advice for each case: stage, security, port and what happened, whatever the case of letters. The first counts."""
+
+LOGIN_WANTED = "the relay requires login and password"
+SENDER = "sender must be an address that the login may send from, usually the account's own"
+CONCERNS = {
+    Concern.SENDER: (SENDER, "write sender = an address that the relay knows, or login and password"),
+    Concern.LOGIN: (
+        "the relay does not pass mail on for this login: ask its admin, or use another relay",
+        f"{LOGIN_WANTED} before it accepts mail for other domains",
+    ),
+    Concern.HOST: (
+        "write helo = the full name of this host as DNS has it; else ask the admin of the relay",
+        "write helo = the full name of this host as DNS has it; else use a relay with login and password",
+    ),
+    Concern.BLOCK: (
+        "a limit or a block of the provider: mail is kept, and tried once an hour",
+        "a limit or a block of the relay: mail is kept, and tried once an hour",
+    ),
+}
+"""The advice for a refusal of a mail by what it is about, with a login and without."""
 
 
-def advice_for(case: str) -> str:
+def advice_for(case: str, concern: Concern, *, has_login: bool) -> str:
     """Return the advice for a case, with ``{host}`` and ``{port}`` to be filled in; empty if there is none."""
-    return next((f" ({advice})" for pattern, advice in ADVICE if re.search(pattern, case)), "")
+    advice = next((advice for pattern, advice in ADVICE if re.search(pattern, case, re.IGNORECASE)), "")
+    if not advice and concern in CONCERNS:
+        advice = CONCERNS[concern][0 if has_login else 1]
+    if not advice and re.match("MAIL .* 55[0-4] ", case):
+        advice = SENDER
+    if not (advice or has_login) and re.match(r"RCPT .* 5\.7\.\d|MAIL .* 530 ", case):
+        advice = f"it may be that {LOGIN_WANTED} before it accepts mail for other domains"
+    return f" ({advice})" if advice else ""
 
 
 def network_error(error: OSError) -> str:
     """Return what happened to a connection, to follow the name of the host in a sentence."""
+    if isinstance(error, Unreachable):
+        return network_error(error.tried[0][1])
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = CERTIFICATE_FAULTS.get(error.verify_code, "cannot be verified")
         return f"has a certificate that {fault} ({error.verify_message})"

@@ -26,7 +26,6 @@ from pbxnotify.smtp.connection import Connection
 from pbxnotify.smtp.credentials import credentials_of
 from pbxnotify.smtp.session import Session
 
-SLOWEST_LINE = 32768  # bytes per second that a mail may take
 IDLE = 5.0  # seconds after which a connection is asked whether it is still there
 
 
@@ -39,11 +38,7 @@ class Command(NamedTuple):
 
 
 class Relay:
-    """One connection to the relay for many mails, and another one where the relay ends it.
-
-    While it waits for the relay, ``timeout`` seconds may pass without progress, and in all as many, plus 1 s for each
-    mail and for each 32 KB of it; the answer to the final dot is not counted.
-    """
+    """One connection to the relay for many mails, and another one where the relay ends it."""
 
     MOST_MAILS = 50  # accepted over one connection: some relays end it after so many, some close it without a word
     ANSWER_TIMEOUT = 600.0  # seconds for the answer to the final dot, RFC 5321 section 4.5.3.2.6
@@ -78,7 +73,7 @@ class Relay:
     def close(self) -> None:
         """Say QUIT, unless the connection was given up. What was accepted stays so, whatever the relay answers."""
         if self._connection.sock:
-            self._connection.seconds_left = self.QUIT_TIMEOUT
+            self._connection.timeout = self.QUIT_TIMEOUT
             with suppress(OSError):
                 self._connection.docmd("QUIT")
             self._connection.close()
@@ -139,7 +134,6 @@ class Relay:
             self.open()
 
     def _send(self, recipient: str, text: bytes, before_final_dot: Callable[[], None]) -> str:
-        self._connection.seconds_left += 1 + len(text) / SLOWEST_LINE
         commands = [*self._envelope(recipient, len(text)), Command("DATA", "DATA", 3)]
         self._transaction_open = True
         try:

@@ -17,28 +17,33 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pbxnotify.namedtuple import TYPE_CHECKING
+from pbxnotify.smtp.addresses import SHORTEST, connect, look_up
+from pbxnotify.smtp.greeting import name_to_greet_with
 from pbxnotify.smtp.redaction import Redactor
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
     from _typeshed import ReadableBuffer
 
     from pbxnotify.settings.smtp import Smtp
 
-    Result = TypeVar("Result")
-
 LONGEST_LINE = 8192  # bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512
 MOST_LINES = 100  # lines of one reply
 LONGEST_REPLY = 500  # characters of a reply that are quoted
-SHORTEST = 0.001  # seconds; 0 would mean not waiting at all
 LAST_WORDS = 0.5  # seconds for what a relay has said before it hung up
 PIECE = 16384  # bytes sent at a time: each is progress, and starts the timeout anew
+SLOWEST_LINE = 32768  # bytes per second that what we send may take, besides the timeout
+PARTIAL_CHAIN = 0x80000
+"""X509_V_FLAG_PARTIAL_CHAIN (ssl has it from Python 3.10 on): ca_file may have the relay's own certificate, or that of
+an authority in between, which some relays do not send."""
 
 
 class Connection(smtplib.SMTP):
-    """smtplib with an end to every wait and to every reply, on one socket opened and encrypted from here."""
+    """smtplib with an end to every wait and to every reply, on one socket opened and encrypted from here.
+
+    ``timeout`` seconds without progress end it: a name that is looked up, a connection, TLS, a whole reply, and each
+    piece that is sent; a mail as a whole may take as long, and 1 s for each 32 KB.
+    """
 
     ehlo_msg = "EHLO"
 
@@ -46,26 +51,23 @@ class Connection(smtplib.SMTP):
         # Without local_hostname smtplib would look up this host's name: 10 to 20 s with a dead DNS.
         super().__init__(local_hostname="", timeout=timeout)
         self.command_encoding = "utf-8"
-        self.seconds_left = float(timeout)
         self.is_local = False
         self.peer = ""  # the far end, for the admin: ``192.0.2.1 port 587``
         self._transcript = transcript
         self._received = b""
         self._secrets = Redactor()
 
-    def open(self, host: str, port: int) -> None:
-        """Connect to the first address that answers. Raises OSError."""
-        addresses = self._limited(self.timeout, look_up, host, port)
-        self.sock = sock = self._limited(self.timeout, connect, addresses, self.seconds_left)
+    def open(self, host: str, port: int, name: str = "") -> None:
+        """Connect to the first address that answers, and greet with a name or our own. Raises OSError."""
+        self.sock = sock = connect(look_up(host, port, self.timeout), self.timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: reading the greeting will fail
             there, port, *_ = sock.getpeername()
             self.peer, there = f"{there} port {port}", there.partition("%")[0]
         self.is_local = there == here or there.startswith("127.")
-        # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS. The sender's
-        # domain is often the relay's own, and many relays turn away strangers who greet with it.
-        self.local_hostname = f"[IPv6:{here}]" if ":" in here else f"[{here}]"
+        # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true.
+        self.local_hostname = name or name_to_greet_with(f"[IPv6:{here}]" if ":" in here else f"[{here}]")
 
     def encrypt(self, context: ssl.SSLContext, host: str) -> None:
         """Start TLS. Raises OSError, also for plain text after the answer to STARTTLS: somebody injected it."""
@@ -75,7 +77,8 @@ class Connection(smtplib.SMTP):
         # wrap_socket alone would skip the handshake if the relay has gone meanwhile; explicitly, that is an error.
         encrypted = context.wrap_socket(self.sock, server_hostname=host.encode(), do_handshake_on_connect=False)
         self.sock = encrypted
-        self._limited(self.timeout, encrypted.do_handshake)
+        encrypted.settimeout(self.timeout)
+        encrypted.do_handshake()
 
     def hide(self, secret: str) -> None:
         """Redact a secret in all that the relay says from now on, should it repeat what it was sent."""
@@ -112,22 +115,24 @@ class Connection(smtplib.SMTP):
     def send(self, s: ReadableBuffer | str) -> None:
         """Send bytes piece by piece. Raises OSError."""
         left = memoryview(s.encode() if isinstance(s, str) else s)
+        until = time.monotonic() + self.timeout + len(left) / SLOWEST_LINE
         while left:
             if not self.sock:
                 raise ConnectionError("has closed the connection")
-            left = left[self._limited(self.timeout, self.sock.send, left[:PIECE]) :]
+            self._wait_until(min(until, time.monotonic() + self.timeout))
+            left = left[self.sock.send(left[:PIECE]) :]
 
     def final_reply(self, seconds: float) -> tuple[int, bytes]:
-        """Return the answer to the final dot; the wait for it is not counted."""
-        before = self.timeout, self.seconds_left
-        self.timeout = self.seconds_left = seconds
-        answer = self.getreply()
-        self.timeout, self.seconds_left = before
-        return answer
+        """Return the answer to the final dot, for which a relay may take its time."""
+        before, self.timeout = self.timeout, seconds
+        try:
+            return self.getreply()
+        finally:
+            self.timeout = before
 
     def last_words(self) -> tuple[int, bytes]:
         """Return what a relay said before it hung up; code 0 if that is not a reply."""
-        self.timeout = self.seconds_left = LAST_WORDS
+        self.timeout = LAST_WORDS
         try:
             return self.getreply()
         except OSError:
@@ -135,9 +140,9 @@ class Connection(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         """Return code and text of a reply. Raises OSError for anything else, or a reply without end."""
-        lines: list[bytes] = []
+        lines, until = list[bytes](), time.monotonic() + self.timeout
         while len(lines) < MOST_LINES:
-            line = self._line()
+            line = self._line(until)
             if self._transcript:  # redacting costs time
                 self._transcript(f"< {self.words(line)}")
             if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
@@ -151,52 +156,22 @@ class Connection(smtplib.SMTP):
         if self._transcript:
             self._transcript(line)
 
-    def _line(self) -> bytes:
+    def _line(self, until: float) -> bytes:
         while b"\n" not in self._received:
             if len(self._received) > LONGEST_LINE:
                 raise ConnectionError("sent a line without end")
-            received = self._limited(self.timeout, self.sock.recv, 4096) if self.sock else b""
+            self._wait_until(until)
+            received = self.sock.recv(4096) if self.sock else b""
             if not received:
                 raise ConnectionError("closed the connection")
             self._received += received
         line, _, self._received = self._received.partition(b"\n")
         return line.rstrip()
 
-    def _limited(self, seconds: float, operation: Callable[..., Result], *arguments: object) -> Result:
-        """Run an operation on the socket within ``seconds``, and within what is left in all."""
-        began = time.monotonic()
+    def _wait_until(self, until: float) -> None:
+        """Let the next operation on the socket end then; what is there already is taken even if it is late."""
         if self.sock:
-            self.sock.settimeout(max(min(seconds, self.seconds_left), SHORTEST))
-        try:
-            return operation(*arguments)
-        finally:
-            self.seconds_left -= time.monotonic() - began
-
-
-def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
-    """Return the addresses of a host, as ``getaddrinfo`` does. Raises OSError."""
-    # DNS is asked once, for a second: our timeouts cannot interrupt a lookup.
-    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
-    # Settings hold the name as DNS knows it; Python would encode a str once more, with 2 ms of tables.
-    return list(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
-
-
-def connect(addresses: Sequence[tuple[Any, ...]], seconds: float) -> socket.socket:
-    """Return a connection to the first address that answers; each gets its share of ``seconds``. Raises OSError."""
-    until = time.monotonic() + seconds
-    for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
-        reached = None
-        try:
-            reached = socket.socket(family, kind, protocol)
-            share = (until - time.monotonic()) / (len(addresses) - tried + 1)
-            reached.settimeout(max(share, SHORTEST))
-            reached.connect(address)
-            return reached
-        except OSError as error:
-            failure = error
-            if reached:
-                reached.close()
-    raise failure
+            self.sock.settimeout(max(until - time.monotonic(), SHORTEST))
 
 
 def tls_context(relay: Smtp, *, for_web: bool = False) -> ssl.SSLContext:
@@ -221,4 +196,5 @@ def tls_context(relay: Smtp, *, for_web: bool = False) -> ssl.SSLContext:
             context.load_default_certs()
     if relay.ca_file:
         context.load_verify_locations(relay.ca_file)
+        context.verify_flags |= PARTIAL_CHAIN
     return context

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.programs import run_program
+from pbxnotify.text import clean
 
 if TYPE_CHECKING:
     from pbxnotify.settings.smtp import Smtp
     from pbxnotify.smtp.oauth.token_store import Access
 
+LONGEST_WORDS = 200  # characters of what it says that are shown
 COMMAND_TIMEOUT = 10  # seconds for ``password_command``
+APP_PASSWORD = re.compile(r"[a-z]{4}(\s[a-z]{4}){3}")
+"""As Google shows it; the blanks do not count there, but pasted ones may be U+00A0, which do."""
+
+
+def without_odd_blanks(password: str) -> str:
+    """Return a password; one in four groups of four letters without its blanks."""
+    return "".join(password.split()) if APP_PASSWORD.fullmatch(password) else password
 
 
 class Credentials:
@@ -24,7 +35,7 @@ class Credentials:
 
         Raises SettingsError, LoginUnavailable, LoginRefused.
         """
-        return "" if rejected else self._settings.password
+        return "" if rejected else without_odd_blanks(self._settings.password)
 
     def accepted(self) -> None:
         """Take note that the relay accepts the secret."""
@@ -43,10 +54,11 @@ class PasswordCommand(Credentials):
         import shlex
         from subprocess import PIPE, TimeoutExpired
 
-        arguments, password = shlex.split(self._settings.password_command), ""
+        arguments, password, said = shlex.split(self._settings.password_command), "", ""
         try:
             done = run_program(arguments, COMMAND_TIMEOUT, stdout=PIPE, stderr=PIPE)
             why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
+            said = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
             if not done.returncode:
                 password = done.stdout.decode(errors="replace").partition("\n")[0].rstrip("\r")
         except TimeoutExpired:
@@ -54,7 +66,9 @@ class PasswordCommand(Credentials):
         except OSError as error:
             why = f"cannot be started ({error.strerror})"
         if not password:
-            raise SettingsError(f"[smtp] password_command: it {why}; run it yourself as Asterisk's user")
+            last = f", its last words: {clean(said, LONGEST_WORDS)}" if said else ""
+            how = "run it yourself as Asterisk's user, with  sudo -u USER COMMAND"
+            raise SettingsError(f"[smtp] password_command: it {why}{last}; {how}")
         return password
 
 

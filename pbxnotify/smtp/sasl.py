@@ -1,6 +1,7 @@
 """Logs in: chooses a mechanism (RFC 4954), and answers its challenges.
 
-A mechanism is tried once: each failure brings the account nearer to being locked.
+A mechanism is tried once: each failure brings the account nearer to being locked. CRAM-MD5 alone may have another
+behind it.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ class Answer(NamedTuple):
     asked: str
 
 
-def choose(relay: Smtp, offered: Collection[str]) -> str:
-    """Return the mechanism to use of those offered; "" for none."""
+def usable(relay: Smtp, offered: Collection[str]) -> list[str]:
+    """Return the mechanisms that can be used of those offered, the best first."""
     by_password = PASSWORD_WITHOUT_TLS if relay.security == "none" else PASSWORD
-    usable: Collection[str] = TOKEN if relay.auth == "oauth2" else by_password
-    return next((mechanism for mechanism in usable if mechanism in offered), "")
+    known = TOKEN if relay.auth == "oauth2" else by_password
+    return [mechanism for mechanism in known if mechanism in offered]
 
 
 def log_in(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> Answer:

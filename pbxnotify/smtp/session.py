@@ -18,6 +18,7 @@ from pbxnotify.errors import (
     RelayUnavailable,
 )
 from pbxnotify.settings.smtp import Smtp
+from pbxnotify.smtp.addresses import Unreachable
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.smtp.credentials import Credentials
@@ -51,7 +52,7 @@ class Session:
             what = f"cannot be verified: ca_file {settings.ca_file}: {error.strerror or error}"
             raise self.error(RelayMisconfigured, "TLS", what) from None
         with self.stage("connect"):
-            connection.open(settings.host, settings.port)
+            connection.open(settings.host, settings.port, settings.helo)
         passed("connect", connection)
         if context and settings.security == "tls":
             with self.stage("TLS"):
@@ -87,13 +88,16 @@ class Session:
             what = "was not sent login and password: they would cross the network in the clear"
             raise self.error(RelayMisconfigured, "AUTH", what)
         offered = connection.esmtp_features.get("auth", "").upper().split()
-        mechanism = sasl.choose(settings, offered)
-        if not mechanism:
+        mechanisms = sasl.usable(settings, offered)
+        if not mechanisms:
             wanted = "with a token" if settings.auth == "oauth2" else "that can be used"
             what = f"offers no login {wanted}, but {clean(' '.join(offered), None) or 'none at all'}"
             raise self.error(RelayMisconfigured, "AUTH", what)
         with self.stage("AUTH"):
-            code, reply, asked = sasl.log_in(connection, mechanism, settings, secret)
+            code, reply, asked = sasl.log_in(connection, mechanisms[0], settings, secret)
+            if mechanisms[0] == "CRAM-MD5" and code // 100 == 5 and mechanisms[1:]:
+                # Relays offer it where they only know hashes of passwords, and so cannot check it.
+                code, reply, asked = sasl.log_in(connection, mechanisms[1], settings, secret)
         try:
             self.accepted("AUTH", asked, code, reply)
         except RelayMisconfigured as error:
@@ -130,7 +134,10 @@ class Session:
         except OSError as error:
             self.connection.close()
             what = network_error(error) if stage in ("connect", "TLS") else f"{network_error(error)} at {stage}"
-            raise self.error(RelayUnavailable, stage, what) from None
+            unavailable = self.error(RelayUnavailable, stage, what)
+            if isinstance(error, Unreachable):
+                unavailable.tried = tuple(f"{address}: {network_error(each)}" for address, each in error.tried)
+            raise unavailable from None
 
     def error(
         self,
@@ -145,7 +152,7 @@ class Session:
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         case = f"{stage} {settings.security} {settings.port} {what}"
-        advice = advice_for(case).format(host=host, port=settings.port)
+        advice = advice_for(case, concern, has_login=bool(settings.login)).format(host=host, port=settings.port)
         return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply, concern=concern)
 
 

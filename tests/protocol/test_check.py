@@ -97,6 +97,7 @@ WRONG = {
     ("smtp", "use_tls"): "perhaps",
     ("smtp", "verify_certificate"): "perhaps",
     ("smtp", "ca_file"): "ca.pem",
+    ("smtp", "helo"): "my host",
     ("smtp", "timeout"): "0",
     ("smtp", "allow_plaintext_login"): "perhaps",
     ("notifications", "enabled"): "perhaps",

@@ -440,17 +440,62 @@ def test_each_address_of_a_name_is_tried(catcher: Catcher, monkeypatch: pytest.M
     assert send(catcher.port, host="both.test")
 
 
-@pytest.mark.parametrize("before", [None, "timeout:5"])
-def test_a_dead_dns_is_not_waited_for(before: str | None, catcher: Catcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RES_OPTIONS", before or "")
-    if not before:
-        monkeypatch.delenv("RES_OPTIONS")
-    send(catcher.port)
-    assert os.environ["RES_OPTIONS"] == (before or "timeout:1 attempts:1")
+@pytest.mark.parametrize(("seconds", "sent"), [pytest.param(0.1, True, id="slow"), pytest.param(60, False, id="dead")])
+def test_dns_has_as_long_as_the_relay(
+    seconds: float, sent: bool, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And resolv.conf says how often it is asked: nothing is said of that in the environment."""
+    look_up, over = socket.getaddrinfo, threading.Event()
+
+    def look_up_slowly(*arguments: Any) -> Any:
+        over.wait(seconds)
+        return look_up(*arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_slowly)
+    if sent:
+        assert send(catcher.port)
+    else:
+        error = failure(catcher.port, timeout=IMPATIENT)
+        assert (type(error), error.stage) == (RelayUnavailable, "connect")
+        assert "resolv.conf" in str(error)
+    over.set()
+    assert "RES_OPTIONS" not in os.environ
+
+
+def test_of_several_addresses_the_one_that_says_most_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a host whose port is closed, and which has an address of a kind that this host has no way to."""
+    look_up = socket.getaddrinfo
+
+    def look_up_both(host: str, *arguments: Any) -> list[Any]:
+        unreachable = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("ff02::1%none", 25))]
+        return look_up("127.0.0.1", *arguments) + unreachable
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_both)
+    error = failure(port, host="both.test")
+    assert "refused" in str(error)
+    assert [one.partition(": ")[0] for one in error.tried] == ["127.0.0.1", "ff02::1%none"]
+
+
+SLOW = 1.5
+"""Seconds for each of its replies."""
+
+
+def test_a_relay_that_takes_its_time_before_each_reply() -> None:
+    """No reply takes as long as ``timeout``, all of them take longer."""
+    replies = {**ScriptedRelay.REPLIES, "EHLO": "250 scripted.test"}
+    faults: dict[str, Any] = {
+        stage: far_end.after(SLOW, replies[stage]) for stage in ("greeting", "EHLO", "MAIL", "RCPT", "message")
+    }
+    with ScriptedRelay(**faults) as relay:
+        assert send(relay.port, timeout=3 * SLOW)
 
 
 @pytest.mark.parametrize(("address", "name"), [("127.0.0.1", b"[127.0.0.1]"), ("::1", b"[IPv6:::1]")])
-def test_we_greet_with_our_address(address: str, name: bytes) -> None:
+def test_we_greet_with_our_address(address: str, name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
+    monkeypatch.setattr("pbxnotify.smtp.greeting.HOSTS", "/nowhere")
     try:
         relay = ScriptedRelay(address=address)
     except OSError:
@@ -459,6 +504,15 @@ def test_we_greet_with_our_address(address: str, name: bytes) -> None:
         with Relay(settings(relay.port, host=address)):
             pass
         assert relay.lines[0] == b"EHLO " + name
+
+
+def test_we_greet_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's own, or the one that the settings have."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx.office.org")
+    with ScriptedRelay() as relay:
+        send(relay.port)
+        send(relay.port, helo="mx.example.com")
+        assert relay.commands("EHLO") == [b"EHLO pbx.office.org", b"EHLO mx.example.com"]
 
 
 def test_a_plain_client_on_a_tls_port(certificates: Certificates, golden: Golden) -> None:
@@ -604,7 +658,29 @@ def test_one_mechanism_is_tried_once(
             error = failure(catcher.port, **options)
             assert (type(error), error.stage, error.code) == (RelayMisconfigured, "AUTH", 535)
             golden(error)
-        assert catcher.logins == [chosen]
+        assert catcher.logins == ([chosen, "PLAIN"] if (chosen, password) == ("CRAM-MD5", "wrong") else [chosen])
+
+
+@pytest.mark.parametrize("offered", [["LOGIN"], ["PLAIN", "LOGIN"]], ids=["LOGIN", "PLAIN"])
+def test_cram_md5_that_is_refused_is_followed_by_another_once(offered: list[str]) -> None:
+    """As by a relay that has only hashes of the passwords."""
+    prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
+
+    def login(talk: far_end.Talk) -> None:
+        asked = relay.lines[-1].decode()
+        if asked == "AUTH CRAM-MD5":
+            talk.say("334 PDE4OTY+")
+            talk.line()
+            talk.say("535 5.7.8 not with this one")
+            return
+        for prompt in prompts if asked == "AUTH LOGIN" else ():
+            talk.say(prompt)
+            talk.line()
+        talk.say("235 2.7.0 Ok")
+
+    with ScriptedRelay(extensions=[f"AUTH CRAM-MD5 {' '.join(offered)}"], AUTH=login) as relay:
+        assert send(relay.port, **LOGIN)
+        assert [line.split()[1].decode() for line in relay.commands("AUTH")] == ["CRAM-MD5", offered[0]]
 
 
 @pytest.mark.parametrize(

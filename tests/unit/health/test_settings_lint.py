@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,13 +21,20 @@ email = common@example.com
 
 
 @pytest.fixture
-def notes(write_ini: Callable[[str], Path]) -> Callable[[str], list[str]]:
-    """Return the notes on an ini file."""
+def notes(write_ini: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Return the notes on an ini file, on a host with a full name."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx.example.org")
     return lambda ini: list(settings_notes(load_settings(write_ini(ini))))
 
 
 def test_nothing_to_note(notes) -> None:
     assert notes(NOTHING_TO_NOTE) == []
+
+
+def test_a_sender_made_of_a_name_without_a_domain(notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
+    (note,) = notes(NOTHING_TO_NOTE)
+    assert "asterisk@pbx" in note
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,11 @@ def test_nothing_to_note(notes) -> None:
             "sender is pbx@example.com",
             id="a sender that Yandex refuses",
         ),
+        pytest.param(
+            '[smtp]\nlogin = a@x.org\npassword = "a\u00a0b"\n', "password contains U+00A0", id="a blank that is none"
+        ),
+        pytest.param("[smtp]\nlogin = a@x.org\npassword = “secret”\n", "password contains typographic", id="quotes"),
+        pytest.param("[smtp]\nhost = ssl://smtр.yandex.ru\n", "letters of two scripts", id="a Cyrillic letter"),
         pytest.param("[smtp]\nhost = smtp.gmail.com\n", "host = ssl://smtp.gmail.com", id="Gmail unencrypted"),
         pytest.param(
             "[voicemail]\nsubject = NOTIFICATION_CALLERID\n",

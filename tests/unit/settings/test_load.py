@@ -252,6 +252,7 @@ def test_words_for_yes(ini: Path, word: str) -> None:
         pytest.param("a@example.com", ("a@example.com",), id="one"),
         pytest.param("a@example.com,", ("a@example.com",), id="a comma at the end"),
         pytest.param("a@example.com, root@localhost", ("a@example.com", "root@localhost"), id="two"),
+        pytest.param("анна@почта.рф", ("анна@xn--80a1acny.xn--p1ai",), id="a name in another script"),
         pytest.param("o'neil+pbx@почта.рф", ("o'neil+pbx@xn--80a1acny.xn--p1ai",), id="IDN"),
     ],
 )
@@ -408,11 +409,11 @@ def test_a_problem(ini: Path, golden: Golden, section: str, text: str, place: st
         "a@x; b@x",
         "Anna <a@x>",
         ".a@x",
-        "анна@x",
         "a@-x",
         "a@x..y",
         f"a@{'x' * 64}",
         f"{'a' * 65}@x",
+        "анна@.x",
         "a@[127.0.0.1]",
     ],
 )
