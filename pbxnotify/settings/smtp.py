@@ -10,7 +10,7 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import Conflict, option
-from pbxnotify.settings.validators import address, command, file, greeting, line, number, one_of, relay, yes_or_no
+from pbxnotify.settings.validators import command, file, greeting, line, number, one_of, own_address, relay, yes_or_no
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -32,7 +32,7 @@ class Smtp(NamedTuple):
         "password",
         "password, or oauth2: a token from the provider in [oauth2] or password_command",
     )
-    sender: str = option(address, "", "name@example.com; empty: login if it is an address, else asterisk@HOSTNAME")
+    sender: str = option(own_address, "", "name@example.com; empty: login if it is an address, else asterisk@HOSTNAME")
     sender_name: str = option(line, "", "the name shown with the sender address; empty: pbx_name")
     use_tls: bool = option(yes_or_no, False, "yes for STARTTLS, which never falls back to plain text, or no")
     verify_certificate: bool = option(
@@ -61,7 +61,7 @@ class Smtp(NamedTuple):
             return self.sender
         for candidate in (self.login, f"asterisk@{socket.gethostname()}"):
             with suppress(ValueError):
-                return address(candidate)
+                return own_address(candidate)
         return "asterisk@localhost.localdomain"  # a host without a name, or with one that no mail address can have
 
     def connection(self) -> Smtp:

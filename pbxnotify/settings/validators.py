@@ -19,6 +19,8 @@ from pbxnotify.text import did_you_mean
 
 CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
+DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61"), ".")
+"""The dots of IDNA beyond ASCII (RFC 3490 section 3.1)."""
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
 
@@ -88,10 +90,26 @@ def yes_or_no(value: str) -> bool:
 def address(value: str) -> str:
     """Accept a bare e-mail address, which goes into SMTP commands unchanged; in any script (RFC 6531)."""
     local_part, _, name = value.rpartition("@")
-    atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
-    if len(local_part.encode("utf-8", "replace")) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", local_part):
+    atom, shape = r"[\w!#$%&'*+/=?^`{|}~-]+", "".join(map(_shape, local_part))
+    if len(local_part.encode("utf-8", "replace")) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", shape, re.ASCII):
         raise ValueError("is not a valid e-mail address")
     return f"{local_part}@{domain(name)}"
+
+
+def own_address(value: str) -> str:
+    """Accept an e-mail address in ASCII: with another sender, no mail leaves by a relay without SMTPUTF8."""
+    if not address(value).isascii():
+        raise ValueError("is not a valid e-mail address in ASCII")
+    return address(value)
+
+
+def _shape(character: str) -> str:
+    """Return x for a letter, digit or mark of another script, any other character as it is."""
+    if character.isascii():
+        return character
+    from unicodedata import category
+
+    return "x" if category(character)[0] in "LNM" else character
 
 
 def domain(value: str) -> str:
@@ -100,6 +118,8 @@ def domain(value: str) -> str:
     try:
         name = value if value.isascii() else value.encode("idna").decode()
     except UnicodeError:
+        name = ""
+    if not re.fullmatch(r"[\w.-]*", "".join(map(_shape, value)).translate(DOTS)):  # IDNA lets quotes and dashes pass
         name = ""
     if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})*", name, re.ASCII):
         raise ValueError("does not contain a valid domain name")

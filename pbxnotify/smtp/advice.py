@@ -21,7 +21,10 @@ CERTIFICATE_FAULTS = {
 """What OpenSSL's verify codes mean."""
 
 UNVERIFIED = "with verify_certificate = no anybody could impersonate the relay"
-WEAK = "it is too old for the OpenSSL of this host: it must be renewed there"
+WEAK = (
+    "it is too old for the OpenSSL of this host: until it is renewed, lower the policy here, with"
+    "  update-crypto-policies --set LEGACY  or CipherString = DEFAULT:@SECLEVEL=1 in openssl.cnf"
+)
 ADVICE = (
     ("^connect .* DNS gave no answer", "check the DNS servers of this machine, in /etc/resolv.conf"),
     ("^connect .* cannot be found", "check host, and the DNS of this machine"),

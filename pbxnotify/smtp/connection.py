@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = 8192  # bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512
 MOST_LINES = 100  # lines of one reply
 LONGEST_REPLY = 500  # characters of a reply that are quoted
+LOOKUP = 15.0  # seconds for DNS at least: resolv.conf usually has a resolver asked twice for five
 LAST_WORDS = 0.5  # seconds for what a relay has said before it hung up
 PIECE = 16384  # bytes sent at a time: each is progress, and starts the timeout anew
 SLOWEST_LINE = 32768  # bytes per second that what we send may take, besides the timeout
@@ -59,7 +60,7 @@ class Connection(smtplib.SMTP):
 
     def open(self, host: str, port: int, name: str = "") -> None:
         """Connect to the first address that answers, and greet with a name or our own. Raises OSError."""
-        self.sock = sock = connect(look_up(host, port, self.timeout), self.timeout)
+        self.sock = sock = connect(look_up(host, port, max(self.timeout, LOOKUP)), self.timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: reading the greeting will fail

@@ -6,7 +6,7 @@ What the relay answers means the same for the mails that follow: see ``Session.a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pbxnotify.errors import (
     Concern,
@@ -97,7 +97,8 @@ class Session:
             code, reply, asked = sasl.log_in(connection, mechanisms[0], settings, secret)
             if mechanisms[0] == "CRAM-MD5" and code // 100 == 5 and mechanisms[1:]:
                 # Relays offer it where they only know hashes of passwords, and so cannot check it.
-                code, reply, asked = sasl.log_in(connection, mechanisms[1], settings, secret)
+                with suppress(OSError):  # one that hangs up on a second try has refused the first
+                    code, reply, asked = sasl.log_in(connection, mechanisms[1], settings, secret)
         try:
             self.accepted("AUTH", asked, code, reply)
         except RelayMisconfigured as error:

@@ -452,6 +452,7 @@ def test_dns_has_as_long_as_the_relay(
         return look_up(*arguments)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up_slowly)
+    monkeypatch.setattr("pbxnotify.smtp.connection.LOOKUP", IMPATIENT)
     if sent:
         assert send(catcher.port)
     else:

@@ -252,6 +252,7 @@ def test_words_for_yes(ini: Path, word: str) -> None:
         pytest.param("a@example.com", ("a@example.com",), id="one"),
         pytest.param("a@example.com,", ("a@example.com",), id="a comma at the end"),
         pytest.param("a@example.com, root@localhost", ("a@example.com", "root@localhost"), id="two"),
+        pytest.param("हिन्दी@example.com", ("हिन्दी@example.com",), id="a script with marks"),
         pytest.param("анна@почта.рф", ("анна@xn--80a1acny.xn--p1ai",), id="a name in another script"),
         pytest.param("o'neil+pbx@почта.рф", ("o'neil+pbx@xn--80a1acny.xn--p1ai",), id="IDN"),
     ],
@@ -414,6 +415,8 @@ def test_a_problem(ini: Path, golden: Golden, section: str, text: str, place: st
         f"a@{'x' * 64}",
         f"{'a' * 65}@x",
         "анна@.x",
+        "“anna”@example.com",
+        "anna@“example.com”",
         "a@[127.0.0.1]",
     ],
 )
