@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import Enum
 
 
 class PbxnotifyError(Exception):
@@ -115,23 +114,6 @@ class TokenFileDamaged(LoginRefused):
     """The token file holds something that we did not write."""
 
 
-class Concern(Enum):
-    """What a relay's refusal is about, as far as its reply says."""
-
-    SENDER = "sender"
-    LOGIN = "login"  # it wants one, or another one, before it passes mail on
-    HOST = "host"  # ours: its name, its address
-    BLOCK = "block"  # we have sent too much, or are distrusted
-    RECIPIENT = "recipient"
-    SIZE = "size"
-    UNKNOWN = "unknown"  # the next mail will show it
-
-    @property
-    def is_us(self) -> bool:
-        """Return whether the next mail would meet it as well, whoever it is for."""
-        return self in (Concern.SENDER, Concern.LOGIN, Concern.HOST, Concern.BLOCK)
-
-
 class RelayError(PbxnotifyError):
     """The relay did not take a mail.
 
@@ -144,18 +126,15 @@ class RelayError(PbxnotifyError):
 
     exit_status = os.EX_TEMPFAIL
 
-    def __init__(
-        self, sentence: str, *, stage: str, code: int = 0, reply: str = "", concern: Concern = Concern.UNKNOWN
-    ) -> None:
+    def __init__(self, sentence: str, *, stage: str, code: int = 0, reply: str = "") -> None:
         super().__init__(sentence)
         self.stage = stage
         self.code = code
         self.reply = reply
-        self.concern = concern
 
-    def become(self, kind: type[RelayError], concern: Concern) -> RelayError:
-        """Return it as another error: what came before or after it shows what it is about."""
-        return kind(str(self), stage=self.stage, code=self.code, reply=self.reply, concern=concern)
+    def become(self, kind: type[RelayError], enhanced: str = "") -> RelayError:
+        """Return it as another error, behind an enhanced code: what came before or after shows what it is about."""
+        return kind(str(self), stage=self.stage, code=self.code, reply=f"{enhanced} {self.reply}".lstrip())
 
 
 class RelayUnavailable(RelayError):

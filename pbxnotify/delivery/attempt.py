@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 
 from pbxnotify.errors import (
-    Concern,
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
@@ -19,7 +18,7 @@ from pbxnotify.errors import (
 from pbxnotify.events import Voicemail
 from pbxnotify.mail.compose import compose
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
-from pbxnotify.smtp.replies import TRANSACTION, answer_of
+from pbxnotify.smtp.replies import TRANSACTION, Concern, answer_of, concern_of
 from pbxnotify.spool.item import RecipientState
 from pbxnotify.spool.queue_file import QueueFile
 
@@ -103,10 +102,10 @@ class Attempt:
         elif isinstance(error, RelayMisconfigured):
             raise error
         elif self.doubt and answer_of(self.doubt.refusal) == answer_of(error):
-            raise error.become(RelayMisconfigured, error.concern)
+            raise error.become(RelayMisconfigured)
         else:
             self.refused[address] = error
-            if error.concern == Concern.UNKNOWN and not self.accepted:
+            if concern_of(error) == Concern.UNKNOWN and not self.accepted:
                 self.doubt = Doubt(address, error)
 
     def attachment(self, settings: Settings) -> Attachment | None:
@@ -174,5 +173,5 @@ class Attempt:
 
 def _may_be_for_the_attachment(error: RelayError) -> bool:
     """Return whether a mail was perhaps refused for its recording: at MAIL, its size is all that is known of it."""
-    is_unclear = error.concern == Concern.UNKNOWN and error.stage in ("MAIL", "DATA", "message")
-    return error.concern == Concern.SIZE or is_unclear
+    is_unclear = concern_of(error) == Concern.UNKNOWN and error.stage in ("MAIL", "DATA", "message")
+    return concern_of(error) == Concern.SIZE or is_unclear

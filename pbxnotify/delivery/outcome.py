@@ -10,7 +10,7 @@ from pbxnotify.delivery.attempt import Attempt
 from pbxnotify.events import Alert, Voicemail
 from pbxnotify.languages.language import DEFAULT_LANGUAGE, load_language
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.smtp.replies import TRANSACTION, answer_of
+from pbxnotify.smtp.replies import TRANSACTION, Concern, answer_of, concern_of
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import DELAYS, MOST_FAILURES, RelayBackoff, read_backoff, retry_delay, write_backoff
 from pbxnotify.spool.item import SWITCHED_OFF, RecipientState
@@ -132,7 +132,7 @@ class Outcome:
         if self._spool:
             noted = read_backoff(self._spool.directory)
             if noted.told or (noted.address and noted.answer == answer):  # nothing was accepted since
-                raise refusal.become(errors.RelayMisconfigured, refusal.concern)
+                raise refusal.become(errors.RelayMisconfigured)
             until = now + retry_delay(MOST_FAILURES)
             backoff = RelayBackoff(0, until, self._fingerprint, str(refusal), now, address=address, answer=answer)
             write_backoff(self._spool.directory, backoff)
@@ -232,4 +232,4 @@ class Outcome:
 
 def _is_doubted(refusal: errors.RelayError) -> bool:
     """Return whether a refusal is, or may be, about us."""
-    return refusal.concern.is_us or refusal.concern == errors.Concern.UNKNOWN
+    return concern_of(refusal).is_us or concern_of(refusal) == Concern.UNKNOWN

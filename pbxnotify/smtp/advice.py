@@ -6,8 +6,8 @@ import re
 import socket
 import ssl
 
-from pbxnotify.errors import Concern
 from pbxnotify.smtp.addresses import Unreachable
+from pbxnotify.smtp.replies import Concern
 
 CERTIFICATE_FAULTS = {
     9: "is not valid yet",

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from pbxnotify.errors import (
-    Concern,
     MailRefused,
     OutcomeUnknown,
     RelayError,
@@ -24,6 +23,7 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import network_error
 from pbxnotify.smtp.connection import Connection
 from pbxnotify.smtp.credentials import credentials_of
+from pbxnotify.smtp.replies import concern_of
 from pbxnotify.smtp.session import Session
 
 IDLE = 5.0  # seconds after which a connection is asked whether it is still there
@@ -139,8 +139,8 @@ class Relay:
         try:
             self._ask(commands)
         except RelayMisconfigured as error:
-            if error.concern == Concern.UNKNOWN and not recipient.isascii():  # SMTPUTF8 may be what it does not take
-                raise error.become(MailRefused, Concern.RECIPIENT) from None
+            if not concern_of(error).is_us and not recipient.isascii():  # SMTPUTF8 may be what it does not take
+                raise error.become(MailRefused, "5.6.7") from None
             raise
         answer = self._send_message(recipient, text, before_final_dot)
         self._transaction_open = False
@@ -183,7 +183,7 @@ class Relay:
         if re.fullmatch("[0-9]{1,20}", largest) and 0 < int(largest) < size:
             what = f"takes {int(largest)} bytes at most, the mail has {size}"
             reply = "5.3.4 Message size exceeds what the relay announced"
-            raise self._session.error(MailRefused, "MAIL", what, 552, reply, Concern.SIZE)
+            raise self._session.error(MailRefused, "MAIL", what, 552, reply)
         if self._connection.has_extn("size"):
             parameters += f" SIZE={size}"
         return [
@@ -196,10 +196,10 @@ class Relay:
         encoded = _encoded(address)
         if not encoded:
             what = f"was not asked: {address!r} is not a valid e-mail address"
-            raise self._session.error(kind, stage, what, concern=Concern.RECIPIENT)
+            raise self._session.error(kind, stage, what, reply="5.1.3")
         if not encoded.isascii() and not self._connection.has_extn("smtputf8"):
             what = f"accepts ASCII addresses only (it does not offer SMTPUTF8), not {encoded}"
-            raise self._session.error(kind, stage, what, concern=Concern.RECIPIENT)
+            raise self._session.error(kind, stage, what, reply="5.6.7")
         return encoded
 
     def _send_message(self, recipient: str, text: bytes, before_final_dot: Callable[[], None]) -> str:

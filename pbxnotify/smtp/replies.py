@@ -8,12 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import Enum
 
-from pbxnotify.errors import Concern, RelayError
+from pbxnotify.errors import RelayError
 from pbxnotify.namedtuple import NamedTuple
 
 TRANSACTION = ("MAIL", "RCPT", "DATA", "message")
 """The stages of one mail, where a refusal may be about that mail; before them, it is about every mail."""
+
+
+class Concern(Enum):
+    """What a relay's refusal is about, as far as its reply says."""
+
+    SENDER = "sender"
+    LOGIN = "login"  # it wants one, or another one, before it passes mail on
+    HOST = "host"  # ours: its name, its address
+    BLOCK = "block"  # we have sent too much, or are distrusted
+    RECIPIENT = "recipient"
+    SIZE = "size"
+    UNKNOWN = "unknown"  # the next mail will show it
+
+    @property
+    def is_us(self) -> bool:
+        """Return whether the next mail would meet it as well, whoever it is for."""
+        return self in (Concern.SENDER, Concern.LOGIN, Concern.HOST, Concern.BLOCK)
 
 
 class Row(NamedTuple):
@@ -25,7 +43,7 @@ class Row(NamedTuple):
 
 
 CODES = (
-    (r"1\.(1|10)|2\.[12]|7\.(2|1[789]|12\d|13[0-8])", Concern.RECIPIENT),
+    (r"1\.([13]|10)|2\.[12]|6\.7|7\.(2|1[789]|12\d|13[0-8])", Concern.RECIPIENT),
     (r"2\.3|3\.4|7\.16", Concern.SIZE),
     (r"1\.[78]|2\.25[24]|7\.(2[0-46-79]|60|509)", Concern.SENDER),
     (r"7\.([89]|1[0-5]|57|64|139)", Concern.LOGIN),
@@ -113,10 +131,14 @@ OTHER_CODES = ((r"1\.[2-6]|2\.4|4\.[1-47]", Concern.RECIPIENT),)
 """Enhanced codes of which some have made their own use: Exchange Online denies relaying with X.4.1."""
 
 
-def judge(stage: str, reply: str) -> Concern:
-    """Return what a refusal at MAIL or later is about; at MAIL not a recipient, of whom nothing is known yet."""
-    concern = _by_code(CODES, reply) or _by_words(reply) or _by_code(OTHER_CODES, reply) or Concern.UNKNOWN
-    return Concern.UNKNOWN if (stage, concern) == ("MAIL", Concern.RECIPIENT) else concern
+def concern_of(error: RelayError) -> Concern:
+    """Return what a refusal is about. At MAIL the relay can name no recipient, but we have read an address then."""
+    return judge(error.reply) if error.stage in TRANSACTION else Concern.UNKNOWN
+
+
+def judge(reply: str) -> Concern:
+    """Return what a refusal at MAIL or later is about."""
+    return _by_code(CODES, reply) or _by_words(reply) or _by_code(OTHER_CODES, reply) or Concern.UNKNOWN
 
 
 def enhanced_code(reply: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from pbxnotify.errors import (
-    Concern,
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
@@ -22,7 +21,7 @@ from pbxnotify.smtp.addresses import Unreachable
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.smtp.credentials import Credentials
-from pbxnotify.smtp.replies import TRANSACTION, judge
+from pbxnotify.smtp.replies import TRANSACTION, Concern, concern_of, judge
 from pbxnotify.text import clean
 
 
@@ -123,9 +122,9 @@ class Session:
         words = self.connection.words(reply)
         if code // 100 == wanted:
             return f"{code} {words}".rstrip()
-        concern = judge(stage, words) if stage in TRANSACTION else Concern.UNKNOWN
-        kind = _meaning(stage, code, concern)
-        raise self.error(kind, stage, f"answered {asked} with {code} {words}".rstrip(), code, words, concern)
+        raise self.error(
+            _meaning(stage, code, words), stage, f"answered {asked} with {code} {words}".rstrip(), code, words
+        )
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -140,31 +139,25 @@ class Session:
                 unavailable.tried = tuple(f"{address}: {network_error(each)}" for address, each in error.tried)
             raise unavailable from None
 
-    def error(
-        self,
-        kind: type[RelayError],
-        stage: str,
-        what: str,
-        code: int = 0,
-        reply: str = "",
-        concern: Concern = Concern.UNKNOWN,
-    ) -> RelayError:
+    def error(self, kind: type[RelayError], stage: str, what: str, code: int = 0, reply: str = "") -> RelayError:
         """Return an error whose sentence says where, what, and what to do about it."""
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        error = kind(f"{host}:{settings.port} {what}", stage=stage, code=code, reply=reply)
         case = f"{stage} {settings.security} {settings.port} {what}"
-        advice = advice_for(case, concern, has_login=bool(settings.login)).format(host=host, port=settings.port)
-        return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply, concern=concern)
+        advice = advice_for(case, concern_of(error), has_login=bool(settings.login))
+        error.args = (f"{error}{advice.format(host=host, port=settings.port)}",)
+        return error
 
 
-def _meaning(stage: str, code: int, concern: Concern) -> type[RelayError]:
+def _meaning(stage: str, code: int, words: str) -> type[RelayError]:
     """Return the error that a reply code other than the one wanted means."""
     if code // 100 not in (4, 5):
         return OutcomeUnknown if stage == "message" else RelayUnavailable
     if code == 421 or stage == "STARTTLS":
         return RelayUnavailable
-    is_about_us = concern.is_us or stage not in TRANSACTION
-    # At MAIL, only the size of a mail can be about anything else.
-    if is_about_us or (stage == "MAIL" and concern != Concern.SIZE):
+    concern = judge(words)
+    # At MAIL, only the size of a mail can be about anything but us.
+    if stage not in TRANSACTION or concern.is_us or (stage == "MAIL" and concern != Concern.SIZE):
         return RelayUnavailable if code < 500 else RelayMisconfigured
     return MailDeferred if code < 500 else MailRefused

@@ -18,7 +18,6 @@ from golden import Golden
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
 
 from pbxnotify.errors import (
-    Concern,
     MailDeferred,
     MailRefused,
     OutcomeUnknown,
@@ -29,7 +28,7 @@ from pbxnotify.errors import (
 )
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
-from pbxnotify.smtp.replies import TRANSACTION
+from pbxnotify.smtp.replies import TRANSACTION, Concern, concern_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
@@ -226,7 +225,7 @@ def test_a_relay_that_ends_a_connection_in_the_middle_of_a_mail() -> None:
 def test_smtputf8_that_is_refused_is_about_the_recipient() -> None:
     with ScriptedRelay(extensions=["SMTPUTF8"], MAIL="555 5.5.4 unsupported") as far:
         error = failure(far.port, recipient="иван@example.com")
-    assert (type(error), error.concern) == (MailRefused, Concern.RECIPIENT)
+    assert (type(error), concern_of(error)) == (MailRefused, Concern.RECIPIENT)
 
 
 def test_a_relay_gets_fifty_mails_over_one_connection() -> None:

@@ -8,9 +8,9 @@ import ssl
 
 import pytest
 
-from pbxnotify.errors import Concern
 from pbxnotify.smtp.addresses import Unreachable
 from pbxnotify.smtp.advice import advice_for, network_error
+from pbxnotify.smtp.replies import Concern
 
 
 def of(error: int) -> OSError:
