@@ -20,13 +20,15 @@ class Exim(UnpackedServer):
     users = ("Debian-exim",)
     prepare = "install -d -o Debian-exim -g Debian-exim /var/spool/exim4 /var/log/exim4 /run/exim4"
     command = "/usr/sbin/exim4 -bdf -oX 127.0.0.1.{port}"
-    defaults = {"main": "", "checks": ""}  # noqa: RUF012
+    defaults = {"main": "", "checks": "", "data": "", "logins": ""}  # noqa: RUF012
     files = {  # noqa: RUF012
         "exim4/exim4.conf": """\
 primary_hostname = mail.test
 domainlist local_domains = local.test
 domainlist relay_to_domains = office.test
 acl_smtp_rcpt = check_rcpt
+acl_smtp_data = check_data
+smtp_accept_queue_per_connection = 0
 host_lookup =
 rfc1413_query_timeout = 0s
 tls_advertise_hosts =
@@ -39,6 +41,9 @@ check_rcpt:
   require message = relay not permitted
     domains = +local_domains : +relay_to_domains
   require verify = recipient
+  accept
+check_data:
+{data}
   accept
 begin routers
 next:
@@ -60,6 +65,7 @@ next:
   port = {next_port}
 begin retry
 * * F,1h,1m
+{logins}
 """,
     }
 
@@ -73,7 +79,7 @@ class Sendmail(UnpackedServer):
 install -d /var/spool/mqueue /var/lib/sendmail/host_status
 touch /var/lib/aliases
 cd /usr/share/sendmail/cf/m4
-m4 ../m4/cf.m4 /etc/mail/test.mc | sed '/^R127\.0\.0\.1/d' >/var/lib/sendmail.cf
+m4 ../m4/cf.m4 /etc/mail/test.mc | sed '/^R127[.]0[.]0[.]1/d' >/var/lib/sendmail.cf
 /usr/libexec/sendmail/sendmail -bi -C /var/lib/sendmail.cf
 """
     command = "/usr/libexec/sendmail/sendmail -bD -C /var/lib/sendmail.cf"
@@ -89,6 +95,7 @@ DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
 define(`confDOMAIN_NAME', `mail.test')dnl
 define(`confTO_IDENT', `0')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
+define(`confHOST_STATUS_DIRECTORY', `')dnl
 define(`confPID_FILE', `/run/sendmail/pid')dnl
 define(`ALIAS_FILE', `/var/lib/aliases')dnl
 define(`SMART_HOST', `relay:[127.0.0.1]')dnl
@@ -270,7 +277,7 @@ class NameServer:
 
 
 class _Query(socketserver.BaseRequestHandler):
-    """A query (RFC 1035 section 4): answered with an address where nobody is, no records of another type, or NXDOMAIN."""
+    """A query (RFC 1035 section 4): an address where nobody is, no other records, or NXDOMAIN."""
 
     def handle(self) -> None:
         query, sock = self.request

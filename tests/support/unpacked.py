@@ -7,6 +7,7 @@ and a /run of its own. Its processes are in a PID namespace, too, and end with t
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import shutil
 import socket
@@ -106,6 +107,7 @@ class UnpackedServer:
             path = self.directory / "etc" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+            os.utime(path, (0, 0))  # Postfix waits for two seconds before it reads a file that was just written
         for path in self.directory.rglob("*"):  # whatever our umask says
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() else 0o644)
@@ -140,10 +142,9 @@ class UnpackedServer:
 
 def unpack(package: str) -> Path:
     """Return a directory with a package and those that it needs; skips or fails the running test without them."""
-    if os.geteuid():
-        unavailable(f"{package} is unpacked and run by root only")
-    if not shutil.which("apt-get"):
-        unavailable(f"{package}: packages are fetched with apt-get")
+    why = _missing()
+    if why:
+        unavailable(f"{package} cannot be run, not installed: {why}")
     directory = CACHE / package
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / ".lock").open("w") as lock:  # tests run side by side
@@ -153,13 +154,24 @@ def unpack(package: str) -> Path:
     return directory
 
 
+@functools.cache
+def _missing() -> str:
+    """Why nothing can be run in a namespace of its own; empty if it can."""
+    if os.geteuid():
+        return "only root can do that"
+    for command in ("apt-get", "dpkg-deb", "unshare"):
+        if not shutil.which(command):
+            return f"there is no {command}"
+    return _run(*IN_NAMESPACE, "mount", "-t", "overlay", "overlay", "-o", "lowerdir=/etc:/usr", "/mnt")
+
+
 def _unpack(package: str, directory: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="fetched-", dir=CACHE) as fetched:
         archives, tree = Path(fetched) / "archives", Path(fetched) / "tree"
-        (archives / "partial").mkdir(parents=True)
-        for name in ("usr", "etc"):
-            (tree / name).mkdir(parents=True)
-        if _fetch(package, archives) and _run("apt-get", "-qq", "update"):
+        for needed in (archives / "partial", tree / "usr", tree / "etc"):
+            needed.mkdir(parents=True)
+        if _fetch(package, archives):
+            _run("apt-get", "-qq", "update")
             why = _fetch(package, archives)
             if why:
                 unavailable(f"{package} cannot be fetched: {why}")
@@ -172,11 +184,21 @@ def _unpack(package: str, directory: Path) -> None:
 
 def _fetch(package: str, archives: Path) -> str:
     """Fetch a package, and those that installing it would bring; returns why that does not work."""
-    where = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
+    settings = {
+        "Dir::Cache": CACHE / "apt",  # a container's configuration may keep none, and each call takes 3 s then
+        "Dir::Cache::pkgcache": "packages.bin",
+        "Dir::Cache::srcpkgcache": "sources.bin",
+        "Dir::Cache::archives": archives,
+        "APT::Sandbox::User": "root",  # which alone can write there
+        "Debug::NoLocking": "1",
+    }
+    (CACHE / "apt").mkdir(exist_ok=True)
+    where = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
     return _run("apt-get", "-qq", "-y", "--no-install-recommends", "--download-only", *where, "install", package)
 
 
 def _run(*command: str) -> str:
     """Run a command; returns what it complained about if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
-    return "" if done.returncode == 0 else done.stderr.strip() or str(done.returncode)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"{command[0]} ended with status {done.returncode}"
