@@ -55,9 +55,10 @@ three digits are Microsoft's). X.7.0 and X.7.1 are said of everything: of a reci
 
 WORDS = (
     Row(
-        r"RESOLVER\.RST|restricted (group|recipient)|account that you tried",
+        r"RESOLVER\.RST|restricted (group|recipient)|account that you tried"
+        r"|recipient address rejected: (need fully|unverif)",
         Concern.RECIPIENT,
-        "Exchange: a group that takes no strangers; Gmail's own mailboxes",
+        "Exchange: a group that takes no strangers; Gmail's own mailboxes; Postfix: reject_non_fqdn_recipient",
     ),
     Row(
         r"too (big|large|long)\b|message (length|size)|(size|length) (limit|exceed)|exceed\w* .*\bsize|\bSIZE=",
@@ -78,16 +79,18 @@ WORDS = (
     ),
     Row(
         r"suspicion of spam|black.?list|block.?list|spamhaus|spamcop|dnsbl|\brbl\b|reputation"
+        r"|(?<!not )\blisted (at|on)\b"
         r"|(your|sending|sender|client)\W+(\S+\W+)?(ip|account|domain|server|host|mail)\b.{0,40}"
         r"(block|bann|suspend|disabl|lock|list)",
         Concern.BLOCK,
-        "Yandex: 554 5.7.1 under suspicion of SPAM; Brevo, SendGrid: account suspended; those who ask block lists",
+        "Yandex: 554 5.7.1 under suspicion of SPAM; Brevo, SendGrid: account suspended; sendmail, Exim: listed at",
     ),
     Row(
         r"\b(sender|envelope.from|mail from|from (address|header)|return.path)\b.{0,80}"
-        r"\b(reject|denied|refused|not|unknown|invalid|must|required|verif|does)|invalid sender|sender verif",
+        r"\b(reject|denied|refused|not|unknown|invalid|must|required|verif|does)|invalid sender|sender verif"
+        r"|required for sender|(valid|verifiable) sender",
         Concern.SENDER,
-        "Postfix: Sender address rejected; Exim: sender verify failed; sendmail: Domain of sender address; Yandex",
+        "Postfix: Sender address rejected; Exim: sender verify failed; sendmail: Domain of sender; Yandex",
     ),
     Row(
         r"send[- ]?(as|on behalf)|not owned by|not (allowed|authori[sz]ed|permitted) to (send|use)|local sender"

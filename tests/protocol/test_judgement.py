@@ -54,6 +54,14 @@ TABLE = [
         "550 5.7.1 Service unavailable; client [192.0.2.1] blocked using dnsbl.sorbs.net",
         US,
     ),
+    ("sendmail, a listed address", "RCPT", "550 5.7.1 <a@example.com>... Rejected: 192.0.2.1 listed at bl.example", US),
+    ("Exim, a listed address", "RCPT", "550 192.0.2.1 is listed at bl.example (127.0.0.2: see https://bl.example)", US),
+    (
+        "Mailu, too fast",
+        "RCPT",
+        "550 5.7.1 <a>: SASL login name rejected: You are sending too many emails too fast.",
+        US,
+    ),
     # The sender
     (
         "Microsoft 365, Send As",
@@ -90,6 +98,13 @@ TABLE = [
         "553 5.7.1 <pbx@example.com>: Sender address rejected: not owned by user",
         US,
     ),
+    (
+        "sendmail, a sender at localhost",
+        "RCPT",
+        "553 5.5.4 <a@example.com>... Real domain name required for sender",
+        US,
+    ),
+    ("Exim, a sender in the header", "message", "550 No verifiable sender address in message headers", US),
     ("sendmail, sender's domain", "RCPT", "553 5.1.8 <pbx@x.invalid>... Domain of sender address does not exist", US),
     ("Courier, sender's form", "MAIL", "517 <asterisk@pbx> Sender's domain is not valid.", US),
     ("Mail.ru, another's address", "message", "550 not local sender over smtp", US),
@@ -121,6 +136,12 @@ TABLE = [
         "Postfix, unknown",
         "RCPT",
         "550 5.1.1 <a@example.com>: Recipient address rejected: User unknown in virtual",
+        RECIPIENT,
+    ),
+    (
+        "Postfix, a recipient without a domain",
+        "RCPT",
+        "504 5.5.2 <a@office>: Recipient address rejected: need fully-qualified address",
         RECIPIENT,
     ),
     ("Exim, unknown", "RCPT", "550 Unrouteable address", RECIPIENT),

@@ -108,13 +108,15 @@ def use(start: Start, write_ini: Callable[[str], Path]) -> Callable[..., Catcher
     return use
 
 
-US, LATER, RECIPIENT, DOUBT = (2, 0, 1, 0), (2, 0, 0, 0), (0, 1, 0, 2), (1, 0, 0, 2)
+US, LATER, RECIPIENT, DOUBT, THEIRS_LATER = (2, 0, 1, 0), (2, 0, 0, 0), (0, 1, 0, 2), (1, 0, 0, 2), (1, 0, 0, 1)
 """How many calls wait, have failed, alerts wait, mails have arrived. Everything waits, the administrator is alerted;
-everything waits for a short while; this recipient's mail has failed; theirs waits. An alert is a mail, too."""
+everything waits for a short while; this recipient's mail has failed; theirs waits, the administrator is alerted; theirs
+waits for a short while. An alert is a mail, too."""
 STRANGERS = {"ivan": "ivan@elsewhere.test", "anna": "anna@elsewhere.test"}
 NOBODY = {"ivan": "nemo@local.test"}
 UNKNOWN_DOMAIN, NO_DOMAIN = {"sender": "pbx@nowhere.invalid"}, {"sender": "asterisk@pbx"}
 OTHERS = {"sender": "boss@office.test"}
+TRUSTS_US = "smtpd_relay_restrictions = permit_mynetworks, reject\nmynetworks = 127.0.0.0/8\n"
 TABLE = [
     # It relays for nobody, and we have no login
     ("Exim, relaying", Exim, {}, STRANGERS, "@elsewhere.test> with 550 relay not permitted", US),
@@ -130,6 +132,22 @@ TABLE = [
     ("OpenSMTPD, a recipient", OpenSmtpd, {}, NOBODY, "550 Invalid recipient: <", DOUBT),
     ("Dovecot, a recipient", DovecotSubmission, {}, NOBODY, "550 5.0.0 <nemo@local.test> Unrouteable", RECIPIENT),
     ("Postfix, a recipient", Postfix, {}, NOBODY, "550 5.1.1 <nemo@local.test>: Recipient address rej", RECIPIENT),
+    (
+        "Postfix, a recipient without a domain",
+        Postfix,
+        {"main": f"{TRUSTS_US}smtpd_recipient_restrictions = reject_non_fqdn_recipient"},
+        {"ivan": "ivan@office"},
+        "504 5.5.2 <ivan@office>: Recipient address rejected: need fully-qualified address",
+        RECIPIENT,
+    ),
+    (
+        "Postfix, a recipient's domain",
+        Postfix,
+        {"main": f"{TRUSTS_US}smtpd_recipient_restrictions = reject_unknown_recipient_domain"},
+        {"ivan": "ivan@nowhere.invalid"},
+        "450 4.1.2 <ivan@nowhere.invalid>: Recipient address rejected: Domain not found",
+        THEIRS_LATER,
+    ),
     # A sender's domain that does not exist
     ("Exim, a domain", Exim, {}, UNKNOWN_DOMAIN, "Sender verify failed", US),
     ("sendmail, a domain", Sendmail, {}, UNKNOWN_DOMAIN, "MAIL FROM:<pbx@nowhere.invalid> SIZE=", US),
@@ -139,6 +157,14 @@ TABLE = [
         {"main": "FEATURE(`delay_checks')dnl"},
         UNKNOWN_DOMAIN,
         "@office.test> with 553 5.1.8 <",
+        US,
+    ),
+    (
+        "sendmail, localhost",
+        Sendmail,
+        {"main": "FEATURE(`delay_checks')dnl"},
+        {"sender": "asterisk@localhost"},
+        "Real domain name required for sender address",
         US,
     ),
     ("Courier, a domain", Courier, {}, UNKNOWN_DOMAIN, "517", US),
@@ -158,6 +184,31 @@ TABLE = [
     ("sendmail, a host name", Sendmail, {}, NO_DOMAIN, "553 5.1.8 <asterisk@pbx>... Domain of sender", US),
     ("Courier, a host name", Courier, {}, NO_DOMAIN, "517 Syntax error.", US),
     ("Postfix, a host name", Postfix, {}, NO_DOMAIN, "504 5.5.2 <asterisk@pbx>: Sender address rejected", US),
+    # Our address
+    (
+        "sendmail, a listed address",
+        Sendmail,
+        {"main": "FEATURE(`delay_checks')dnl\nFEATURE(`dnsbl', `bl.test')dnl"},
+        {},
+        "Rejected: 127.0.0.1 listed at bl.test",
+        US,
+    ),
+    (
+        "Postfix, a listed address",
+        Postfix,
+        {"main": "smtpd_client_restrictions = reject_rbl_client bl.test"},
+        {},
+        "554 5.7.1 Service unavailable; Client host [127.0.0.1] blocked using bl.test",
+        US,
+    ),
+    (
+        "Postfix, an address without a name",
+        Postfix,
+        {"main": "smtpd_client_restrictions = reject_unknown_client_hostname"},
+        {},
+        "450 4.7.25 Client host rejected: cannot find your hostname",
+        LATER,
+    ),
     # A sender that is another's
     (
         "Exim, another's address",
