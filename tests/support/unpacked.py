@@ -29,7 +29,7 @@ mount -t overlay overlay -o lowerdir={unpacked}/usr:/usr /usr
 mount --bind {directory}/run /run
 mount --bind {directory}/var /var
 {prepare}
-({command}; echo "it ended with status $?"; touch {directory}/ended) </dev/null 3<&- &
+({command} || echo "it ended with status $?"; touch {directory}/ended) </dev/null 3<&- &
 exec 0<&3
 read -r _ || exit 0
 """

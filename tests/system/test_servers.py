@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +17,7 @@ from far_relay import FarAway
 from mailboxes import sound
 from relay import Catcher
 from servers import Courier, DovecotSubmission, Exim, NameServer, OpenSmtpd, Postfix, Sendmail
-from unpacked import UnpackedServer
+from unpacked import ServerError, UnpackedServer
 
 from pbxnotify.delivery.runner import run_queue
 from pbxnotify.events import Voicemail
@@ -372,20 +373,47 @@ SERVERS = [
 def test_a_queue_over_one_connection(
     use: Callable[..., Catcher], start: Start, spool: Spool, kind: type[UnpackedServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twenty mails, and between them ten for somebody who does not exist."""
     monkeypatch.setattr(far_relay, "DISTANCE", 0)
     between = FarAway(start(kind, {}).server.port)
-    catcher = use(kind, ivan="nemo@local.test", port=between.port)
-    for number in range(30):
-        queue(spool, CALL._replace(linked_id=f"{number}.1").only(["101" if number % 3 == 1 else "102"]))
+    catcher = use(kind, **NOBODY, port=between.port)
+    queue_with_some_for_nobody(spool)
     run_queue(spool)
     between.close()
     is_in_doubt = kind is OpenSmtpd  # unknown, or a login is wanted: its words are the same
+    assert_all_others_arrive(catcher)
+    assert (len(waiting(spool)), len(spool.identifiers("failed"))) == ((4, 0) if is_in_doubt else (0, 4))
+    assert between.connections == 1
+
+
+def queue_with_some_for_nobody(spool: Spool) -> None:
+    """Queue twenty mails, and between them four for somebody who does not exist."""
+    for number in range(24):
+        queue(spool, CALL._replace(linked_id=f"{number}.1").only(["101" if number % 6 == 1 else "102"]))
+
+
+def assert_all_others_arrive(catcher: Catcher) -> None:
+    """Assert that the twenty arrive, each once, and an alert."""
     mails = catcher.wait(21)
     assert recipients_of(catcher) == ["admin@office.test"] + ["anna@office.test"] * 20
     assert len({mail.message["Message-ID"] for mail in mails}) == 21
-    assert (len(waiting(spool)), len(spool.identifiers("failed"))) == ((10, 0) if is_in_doubt else (0, 10))
-    assert between.connections == 1
+
+
+HANGS_UP = [
+    pytest.param(Exim, {"checks": "  drop ! verify = recipient\n"}, id="Exim"),
+    pytest.param(Sendmail, {"main": "LOCAL_CONFIG\nO BadRcptShutdown=1"}, id="sendmail"),
+    pytest.param(Postfix, {"main": "smtpd_hard_error_limit = 1"}, id="Postfix"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), HANGS_UP)
+def test_a_server_that_hangs_up_after_a_refusal(
+    use: Callable[..., Catcher], spool: Spool, kind: type[UnpackedServer], settings: dict[str, str]
+) -> None:
+    catcher = use(kind, settings, **NOBODY)
+    queue_with_some_for_nobody(spool)
+    run_queue(spool)
+    assert_all_others_arrive(catcher)
+    assert (len(waiting(spool)), len(spool.identifiers("failed"))) == (0, 4)
 
 
 THREE = {"main": "smtp_accept_max_per_connection = 3"}
@@ -453,3 +481,19 @@ def test_a_mail_arrives_byte_for_byte(use: Callable[..., Catcher], kind: type[Un
         header, _, body = arrived.content.partition(b"\r\n\r\n")
         assert set(HEADER.decode().splitlines()) - {""} <= set(header.decode().splitlines())
         assert body == BODY.replace(b"\n", b"\r\n")
+
+
+# ---- the servers themselves
+
+
+def test_nothing_is_left() -> None:
+    with OpenSmtpd() as server:
+        pass
+    assert not server.directory.exists()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_a_failing_start_tells_the_log() -> None:
+    with pytest.raises(ServerError, match='main option "nonsense" unknown'), Exim(main="nonsense = yes"):
+        pass
