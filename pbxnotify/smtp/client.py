@@ -113,9 +113,9 @@ class Relay:
         try:
             return self._send(recipient, text, before_final_dot)
         except RelayUnavailable as error:
-            if not self._accepted or error.code not in (0, 421):
+            has_ended = error.code in (0, 421) or error.stage == "MAIL"  # where OpenSMTPD says 452 after so many
+            if not self._accepted or not has_ended:
                 raise
-            # It takes mails, and ends a connection after so many or so long. It does not have this one.
             self.close()
             self.open()
             return self._send(recipient, text, before_final_dot)

@@ -135,7 +135,7 @@ OTHER_CODES = ((r"1\.[2-6]|2\.4|4\.[1-47]", Concern.RECIPIENT),)
 
 
 def concern_of(error: RelayError) -> Concern:
-    """Return what a refusal is about. At MAIL the relay can name no recipient, but we have read an address then."""
+    """Return what a refusal is about, as far as that is known; before MAIL it is about every mail."""
     return judge(error.reply) if error.stage in TRANSACTION else Concern.UNKNOWN
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import queue
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +13,7 @@ from pathlib import Path
 import nullmailer
 import provider
 from contender import HERE, PYTHON, Box
+from far_away import FarAway
 from race import Lost
 from stamping_relay import FarEnd, Way
 
@@ -55,62 +53,6 @@ class Journey:
         return self.seconds / self.mails
 
 
-class FarAway:
-    """Passes connections on to a server, which is so far away; counts the round trips."""
-
-    def __init__(self, port: int) -> None:
-        self.connections = self.round_trips = 0
-        self._server = port
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """Take no more connections."""
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                time.sleep(DISTANCE)  # the handshake of TCP
-                self.connections += 1
-                self.round_trips += 1
-                server = socket.create_connection(("127.0.0.1", self._server))
-                turn = ["server"]  # who has spoken last
-                for name, here, there in (("client", client, server), ("server", server, client)):
-                    for end in (here, there):
-                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    under_way: queue.Queue[tuple[float, bytes]] = queue.Queue()
-                    threading.Thread(target=self._read, args=(here, under_way, name, turn), daemon=True).start()
-                    threading.Thread(target=_deliver, args=(there, under_way), daemon=True).start()
-
-    def _read(
-        self, sock: socket.socket, under_way: queue.Queue[tuple[float, bytes]], name: str, turn: list[str]
-    ) -> None:
-        piece = b"-"
-        while piece:
-            piece = b""
-            with suppress(OSError):
-                piece = sock.recv(65536)
-            if piece and turn[0] != name:
-                turn[0] = name
-                self.round_trips += name == "client"
-            under_way.put((time.perf_counter() + DISTANCE / 2, piece))
-
-
-def _deliver(sock: socket.socket, under_way: queue.Queue[tuple[float, bytes]]) -> None:
-    """Send each piece when it has arrived; the empty one ends the connection."""
-    with suppress(OSError):
-        while True:
-            when, piece = under_way.get()
-            time.sleep(max(when - time.perf_counter(), 0))
-            if not piece:
-                sock.shutdown(socket.SHUT_WR)
-                return
-            sock.sendall(piece)
-
-
 def measure(box: Box, far_end: FarEnd, mails: int) -> dict[str, Journey]:
     """Let so many mails leave, a tenth of them where each has a connection of its own. Raises Lost, PostfixError."""
     with provider.running(far_end) as (starttls, _), _far_away(starttls.port) as far_away:
@@ -136,7 +78,7 @@ def measure(box: Box, far_end: FarEnd, mails: int) -> dict[str, Journey]:
 
 @contextmanager
 def _far_away(port: int) -> Iterator[FarAway]:
-    far_away = FarAway(port)
+    far_away = FarAway(port, DISTANCE)
     try:
         yield far_away
     finally:
