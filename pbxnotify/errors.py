@@ -121,9 +121,6 @@ class RelayError(PbxnotifyError):
     ``MAIL``, ``RCPT``, ``DATA``, ``message``); ``code`` is the relay's reply code, 0 where it gave none.
     """
 
-    tried: tuple[str, ...] = ()
-    """What became of each address of the relay, if none could be reached."""
-
     exit_status = os.EX_TEMPFAIL
 
     def __init__(self, sentence: str, *, stage: str, code: int = 0, reply: str = "") -> None:

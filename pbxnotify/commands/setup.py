@@ -13,6 +13,7 @@ from pbxnotify.commands.check import say_notes
 from pbxnotify.commands.prompts import AUTH, CLIENT_ID, CLIENT_SECRET, PASSWORD, PASSWORD_COMMAND, Answers
 from pbxnotify.delivery import settings_watch
 from pbxnotify.errors import LoginError, SettingsError, UsageError
+from pbxnotify.health.settings_lint import pasting_notes
 from pbxnotify.settings import rewrite
 from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.providers import CUSTOM, PROVIDERS, Provider, provider_named
@@ -142,6 +143,8 @@ def _test(settings: Settings, granted: ExitStack) -> int:
     A token granted for it is revoked when ``granted`` ends, unless the settings are written.
     """
     relay = settings.smtp
+    for note in pasting_notes(relay):
+        terminal.note(note)
     wants = relay.wants_token and not token_store.is_kept(relay)
     try:
         return testmail.status_of(lambda: oauth.send_test(settings))

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from pbxnotify.errors import LoginError, PbxnotifyError, RelayError, SettingsError
+from pbxnotify.errors import LoginError, PbxnotifyError, SettingsError
 from pbxnotify.mail.attachment import MEGABYTE
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp.addresses import look_up
+from pbxnotify.smtp.advice import network_error
 from pbxnotify.smtp.client import Relay
-from pbxnotify.smtp.connection import Connection
+from pbxnotify.smtp.connection import Connection, look_up
 from pbxnotify.text import clean
 
 FAR = 4102444800.0
@@ -36,21 +36,19 @@ class Stage(NamedTuple):
 
 def probe(settings: Settings, report: Callable[[Stage], None]) -> PbxnotifyError | None:
     """Connect to the relay and log in, reporting each stage passed; returns the error that stopped it, if any."""
-    relay, reported, found = settings.smtp, set[str](), []
+    relay, reported, found = settings.smtp, set[Stage](), []
 
     def passed(name: str, connection: Connection) -> None:
         for stage in _stages(name, connection, settings):
-            if stage.name not in reported:  # a rejected token makes it connect twice
-                reported.add(stage.name)
+            if stage not in reported:  # a rejected token makes it connect twice
+                reported.add(stage)
                 report(stage)
 
     with suppress(OSError, UnicodeError):  # then the connection fails as well, and says so
-        found = look_up(relay.host, relay.port, relay.timeout)
+        found = look_up(relay.host, relay.port)
     if found:
         report(Stage("DNS", f"{relay.host} has {', '.join(dict.fromkeys(str(one[4][0]) for one in found))}"))
     error = _connect(relay, passed)
-    for address in error.tried if isinstance(error, RelayError) and len(error.tried) > 1 else ():
-        report(Stage("connect", address, is_warning=True))
     if isinstance(error, (LoginError, SettingsError)):  # the other stages can be probed without a secret
         error = _connect(relay._replace(login=""), passed) or error
     return error
@@ -66,7 +64,10 @@ def _connect(relay: Smtp, passed: Callable[[str, Connection], None]) -> Pbxnotif
 
 
 def _stages(name: str, connection: Connection, settings: Settings) -> Iterator[Stage]:
-    if name == "connect":
+    if name == "addresses":
+        for address, error in connection.unreached if connection.peer or len(connection.unreached) > 1 else ():
+            yield Stage("connect", f"{address} {network_error(error)}", is_warning=True)
+    elif name == "connect":
         yield Stage("connect", f"to {connection.peer}")
     elif name in ("TLS", "STARTTLS"):
         yield _encryption(name, connection.sock)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -15,7 +17,8 @@ from pbxnotify.mail.variables import CONTROL, VARIABLES, unescaped
 from pbxnotify.settings.providers import Provider, provider_at
 from pbxnotify.settings.sections import Employee, MissedCalls, Settings, Voicemail
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp.greeting import is_full_name
+from pbxnotify.settings.validators import complete_name
+from pbxnotify.smtp.credentials import as_issued
 from pbxnotify.text import did_you_mean
 
 EVERYWHERE = ("PBX_NAME", "HISTORY_URL")  # variables of all templates
@@ -23,6 +26,7 @@ LARGE = 100_000  # bytes of a template: Gmail shows 102 KB of a mail
 VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr")  # elements without an end tag
 END_OPTIONAL = re.compile("body|colgroup|d[dt]|head|html|li|opt(?:group|ion)|p|r[pt]|tbody|td|tfoot|th|thead|tr")
 REMOVED = re.compile("embed|iframe|object|script")  # elements that mail programs remove
+QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"  # as word processors and chats write them
 MOST = 5  # notes on the HTML of one template: later ones often follow from these
 
 
@@ -32,6 +36,8 @@ def settings_notes(settings: Settings) -> Iterator[str]:
         yield "notifications are switched off, alerts included: [notifications] enabled = no"
     yield from _address_notes(settings)
     yield from _relay_notes(settings.smtp)
+    yield from pasting_notes(settings.smtp)
+    yield from _script_notes(settings)
     yield from _template_notes("missed_calls", settings.missed_calls)
     yield from _template_notes("voicemail", settings.voicemail)
     yield from _employee_notes(settings.employees)
@@ -58,7 +64,6 @@ def _relay_notes(relay: Smtp) -> Iterator[str]:
         yield "port 465 usually speaks TLS from the first byte: write ssl:// if the test hangs or fails"
     if relay.security != "none" and not relay.verify_certificate:
         yield "verify_certificate = no: anybody on the way could impersonate the relay and read the password"
-    yield from _spelling_notes(relay)
     if provider and relay.sender and relay.sender.lower() != relay.login.lower():
         yield f"sender is {relay.sender}, login {relay.login or 'empty'}: {provider.name} {provider.sender}"
     if provider:
@@ -68,31 +73,10 @@ def _relay_notes(relay: Smtp) -> Iterator[str]:
     if relay.oauth2.provider and not relay.wants_token:
         unused = "password_command gives the token" if relay.auth == "oauth2" else "auth = password"
         yield f"[oauth2] is not used, as {unused} in [smtp]"
+    if relay.sender_address not in (relay.sender, relay.login) and not complete_name(socket.gethostname()):
+        yield f"sender is empty, so mail comes from {relay.sender_address}, which many relays refuse: write sender"
     if provider and relay.security == "none":
         yield f"{provider.name} wants an encrypted connection: write host = {provider.host}"
-
-
-def _spelling_notes(relay: Smtp) -> Iterator[str]:
-    """Yield what is easily pasted or typed, and not seen."""
-    for name in ("login", "password"):
-        value = getattr(relay, name)
-        for odd in dict.fromkeys(re.findall(r"[^\S ]", value)):
-            yield f"{name} contains U+{ord(odd):04X}, a blank that only looks like a space: type it anew"
-        if re.search("[“”„«»‘’]", value):
-            yield f"{name} contains typographic quotes, which are sent as part of it: write straight ones around it"
-    if any(re.search("[a-z]", label) and not label.isascii() for label in _as_written(relay.host)):
-        yield f"host {relay.host} has letters of two scripts in a word, such as a Cyrillic а, е, о, р: type it anew"
-    sender = relay.sender_address
-    if not relay.sender and not is_full_name(sender.rpartition("@")[2]):
-        yield f"sender is empty, and so {sender}, which most relays do not accept: write sender = an address of yours"
-
-
-def _as_written(host: str) -> list[str]:
-    """Return the parts of a host's name without the encoding that DNS needs (IDNA)."""
-    try:
-        return host.encode().decode("idna").split(".")
-    except UnicodeError:
-        return []
 
 
 def _login_notes(relay: Smtp, provider: Provider) -> Iterator[str]:
@@ -100,6 +84,40 @@ def _login_notes(relay: Smtp, provider: Provider) -> Iterator[str]:
         yield f"{provider.name}: {provider.password}; see  pbxnotify setup"
     if relay.wants_token and relay.oauth2.provider not in (provider.oauth2, "custom"):
         yield f"the token is for {relay.oauth2.provider}, but {relay.host} is {provider.name}"
+
+
+def pasting_notes(relay: Smtp) -> Iterator[str]:
+    """Yield a note on a login and on a password with what was probably pasted along with it."""
+    for name, value in (("login", relay.login), ("password", as_issued(relay.password))):
+        odd = dict.fromkeys(one for one in value if one in QUOTES or (one != " " and not one.isprintable()))
+        if odd:
+            shown = ", ".join(f"U+{ord(one):04X} {unicodedata.name(one, '')}".rstrip() for one in odd)
+            yield f"{name} contains an odd blank or quote ({shown}), probably pasted along with it: type it again"
+        elif value != value.strip():
+            yield f"{name} begins or ends with a blank, probably pasted along with it"
+
+
+def _script_notes(settings: Settings) -> Iterator[str]:
+    """Yield a note on each host name and address in which a letter only looks like a Latin one."""
+    relay, notifications = settings.smtp, settings.notifications
+    common = (*notifications.admin_email, *settings.missed_calls.email, *settings.voicemail.email)
+    names = (relay.host, relay.helo, relay.login, relay.sender, *common)
+    for name in dict.fromkeys((*names, *(email for one in settings.employees for email in one.emails))):
+        for word in re.split(r"[\W\d_]+", _as_typed(name)):
+            scripts = {one: unicodedata.name(one, "").split(" ")[0] for one in word}
+            foreign = [one for one, script in scripts.items() if script in ("CYRILLIC", "GREEK")]
+            if foreign and "LATIN" in scripts.values():
+                what = unicodedata.name(foreign[0]).capitalize()
+                yield f"{name}: {foreign[0]!r} in {word!r} is a {what} among Latin letters: type it again"
+
+
+def _as_typed(name: str) -> str:
+    """Return a host name or address with its domain as people read it."""
+    local_part, at, domain = name.rpartition("@")
+    try:
+        return f"{local_part}{at}{domain.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        return name
 
 
 def _template_notes(section: str, texts: MissedCalls | Voicemail) -> Iterator[str]:

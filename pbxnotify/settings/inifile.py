@@ -130,8 +130,8 @@ class IniFile:
             texts = [written] if isinstance(written, str) else written
             return tuple(option.value(text) for text in texts if text)
         if not isinstance(written, str):
-            cure = f"expected {option.expected}" if option.check is validators.relay else "put it in quotes"
-            raise ValueError(f"the value contains a comma; {cure}")
+            option.value(", ".join(written))  # which may be wrong in quotes as well
+            raise ValueError("the value contains a comma; put it in quotes")
         return "" if written == option.default == "" else option.value(written)
 
     def _is_cut_off(self, comment: str | None, place: Place, option: Option) -> bool:

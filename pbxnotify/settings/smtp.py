@@ -10,15 +10,16 @@ from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import Conflict, option
-from pbxnotify.settings.validators import command, file, greeting, line, number, one_of, own_address, relay, yes_or_no
+from pbxnotify.settings.validators import command, file, line, number, one_of, own_address, relay, yes_or_no
 
+HOSTS = "/etc/hosts"
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
 class Smtp(NamedTuple):
     """The mail relay. ``settings.load`` resolves ``host`` and ``port``, and works out ``security``."""
 
-    host: str = option(relay, "localhost", "one relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
+    host: str = option(relay, "localhost", "the mail relay: host, host:port, ssl://host (TLS) or tls://host (STARTTLS)")
     port: int = option(
         validators.port, 0, "a number from 1 to 65535; empty: 465, 587 or 25, depending on the encryption"
     )
@@ -39,8 +40,12 @@ class Smtp(NamedTuple):
         yes_or_no, True, "yes, or no to accept any certificate (for a self-signed one, ca_file is safer)"
     )
     ca_file: str = option(file, "", "the path of a PEM file with the certificates to trust; empty: the system's")
-    helo: str = option(greeting, "", "the name in EHLO; empty: this host's full name, else its address")
-    timeout: int = option(number(600), 30, "seconds without progress (a whole reply, a piece of a mail), 1 to 600")
+    helo: str = option(
+        validators.greeting_name, "", "this host's name in EHLO; empty: the host name if complete, else the address"
+    )
+    timeout: int = option(
+        number(600), 30, "seconds without progress (a whole line of a reply) before giving up, 1 to 600"
+    )
     allow_plaintext_login: bool = option(yes_or_no, False, "yes to send the login over the network unencrypted, or no")
     security: str = "none"  # ``none``, ``starttls`` or ``tls``
     oauth2: OAuth2 = OAuth2()  # where tokens come from, if ``wants_token``
@@ -64,6 +69,17 @@ class Smtp(NamedTuple):
                 return own_address(candidate)
         return "asterisk@localhost.localdomain"  # a host without a name, or with one that no mail address can have
 
+    @property
+    def greeting_name(self) -> str:
+        """The name in EHLO (without asking DNS); "" for the address that the relay sees."""
+        own = socket.gethostname()
+        return self.helo or next(filter(None, map(validators.complete_name, (own, *_names_in_hosts(own)))), "")
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether the relay is on this host."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
     def connection(self) -> Smtp:
         """Return these settings with host and port resolved, and the security that follows from them."""
         protocol, host, port = validators.relay_parts(self.host)
@@ -82,8 +98,7 @@ class Smtp(NamedTuple):
         if self.password and self.password_command:
             yield Conflict(("password_command", "password"), "password is set as well; remove one of them")
         yield from self._incomplete_login()
-        is_local = connection.host in ("localhost", "::1") or connection.host.startswith("127.")
-        if self.login and connection.security == "none" and not is_local and not self.allow_plaintext_login:
+        if self.login and connection.security == "none" and not connection.is_local and not self.allow_plaintext_login:
             yield Conflict(
                 ("login", "host", "port", "use_tls", "allow_plaintext_login"),
                 "would cross the network unencrypted; write use_tls = yes, or ssl:// before the host",
@@ -99,3 +114,13 @@ class Smtp(NamedTuple):
         elif has_password and not self.login:
             blamed = ("password", "password_command") if self.password else ("password_command", "password")
             yield Conflict((*blamed, "login"), "login is missing; write login, or remove this line")
+
+
+def _names_in_hosts(own: str) -> list[str]:
+    """Return the names that /etc/hosts has in one line with this host's own, as Debian's installer writes them."""
+    with suppress(OSError), open(HOSTS, encoding="utf-8", errors="replace") as file:
+        for line in file.read(65536).splitlines():
+            names = line.partition("#")[0].split()[1:]
+            if own in names:
+                return names
+    return []

@@ -21,6 +21,10 @@ CAUSES = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 DIAL_STATUSES = (*CAUSES, "DONTCALL", "TORTURE", "INVALIDARGS")
 DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61"), ".")
 """The dots of IDNA beyond ASCII (RFC 3490 section 3.1)."""
+PRIVATE = (
+    "localhost|localdomain|local|lan|home|corp|intranet|internal|private|domain|workgroup|test|example|invalid|arpa"
+)
+"""Top-level domains that no other host knows (RFC 6761; RFC 6762 appendix G; what routers and installers write)."""
 YES = ("yes", "true", "on", "1", "да")
 NO = ("no", "false", "off", "0", "нет")
 
@@ -88,28 +92,27 @@ def yes_or_no(value: str) -> bool:
 
 
 def address(value: str) -> str:
-    """Accept a bare e-mail address, which goes into SMTP commands unchanged; in any script (RFC 6531)."""
+    """Accept a bare e-mail address, which goes into SMTP commands unchanged; beyond ASCII by SMTPUTF8 (RFC 6531)."""
     local_part, _, name = value.rpartition("@")
-    atom, shape = r"[\w!#$%&'*+/=?^`{|}~-]+", "".join(map(_shape, local_part))
-    if len(local_part.encode("utf-8", "replace")) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", shape, re.ASCII):
+    atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
+    in_ascii = local_part if local_part.isascii() else "".join(map(_as_letter, local_part))
+    if len(local_part.encode("utf-8", "replace")) > 64 or not re.fullmatch(rf"{atom}(\.{atom})*", in_ascii, re.ASCII):
         raise ValueError("is not a valid e-mail address")
     return f"{local_part}@{domain(name)}"
 
 
 def own_address(value: str) -> str:
-    """Accept an e-mail address in ASCII: with another sender, no mail leaves by a relay without SMTPUTF8."""
+    """Accept an e-mail address in ASCII: no relay without SMTPUTF8 would accept any mail from another one."""
     if not address(value).isascii():
         raise ValueError("is not a valid e-mail address in ASCII")
     return address(value)
 
 
-def _shape(character: str) -> str:
-    """Return x for a letter, digit or mark of another script, any other character as it is."""
-    if character.isascii():
-        return character
+def _as_letter(character: str) -> str:
+    """Return "x" for a letter, digit or mark beyond ASCII, and any other character unchanged."""
     from unicodedata import category
 
-    return "x" if category(character)[0] in "LNM" else character
+    return "x" if character > "\x7f" and category(character)[0] in "LNM" else character
 
 
 def domain(value: str) -> str:
@@ -119,20 +122,23 @@ def domain(value: str) -> str:
         name = value if value.isascii() else value.encode("idna").decode()
     except UnicodeError:
         name = ""
-    if not re.fullmatch(r"[\w.-]*", "".join(map(_shape, value)).translate(DOTS)):  # IDNA lets quotes and dashes pass
+    if not "".join(map(_as_letter, value)).translate(DOTS).isascii():  # IDNA lets quotes and dashes pass
         name = ""
     if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})*", name, re.ASCII):
         raise ValueError("does not contain a valid domain name")
     return name
 
 
-def greeting(value: str) -> str:
-    """Accept a name for EHLO: a host's as DNS has it, or an address in brackets (RFC 5321 section 4.1.3); or none."""
-    if not value or re.fullmatch(r"\[(IPv6:[0-9A-Fa-f:.]{2,45}|[0-9]{1,3}(\.[0-9]{1,3}){3})\]", value):
-        return value
-    with suppress(ValueError):
-        return domain(value)
-    raise ValueError("is not a host name, nor an address in brackets")
+def complete_name(value: str) -> str:
+    """Return a host name if other hosts can take it for one, as RFC 5321 section 4.1.4 wants of EHLO; else ""."""
+    label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    name = rf"(?!localhost\.)({label}\.)+(?!({PRIVATE}|[0-9]+)$){label}"
+    return value if len(value) < 254 and re.fullmatch(name, value, re.ASCII | re.IGNORECASE) else ""
+
+
+def greeting_name(value: str) -> str:
+    """Accept a host name, or an address literal (RFC 5321 section 4.1.3)."""
+    return value if re.fullmatch(r"\[(IPv6:)?[0-9A-Fa-f:.]+\]", value) else domain(value)
 
 
 class Relay(NamedTuple):
@@ -151,8 +157,8 @@ def relay(value: str) -> str:
 
 def relay_parts(value: str) -> Relay:
     """Return the parts of a relay in any notation."""
-    if re.search(r"[^\s;,][\s;,]+\S", value):
-        raise ValueError("names more than one relay, or an option of another program")
+    if re.search(r",|\S;", value):
+        raise ValueError("names more than one relay")
     protocol, _, location = value.lower().rpartition("://")
     if protocol not in ("", "ssl", "tls"):
         raise ValueError("starts with an unknown protocol")

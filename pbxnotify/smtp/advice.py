@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 
-from pbxnotify.smtp.addresses import Unreachable
 from pbxnotify.smtp.replies import Concern
 
 CERTIFICATE_FAULTS = {
@@ -16,15 +15,14 @@ CERTIFICATE_FAULTS = {
     **dict.fromkeys((19, 20, 21), "is signed by an authority unknown here"),
     62: "is for another name",
     64: "is for another address",
-    **dict.fromkeys((66, 67, 68), "has a key or a signature that is too weak"),
+    66: "has too weak a key",
+    67: "is signed with too weak a key",
+    68: "is signed with too weak a digest",
 }
 """What OpenSSL's verify codes mean."""
 
 UNVERIFIED = "with verify_certificate = no anybody could impersonate the relay"
-WEAK = (
-    "it is too old for the OpenSSL of this host: until it is renewed, lower the policy here, with"
-    "  update-crypto-policies --set LEGACY  or CipherString = DEFAULT:@SECLEVEL=1 in openssl.cnf"
-)
+WEAK = "the relay should be updated: until then, verify_certificate = no accepts it, and anybody could impersonate the relay"
 ADVICE = (
     ("^connect .* DNS gave no answer", "check the DNS servers of this machine, in /etc/resolv.conf"),
     ("^connect .* cannot be found", "check host, and the DNS of this machine"),
@@ -46,10 +44,11 @@ ADVICE = (
     ("^greeting (none|starttls) .* no answer", "that port may start with TLS: write host = ssl://{host}:{port}"),
     (" certificate .* (expired|yet)", f"it must be renewed, unless the clock here is wrong; {UNVERIFIED}"),
     (" certificate .* another", f"write host as it stands in the certificate; {UNVERIFIED}"),
-    (" certificate .* too weak", f"{WEAK}; {UNVERIFIED}"),
+    (" certificate .* too weak", WEAK),
     (
-        " certificate .*unable to verify the first",
-        f"the relay sends no certificate of the authority in between: name a file with that as ca_file; {UNVERIFIED}",
+        " certificate .*(local issuer|first certificate)",
+        "name a file with the certificate of its authority as ca_file, or of the intermediate one that it should send;"
+        f" {UNVERIFIED}",
     ),
     (" certificate ", f"name a file with the certificate of its authority as ca_file; {UNVERIFIED}"),
     (
@@ -61,7 +60,15 @@ ADVICE = (
         "the relay may require a client certificate, which pbxnotify does not have: use another port or relay",
     ),
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "the relay does not support TLS 1.2 or later"),
-    (r" (\w*KEY_TOO_SMALL|\w*MD_TOO_WEAK|\w*KEY_TOO_WEAK|BAD_SIGNATURE|UNSAFE_LEGACY|\w*HANDSHAKE_FAILURE)", WEAK),
+    (
+        r" (\w*KEY_TOO_SMALL|\w*MD_TOO_WEAK|\w*KEY_TOO_WEAK|LEGACY_SIGALG|UNSAFE_LEGACY_RENEGOTIATION|BAD_SIGNATURE)",
+        WEAK,
+    ),
+    (
+        r" (\w*HANDSHAKE_FAILURE|\w*NO_SHARED_CIPHER)",
+        "its ciphers are too old for this machine, which verify_certificate = no accepts (but anybody could impersonate"
+        " the relay), or it requires a client certificate",
+    ),
     ("^STARTTLS .* not offer", "write host = ssl://{host} if it starts with TLS, usually on port 465"),
     (
         r"^EHLO .*with (421|501|504|550)\b",
@@ -136,17 +143,16 @@ def advice_for(case: str, concern: Concern, *, has_login: bool) -> str:
     advice = next((advice for pattern, advice in ADVICE if re.search(pattern, case, re.IGNORECASE)), "")
     if not advice and concern in CONCERNS:
         advice = CONCERNS[concern][0 if has_login else 1]
-    if not advice and re.match("MAIL .* 55[0-4] ", case):
+    is_unclear = not advice and concern == Concern.UNKNOWN
+    if is_unclear and re.match("MAIL .* 55[0-4] ", case):
         advice = SENDER
-    if not (advice or has_login) and re.match(r"RCPT .* 5\.7\.\d|MAIL .* 530 ", case):
+    elif is_unclear and not has_login and re.match(r"RCPT .* 5\.7\.\d|MAIL .* 530 ", case):
         advice = f"it may be that {LOGIN_WANTED} before it accepts mail for other domains"
     return f" ({advice})" if advice else ""
 
 
 def network_error(error: OSError) -> str:
     """Return what happened to a connection, to follow the name of the host in a sentence."""
-    if isinstance(error, Unreachable):
-        return network_error(error.tried[0][1])
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = CERTIFICATE_FAULTS.get(error.verify_code, "cannot be verified")
         return f"has a certificate that {fault} ({error.verify_message})"

@@ -6,6 +6,8 @@ or between the relay's answer and our record of it.
 
 from __future__ import annotations
 
+import _thread  # threading would wait for its threads when the process exits
+import errno
 import os
 import re
 import smtplib
@@ -17,12 +19,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.smtp.addresses import SHORTEST, connect, look_up
-from pbxnotify.smtp.greeting import name_to_greet_with
 from pbxnotify.smtp.redaction import Redactor
 from pbxnotify.text import clean
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from _typeshed import ReadableBuffer
 
     from pbxnotify.settings.smtp import Smtp
@@ -30,45 +32,52 @@ if TYPE_CHECKING:
 LONGEST_LINE = 8192  # bytes of one line of a reply; RFC 5321 section 4.5.3.1.5 allows 512
 MOST_LINES = 100  # lines of one reply
 LONGEST_REPLY = 500  # characters of a reply that are quoted
-LOOKUP = 15.0  # seconds for DNS at least: resolv.conf usually has a resolver asked twice for five
+SHORTEST = 0.001  # seconds; 0 would mean not waiting at all
 LAST_WORDS = 0.5  # seconds for what a relay has said before it hung up
 PIECE = 16384  # bytes sent at a time: each is progress, and starts the timeout anew
-SLOWEST_LINE = 32768  # bytes per second that what we send may take, besides the timeout
-PARTIAL_CHAIN = 0x80000
-"""X509_V_FLAG_PARTIAL_CHAIN (ssl has it from Python 3.10 on): ca_file may have the relay's own certificate, or that of
-an authority in between, which some relays do not send."""
+LONGEST_WAIT = 300.0  # seconds for all lines of a reply, as RFC 5321 section 4.5.3.2 has it; a longer timeout counts
+LOOKUP = 30.0  # seconds for DNS at least: three resolvers may be asked twice, for 5 s each (resolv.conf(5))
+SAYS_LITTLE = {errno.EHOSTUNREACH: 1, errno.ENETUNREACH: 2, errno.EADDRNOTAVAIL: 2, errno.EAFNOSUPPORT: 2}
+"""How little the reason says for which an address is not reached, as many hosts have no IPv6; any other says most."""
+LEGACY_SERVER = 0x4  # ``ssl.OP_LEGACY_SERVER_CONNECT``, since Python 3.12: a relay without RFC 5746
+PARTIAL_CHAIN = 0x80000  # ``ssl.VERIFY_X509_PARTIAL_CHAIN``, since Python 3.10
 
 
 class Connection(smtplib.SMTP):
     """smtplib with an end to every wait and to every reply, on one socket opened and encrypted from here.
 
-    ``timeout`` seconds without progress end it: a name that is looked up, a connection, TLS, a whole reply, and each
-    piece that is sent; a mail as a whole may take as long, and 1 s for each 32 KB.
+    ``timeout`` is how long the relay may make no progress, in seconds. Progress is a connection, a TLS handshake, a
+    line of a reply, and 16 KB taken; a byte now and then is none. Relays that wait before each reply are common, so a
+    conversation as a whole has no limit, only each reply has one: 5 minutes for all its lines.
     """
 
     ehlo_msg = "EHLO"
 
-    def __init__(self, timeout: float, transcript: Callable[[str], None] | None) -> None:
+    def __init__(self, timeout: float, transcript: Callable[[str], None] | None, greeting_name: str = "") -> None:
         # Without local_hostname smtplib would look up this host's name: 10 to 20 s with a dead DNS.
         super().__init__(local_hostname="", timeout=timeout)
         self.command_encoding = "utf-8"
         self.is_local = False
         self.peer = ""  # the far end, for the admin: ``192.0.2.1 port 587``
+        self.unreached: list[tuple[str, OSError]] = []  # the addresses that failed, and why
+        self._greeting_name = greeting_name
         self._transcript = transcript
         self._received = b""
         self._secrets = Redactor()
 
-    def open(self, host: str, port: int, name: str = "") -> None:
-        """Connect to the first address that answers, and greet with a name or our own. Raises OSError."""
-        self.sock = sock = connect(look_up(host, port, max(self.timeout, LOOKUP)), self.timeout)
+    def open(self, host: str, port: int) -> None:
+        """Connect to the first address that answers. Raises OSError."""
+        addresses = look_up(host, port, max(self.timeout, LOOKUP))
+        self.sock = sock = connect(addresses, self.timeout, self.unreached)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         here, there = sock.getsockname()[0].partition("%")[0], ""
         with suppress(OSError):  # it is reset already: reading the greeting will fail
             there, port, *_ = sock.getpeername()
             self.peer, there = f"{there} port {port}", there.partition("%")[0]
         self.is_local = there == here or there.startswith("127.")
-        # An address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true.
-        self.local_hostname = name or name_to_greet_with(f"[IPv6:{here}]" if ":" in here else f"[{here}]")
+        # Without a name, an address literal (RFC 5321 section 4.1.3), as Thunderbird sends: always true, needs no DNS.
+        # The sender's domain is often the relay's own, and many relays turn away strangers who greet with it.
+        self.local_hostname = self._greeting_name or (f"[IPv6:{here}]" if ":" in here else f"[{here}]")
 
     def encrypt(self, context: ssl.SSLContext, host: str) -> None:
         """Start TLS. Raises OSError, also for plain text after the answer to STARTTLS: somebody injected it."""
@@ -116,20 +125,19 @@ class Connection(smtplib.SMTP):
     def send(self, s: ReadableBuffer | str) -> None:
         """Send bytes piece by piece. Raises OSError."""
         left = memoryview(s.encode() if isinstance(s, str) else s)
-        until = time.monotonic() + self.timeout + len(left) / SLOWEST_LINE
         while left:
             if not self.sock:
                 raise ConnectionError("has closed the connection")
-            self._wait_until(min(until, time.monotonic() + self.timeout))
-            left = left[self.sock.send(left[:PIECE]) :]
+            self.sock.settimeout(self.timeout)
+            self.sock.sendall(left[:PIECE])
+            left = left[PIECE:]
 
     def final_reply(self, seconds: float) -> tuple[int, bytes]:
-        """Return the answer to the final dot, for which a relay may take its time."""
+        """Return the answer to the final dot, which has a timeout of its own."""
         before, self.timeout = self.timeout, seconds
-        try:
-            return self.getreply()
-        finally:
-            self.timeout = before
+        answer = self.getreply()
+        self.timeout = before
+        return answer
 
     def last_words(self) -> tuple[int, bytes]:
         """Return what a relay said before it hung up; code 0 if that is not a reply."""
@@ -141,9 +149,10 @@ class Connection(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         """Return code and text of a reply. Raises OSError for anything else, or a reply without end."""
-        lines, until = list[bytes](), time.monotonic() + self.timeout
+        lines: list[bytes] = []
+        end = time.monotonic() + max(self.timeout, LONGEST_WAIT)
         while len(lines) < MOST_LINES:
-            line = self._line(until)
+            line = self._line(min(time.monotonic() + self.timeout, end))
             if self._transcript:  # redacting costs time
                 self._transcript(f"< {self.words(line)}")
             if not re.fullmatch(rb"[2-5][0-9][0-9]([ -].*)?", line, re.DOTALL):
@@ -157,11 +166,13 @@ class Connection(smtplib.SMTP):
         if self._transcript:
             self._transcript(line)
 
-    def _line(self, until: float) -> bytes:
+    def _line(self, end: float) -> bytes:
+        """Return a line of a reply that is complete at a moment of ``time.monotonic()``."""
         while b"\n" not in self._received:
             if len(self._received) > LONGEST_LINE:
                 raise ConnectionError("sent a line without end")
-            self._wait_until(until)
+            if self.sock:
+                self.sock.settimeout(max(end - time.monotonic(), SHORTEST))
             received = self.sock.recv(4096) if self.sock else b""
             if not received:
                 raise ConnectionError("closed the connection")
@@ -169,10 +180,55 @@ class Connection(smtplib.SMTP):
         line, _, self._received = self._received.partition(b"\n")
         return line.rstrip()
 
-    def _wait_until(self, until: float) -> None:
-        """Let the next operation on the socket end then; what is there already is taken even if it is late."""
-        if self.sock:
-            self.sock.settimeout(max(until - time.monotonic(), SHORTEST))
+
+def look_up(host: str, port: int, seconds: float = LOOKUP) -> list[tuple[Any, ...]]:
+    """Return the addresses of a host, as ``getaddrinfo`` does. Raises OSError, after ``seconds`` at the latest.
+
+    How often and how long the resolver is asked is what resolv.conf says. Nothing can interrupt that, so it happens in
+    a thread that is left to itself after ``seconds``.
+    """
+    outcome: list[Any] = []
+    is_done = _thread.allocate_lock()
+
+    def ask() -> None:
+        try:
+            # Settings hold the name as DNS knows it; Python would encode a str once more, with 2 ms of tables.
+            outcome.append(socket.getaddrinfo(host.encode(), port, 0, socket.SOCK_STREAM))
+        except Exception as error:  # whatever it is, it is raised below
+            outcome.append(error)
+        finally:
+            is_done.release()
+
+    is_done.acquire()
+    _thread.start_new_thread(ask, ())
+    if not is_done.acquire(timeout=seconds):
+        raise socket.gaierror(socket.EAI_AGAIN, f"DNS gave no answer in {seconds:.0f} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return list(outcome[0])
+
+
+def connect(
+    addresses: Sequence[tuple[Any, ...]], seconds: float, unreached: list[tuple[str, OSError]] | None = None
+) -> socket.socket:
+    """Return a connection to the first address that answers; each gets its share of ``seconds``.
+
+    Notes in ``unreached`` which ones did not, and why. Raises OSError: the one that says most.
+    """
+    until, failures = time.monotonic() + seconds, [] if unreached is None else unreached
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        reached = None
+        try:
+            reached = socket.socket(family, kind, protocol)
+            share = (until - time.monotonic()) / (len(addresses) - tried + 1)
+            reached.settimeout(max(share, SHORTEST))
+            reached.connect(address)
+            return reached
+        except OSError as error:
+            failures.append((str(address[0]), error))
+            if reached:
+                reached.close()
+    raise min((error for _, error in failures), key=lambda error: SAYS_LITTLE.get(error.errno or 0, 0))
 
 
 def tls_context(relay: Smtp, *, for_web: bool = False) -> ssl.SSLContext:
@@ -187,6 +243,9 @@ def tls_context(relay: Smtp, *, for_web: bool = False) -> ssl.SSLContext:
     if not (relay.verify_certificate or for_web):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        # Keys and TLS as weak as old relays have them: who could break them could as well impersonate the relay.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.options |= LEGACY_SERVER
         return context
     if for_web or not relay.ca_file:
         # The authorities of this system: the hashed directory takes 0.1 ms, the bundle 30.
@@ -197,5 +256,6 @@ def tls_context(relay: Smtp, *, for_web: bool = False) -> ssl.SSLContext:
             context.load_default_certs()
     if relay.ca_file:
         context.load_verify_locations(relay.ca_file)
+        # It may hold the intermediate authority that the relay does not send, or the relay's own certificate.
         context.verify_flags |= PARTIAL_CHAIN
     return context

@@ -7,21 +7,18 @@ import re
 from pbxnotify.errors import SettingsError
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.programs import run_program
-from pbxnotify.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pbxnotify.settings.smtp import Smtp
     from pbxnotify.smtp.oauth.token_store import Access
 
-LONGEST_WORDS = 200  # characters of what it says that are shown
 COMMAND_TIMEOUT = 10  # seconds for ``password_command``
-APP_PASSWORD = re.compile(r"[a-z]{4}(\s[a-z]{4}){3}")
-"""As Google shows it; the blanks do not count there, but pasted ones may be U+00A0, which do."""
-
-
-def without_odd_blanks(password: str) -> str:
-    """Return a password; one in four groups of four letters without its blanks."""
-    return "".join(password.split()) if APP_PASSWORD.fullmatch(password) else password
+LONGEST_COMPLAINT = 200  # characters of what ``password_command`` says of its failure
+SHORTEST_SECRET = 4  # characters of a word of ``password_command`` that is not shown
+IN_GROUPS = r"{0}*[A-Za-z0-9]{{4}}({0}+[A-Za-z0-9]{{4}}){{3}}{0}*".format(r"[\s\u200b\u2060\ufeff]")
+"""An app password as providers show it: 16 letters or digits in four groups."""
 
 
 class Credentials:
@@ -35,13 +32,23 @@ class Credentials:
 
         Raises SettingsError, LoginUnavailable, LoginRefused.
         """
-        return "" if rejected else without_odd_blanks(self._settings.password)
+        return "" if rejected else as_issued(self._settings.password)
 
     def accepted(self) -> None:
         """Take note that the relay accepts the secret."""
 
     def rejected(self, why: str) -> None:
         """Take note that the relay rejects the secret for good."""
+
+
+def as_issued(password: str) -> str:
+    """Return an app password without the blanks that were copied from the provider's page, any other as it is.
+
+    Only where one of them is not U+0020: nobody types that, while a pass phrase may have four words of four letters.
+    """
+    if password.isascii() or not re.fullmatch(IN_GROUPS, password):
+        return password
+    return "".join(character for character in password if character.isalnum())
 
 
 class PasswordCommand(Credentials):
@@ -54,22 +61,43 @@ class PasswordCommand(Credentials):
         import shlex
         from subprocess import PIPE, TimeoutExpired
 
-        arguments, password, said = shlex.split(self._settings.password_command), "", ""
+        arguments, password, said = shlex.split(self._settings.password_command), "", b""
         try:
             done = run_program(arguments, COMMAND_TIMEOUT, stdout=PIPE, stderr=PIPE)
+            password = done.stdout.decode(errors="replace").partition("\n")[0].rstrip("\r")
+            if password and not done.returncode:
+                return password
             why = f"ended with exit status {done.returncode}" if done.returncode else "printed no password"
-            said = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
-            if not done.returncode:
-                password = done.stdout.decode(errors="replace").partition("\n")[0].rstrip("\r")
-        except TimeoutExpired:
-            why = f"has not finished after {COMMAND_TIMEOUT} seconds"
+            said = done.stderr
+        except TimeoutExpired as error:
+            why, said = f"has not finished after {COMMAND_TIMEOUT} seconds", error.stderr or b""
         except OSError as error:
             why = f"cannot be started ({error.strerror})"
-        if not password:
-            last = f", its last words: {clean(said, LONGEST_WORDS)}" if said else ""
-            how = "run it yourself as Asterisk's user, with  sudo -u USER COMMAND"
-            raise SettingsError(f"[smtp] password_command: it {why}{last}; {how}")
-        return password
+        why += _complaint(said, [password, *arguments[1:]])
+        raise SettingsError(f"[smtp] password_command: it {why}; to try it, put  sudo -H -u {_our_name()}  before it")
+
+
+def _complaint(said: bytes, secrets: Iterable[str]) -> str:
+    """Return the last line that a command wrote to standard error, for a sentence; its words may be secrets."""
+    from pbxnotify.smtp.redaction import Redactor
+    from pbxnotify.text import clean
+
+    redactor = Redactor()
+    for secret in secrets:
+        for word in (secret, clean(secret, None), *re.split(r"[\s=:@,;'\"]+", secret)):
+            redactor.add(word if len(word) >= SHORTEST_SECRET else "")
+    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+    return f": {redactor.redact(clean(lines[-1], None))[:LONGEST_COMPLAINT]}" if lines else ""
+
+
+def _our_name() -> str:
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"#{os.geteuid()}"
 
 
 class Token(Credentials):

@@ -1,7 +1,7 @@
 """Logs in: chooses a mechanism (RFC 4954), and answers its challenges.
 
-A mechanism is tried once: each failure brings the account nearer to being locked. CRAM-MD5 alone may have another
-behind it.
+A mechanism is tried once: each failure brings the account nearer to being locked. Only CRAM-MD5 is followed by another
+one, as many relays offer it that do not have the passwords in the form that it needs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import b64decode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings.smtp import Smtp
@@ -36,15 +37,27 @@ class Answer(NamedTuple):
     asked: str
 
 
-def usable(relay: Smtp, offered: Collection[str]) -> list[str]:
-    """Return the mechanisms that can be used of those offered, the best first."""
+def choose(relay: Smtp, offered: Collection[str]) -> list[str]:
+    """Return the mechanisms to try of those offered, one as a rule; none where none can be used."""
     by_password = PASSWORD_WITHOUT_TLS if relay.security == "none" else PASSWORD
-    known = TOKEN if relay.auth == "oauth2" else by_password
-    return [mechanism for mechanism in known if mechanism in offered]
+    usable: Collection[str] = TOKEN if relay.auth == "oauth2" else by_password
+    usable = [mechanism for mechanism in usable if mechanism in offered]
+    return usable[: 2 if usable[:1] == ["CRAM-MD5"] else 1]
 
 
-def log_in(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> Answer:
-    """Log in with a password or token. Raises OSError."""
+def log_in(connection: Connection, mechanisms: Sequence[str], relay: Smtp, secret: str) -> Answer:
+    """Log in with a password or token, by the next mechanism where one is refused. Raises OSError."""
+    first, *others = mechanisms
+    answer = _log_in_by(connection, first, relay, secret)
+    for mechanism in others:
+        if answer.code < 400 or answer.code == 421:
+            break
+        with suppress(OSError):  # a relay that hangs up on a second try has refused the first
+            answer = _log_in_by(connection, mechanism, relay, secret)
+    return answer
+
+
+def _log_in_by(connection: Connection, mechanism: str, relay: Smtp, secret: str) -> Answer:
     responses = _responses(mechanism, relay, secret)
     connection.hide(secret)
     asked = f"AUTH {mechanism}"

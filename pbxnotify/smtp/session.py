@@ -6,7 +6,7 @@ What the relay answers means the same for the mails that follow: see ``Session.a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from pbxnotify.errors import (
     MailDeferred,
@@ -17,7 +17,6 @@ from pbxnotify.errors import (
     RelayUnavailable,
 )
 from pbxnotify.settings.smtp import Smtp
-from pbxnotify.smtp.addresses import Unreachable
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.smtp.credentials import Credentials
@@ -30,7 +29,7 @@ class Session:
 
     def __init__(self, settings: Smtp, transcript: Callable[[str], None] | None) -> None:
         self._settings = settings
-        self.connection = Connection(settings.timeout, transcript)
+        self.connection = Connection(settings.timeout, transcript, settings.greeting_name)
 
     def open(self, credentials: Credentials, secret: str, passed: Callable[[str, Connection], None]) -> None:
         """Connect, encrypt, greet and log in. Raises RelayUnavailable, RelayMisconfigured."""
@@ -50,8 +49,11 @@ class Session:
         except OSError as error:
             what = f"cannot be verified: ca_file {settings.ca_file}: {error.strerror or error}"
             raise self.error(RelayMisconfigured, "TLS", what) from None
-        with self.stage("connect"):
-            connection.open(settings.host, settings.port, settings.helo)
+        try:
+            with self.stage("connect"):
+                connection.open(settings.host, settings.port)
+        finally:
+            passed("addresses", connection)
         passed("connect", connection)
         if context and settings.security == "tls":
             with self.stage("TLS"):
@@ -87,17 +89,13 @@ class Session:
             what = "was not sent login and password: they would cross the network in the clear"
             raise self.error(RelayMisconfigured, "AUTH", what)
         offered = connection.esmtp_features.get("auth", "").upper().split()
-        mechanisms = sasl.usable(settings, offered)
+        mechanisms = sasl.choose(settings, offered)
         if not mechanisms:
             wanted = "with a token" if settings.auth == "oauth2" else "that can be used"
             what = f"offers no login {wanted}, but {clean(' '.join(offered), None) or 'none at all'}"
             raise self.error(RelayMisconfigured, "AUTH", what)
         with self.stage("AUTH"):
-            code, reply, asked = sasl.log_in(connection, mechanisms[0], settings, secret)
-            if mechanisms[0] == "CRAM-MD5" and code // 100 == 5 and mechanisms[1:]:
-                # Relays offer it where they only know hashes of passwords, and so cannot check it.
-                with suppress(OSError):  # one that hangs up on a second try has refused the first
-                    code, reply, asked = sasl.log_in(connection, mechanisms[1], settings, secret)
+            code, reply, asked = sasl.log_in(connection, mechanisms, settings, secret)
         try:
             self.accepted("AUTH", asked, code, reply)
         except RelayMisconfigured as error:
@@ -134,10 +132,7 @@ class Session:
         except OSError as error:
             self.connection.close()
             what = network_error(error) if stage in ("connect", "TLS") else f"{network_error(error)} at {stage}"
-            unavailable = self.error(RelayUnavailable, stage, what)
-            if isinstance(error, Unreachable):
-                unavailable.tried = tuple(f"{address}: {network_error(each)}" for address, each in error.tried)
-            raise unavailable from None
+            raise self.error(RelayUnavailable, stage, what) from None
 
     def error(self, kind: type[RelayError], stage: str, what: str, code: int = 0, reply: str = "") -> RelayError:
         """Return an error whose sentence says where, what, and what to do about it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,7 +98,7 @@ WRONG = {
     ("smtp", "use_tls"): "perhaps",
     ("smtp", "verify_certificate"): "perhaps",
     ("smtp", "ca_file"): "ca.pem",
-    ("smtp", "helo"): "my host",
+    ("smtp", "helo"): "my pbx",
     ("smtp", "timeout"): "0",
     ("smtp", "allow_plaintext_login"): "perhaps",
     ("notifications", "enabled"): "perhaps",
@@ -178,7 +179,7 @@ def test_a_password_command_that_fails_is_a_stage_too(run, write_ini, golden: Go
         status, said, _ = run("check", "--connect")
     last = said.splitlines()[-1]
     assert (status, last.split()[0]) == (os.EX_CONFIG, "AUTH")
-    golden(last)
+    golden(last, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 
 def test_a_login_that_is_rejected(run, write_ini, golden: Golden) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pwd
 import re
 import shutil
 import socket
+import ssl
 import subprocess
+import sys
 import threading
 from base64 import b64encode
 from pathlib import Path
@@ -14,6 +18,7 @@ from typing import Any
 
 import pytest
 import relay as far_end
+import trustme
 from golden import Golden
 from relay import Catcher, Certificates, Fault, ScriptedRelay, close, drip, endless, garbage, huge, reset, silence
 
@@ -27,6 +32,7 @@ from pbxnotify.errors import (
     SettingsError,
 )
 from pbxnotify.settings.smtp import Smtp
+from pbxnotify.smtp import connection
 from pbxnotify.smtp.client import Relay
 from pbxnotify.smtp.replies import TRANSACTION, Concern, concern_of
 
@@ -352,6 +358,40 @@ def test_it_is_called_again_for_the_next_recipient() -> None:
         assert far.connections == 2
 
 
+def test_a_relay_that_waits_before_each_reply_gets_its_mail() -> None:
+    """As tarpits do: never longer than the timeout, but longer in all."""
+    replies = {
+        "EHLO": "250 scripted.test",
+        **{stage: ScriptedRelay.REPLIES[stage] for stage in ("greeting", "MAIL", "RCPT")},
+    }
+    waits: dict[str, Any] = {stage: far_end.after(0.4 * IMPATIENT, reply) for stage, reply in replies.items()}
+    with ScriptedRelay(**waits) as relay:
+        assert send(relay.port, timeout=IMPATIENT)
+
+
+def line_by_line(talk: far_end.Talk) -> None:
+    """Send a greeting whose lines never end, each in time."""
+    while not talk.stopped.wait(0.4 * IMPATIENT):
+        talk.say("220-please wait")
+
+
+def test_a_line_of_a_reply_is_progress() -> None:
+    def greet(talk: far_end.Talk) -> None:
+        for line in ("220-please", "220-wait", "220-until", "220 now"):
+            talk.stopped.wait(0.4 * IMPATIENT)
+            talk.say(line)
+
+    with ScriptedRelay(greeting=greet) as relay:
+        assert send(relay.port, timeout=IMPATIENT)
+
+
+def test_a_reply_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LONGEST_WAIT", 2 * IMPATIENT)
+    with ScriptedRelay(greeting=line_by_line) as relay:
+        error = failure(relay.port, timeout=IMPATIENT)
+    assert (type(error), error.stage) == (RelayUnavailable, "greeting")
+
+
 def test_a_slow_line_makes_progress() -> None:
     with ScriptedRelay(content=far_end.slowly()) as relay:
         assert send(relay.port, mail=MAIL * 100_000, timeout=IMPATIENT)
@@ -440,63 +480,77 @@ def test_each_address_of_a_name_is_tried(catcher: Catcher, monkeypatch: pytest.M
     assert send(catcher.port, host="both.test")
 
 
-@pytest.mark.parametrize(("seconds", "sent"), [pytest.param(0.1, True, id="slow"), pytest.param(60, False, id="dead")])
-def test_dns_has_as_long_as_the_relay(
-    seconds: float, sent: bool, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", [None, "timeout:5"])
+def test_how_dns_is_asked_is_left_to_resolv_conf(
+    before: str | None, catcher: Catcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And resolv.conf says how often it is asked: nothing is said of that in the environment."""
-    look_up, over = socket.getaddrinfo, threading.Event()
-
-    def look_up_slowly(*arguments: Any) -> Any:
-        over.wait(seconds)
-        return look_up(*arguments)
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up_slowly)
-    monkeypatch.setattr("pbxnotify.smtp.connection.LOOKUP", IMPATIENT)
-    if sent:
-        assert send(catcher.port)
-    else:
-        error = failure(catcher.port, timeout=IMPATIENT)
-        assert (type(error), error.stage) == (RelayUnavailable, "connect")
-        assert "resolv.conf" in str(error)
-    over.set()
-    assert "RES_OPTIONS" not in os.environ
+    monkeypatch.setenv("RES_OPTIONS", before or "")
+    if not before:
+        monkeypatch.delenv("RES_OPTIONS")
+    send(catcher.port)
+    assert os.environ.get("RES_OPTIONS") == before
 
 
-def test_of_several_addresses_the_one_that_says_most_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a host whose port is closed, and which has an address of a kind that this host has no way to."""
-    look_up = socket.getaddrinfo
+def test_a_dead_dns_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: is_over.wait())
+    monkeypatch.setattr(connection, "LOOKUP", 0.0)
+    error = failure(25, host="nowhere.test", timeout=1)
+    is_over.set()
+    assert (type(error), error.stage) == (RelayUnavailable, "connect")
+    golden(error)
 
-    def look_up_both(host: str, *arguments: Any) -> list[Any]:
-        unreachable = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("ff02::1%none", 25))]
-        return look_up("127.0.0.1", *arguments) + unreachable
 
+def test_a_look_up_that_does_not_end_keeps_no_process_from_exiting() -> None:
+    code = (
+        "import socket, time; socket.getaddrinfo = lambda *arguments: time.sleep(600)\n"
+        "from pbxnotify.smtp.connection import look_up\n"
+        "try: look_up('nowhere.test', 25, 0.1)\n"
+        "except OSError: print('ended')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "ended\n"
+
+
+NO_IPV6 = (99, socket.SOCK_STREAM, 0, "", ("2001:db8::1", 25))
+"""An address that cannot be reached from here: the kernel does not know its family."""
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["first", "last"])
+def test_of_several_addresses_the_error_that_says_most_counts(order: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    monkeypatch.setattr(socket, "getaddrinfo", look_up_both)
-    error = failure(port, host="both.test")
-    assert "refused" in str(error)
-    assert [one.partition(": ")[0] for one in error.tried] == ["127.0.0.1", "ff02::1%none"]
+        closed = (socket.AF_INET, socket.SOCK_STREAM, 0, "", server.getsockname())
+    unreached: list[tuple[str, OSError]] = []
+    with pytest.raises(ConnectionRefusedError):
+        connection.connect([closed, NO_IPV6, NO_IPV6][::order], 5, unreached)
+    assert [address for address, _ in unreached] == ["127.0.0.1", "2001:db8::1", "2001:db8::1"][::order]
 
 
-SLOW = 1.5
-"""Seconds for each of its replies."""
+def test_an_address_without_a_route_counts_where_there_is_no_other() -> None:
+    with pytest.raises(OSError, match="not supported") as caught:
+        connection.connect([NO_IPV6, NO_IPV6], 5)
+    assert caught.value.errno == errno.EAFNOSUPPORT
 
 
-def test_a_relay_that_takes_its_time_before_each_reply() -> None:
-    """No reply takes as long as ``timeout``, all of them take longer."""
-    replies = {**ScriptedRelay.REPLIES, "EHLO": "250 scripted.test"}
-    faults: dict[str, Any] = {
-        stage: far_end.after(SLOW, replies[stage]) for stage in ("greeting", "EHLO", "MAIL", "RCPT", "message")
-    }
-    with ScriptedRelay(**faults) as relay:
-        assert send(relay.port, timeout=3 * SLOW)
+@pytest.mark.parametrize(
+    ("host_name", "option", "name"),
+    [
+        pytest.param("pbx", "", b"[127.0.0.1]", id="a host name that is none elsewhere"),
+        pytest.param("pbx.example.com", "", b"pbx.example.com", id="the host name"),
+        pytest.param("pbx.example.com", "office.example.net", b"office.example.net", id="the option"),
+        pytest.param("pbx.example.com", "[192.0.2.1]", b"[192.0.2.1]", id="an address as option"),
+    ],
+)
+def test_we_greet_with_a_name(host_name: str, option: str, name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host_name)
+    with ScriptedRelay() as relay:
+        send(relay.port, helo=option)
+        assert relay.lines[0] == b"EHLO " + name
 
 
 @pytest.mark.parametrize(("address", "name"), [("127.0.0.1", b"[127.0.0.1]"), ("::1", b"[IPv6:::1]")])
 def test_we_greet_with_our_address(address: str, name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
-    monkeypatch.setattr("pbxnotify.smtp.greeting.HOSTS", "/nowhere")
     try:
         relay = ScriptedRelay(address=address)
     except OSError:
@@ -505,15 +559,6 @@ def test_we_greet_with_our_address(address: str, name: bytes, monkeypatch: pytes
         with Relay(settings(relay.port, host=address)):
             pass
         assert relay.lines[0] == b"EHLO " + name
-
-
-def test_we_greet_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host's own, or the one that the settings have."""
-    monkeypatch.setattr(socket, "gethostname", lambda: "pbx.office.org")
-    with ScriptedRelay() as relay:
-        send(relay.port)
-        send(relay.port, helo="mx.example.com")
-        assert relay.commands("EHLO") == [b"EHLO pbx.office.org", b"EHLO mx.example.com"]
 
 
 def test_a_plain_client_on_a_tls_port(certificates: Certificates, golden: Golden) -> None:
@@ -603,6 +648,57 @@ def test_a_ca_file_without_a_certificate(tmp_path: Path) -> None:
     assert str(path) in str(error)
 
 
+@pytest.mark.parametrize(("known", "is_accepted"), [("root", False), ("intermediate", True), ("leaf", True)])
+def test_an_intermediate_authority_that_is_not_sent(known: str, is_accepted: bool, tmp_path: Path) -> None:
+    root = trustme.CA()
+    intermediate = root.create_child_ca()
+    leaf, server = intermediate.issue_cert("localhost"), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.private_key_pem.write_to_path(str(tmp_path / "key"))
+    for name, certificate in (("root", root.cert_pem), ("intermediate", intermediate.cert_pem)):
+        certificate.write_to_path(str(tmp_path / name))
+    leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "leaf"))
+    server.load_cert_chain(tmp_path / "leaf", tmp_path / "key")
+    options: dict[str, Any] = {"security": "tls", "host": "localhost", "ca_file": str(tmp_path / known)}
+    with Catcher(tls=server, implicit=True) as catcher:
+        if is_accepted:
+            assert send(catcher.port, **options)
+        else:
+            assert "ca_file" in str(failure(catcher.port, **options))
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is needed to make a weak key")
+@BOTH_WAYS
+def test_a_weak_key(security: str, tmp_path: Path) -> None:
+    command = (
+        "openssl req -x509 -newkey rsa:1024 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    files = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
+    subprocess.run([*command.split(), *files], capture_output=True, check=True)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.set_ciphers("DEFAULT:@SECLEVEL=0")
+    server.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    options: dict[str, Any] = {"security": security, "host": "localhost", "ca_file": str(tmp_path / "certificate")}
+    with secure_catcher(server, security) as catcher:
+        assert "verify_certificate = no" in str(failure(catcher.port, **options))
+        assert send(catcher.port, verify_certificate=False, **options)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_client_certificate_that_is_wanted(
+    security: str, version: ssl.TLSVersion, certificates: Certificates
+) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificates.server_file)
+    server.load_verify_locations(certificates.ca_file)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.maximum_version = version
+    with ScriptedRelay(tls=server, implicit=security == "tls") as relay:
+        error = failure(relay.port, security=security, ca_file=certificates.ca_file)
+    assert type(error) is RelayUnavailable
+    assert "client certificate" in str(error)
+
+
 def test_starttls_stripped_means_no_mail(golden: Golden) -> None:
     with ScriptedRelay(extensions=["AUTH PLAIN"]) as relay:
         error = failure(relay.port, security="starttls", **LOGIN)
@@ -641,7 +737,7 @@ def test_a_login(mechanism: str, security: str, certificates: Certificates) -> N
 
 @pytest.mark.parametrize(("security", "chosen"), [("none", "CRAM-MD5"), ("starttls", "PLAIN"), ("tls", "PLAIN")])
 @pytest.mark.parametrize("password", ["right", "wrong"])
-def test_one_mechanism_is_tried_once(
+def test_a_mechanism_is_tried_once(
     security: str, chosen: str, password: str, certificates: Certificates, golden: Golden
 ) -> None:
     options: dict[str, Any] = {
@@ -659,29 +755,64 @@ def test_one_mechanism_is_tried_once(
             error = failure(catcher.port, **options)
             assert (type(error), error.stage, error.code) == (RelayMisconfigured, "AUTH", 535)
             golden(error)
-        assert catcher.logins == ([chosen, "PLAIN"] if (chosen, password) == ("CRAM-MD5", "wrong") else [chosen])
+        is_followed = (chosen, password) == ("CRAM-MD5", "wrong")
+        assert catcher.logins == [chosen, *(["PLAIN"] if is_followed else [])]
 
 
-@pytest.mark.parametrize("offered", [["LOGIN"], ["PLAIN", "LOGIN"]], ids=["LOGIN", "PLAIN"])
-def test_cram_md5_that_is_refused_is_followed_by_another_once(offered: list[str]) -> None:
-    """As by a relay that has only hashes of the passwords."""
-    prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
+def refusing_cram_md5(reply: str) -> Fault:
+    """Return a relay that offers CRAM-MD5 and cannot do it."""
 
-    def login(talk: far_end.Talk) -> None:
-        asked = relay.lines[-1].decode()
-        if asked == "AUTH CRAM-MD5":
-            talk.say("334 PDE4OTY+")
-            talk.line()
-            talk.say("535 5.7.8 not with this one")
-            return
-        for prompt in prompts if asked == "AUTH LOGIN" else ():
-            talk.say(prompt)
+    def act(talk: far_end.Talk) -> None:
+        talk.say("334 PDEuMkByZWxheS50ZXN0Pg==")
+        talk.line()
+        talk.say(reply)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(
+            refusing_cram_md5("535 5.7.8 Error: authentication failed: no secret in database"), id="Cyrus SASL"
+        ),
+        pytest.param(refusing_cram_md5("454 4.7.0 Temporary authentication failure"), id="Dovecot"),
+        pytest.param("504 5.5.4 Unrecognized authentication type", id="at once"),
+    ],
+)
+@pytest.mark.parametrize("other", ["PLAIN", "LOGIN"])
+def test_cram_md5_is_followed_by_another_mechanism(refusal: Fault, other: str) -> None:
+    def accept(talk: far_end.Talk) -> None:
+        for _ in range(2 if other == "LOGIN" else 0):
+            talk.say("334 ")
             talk.line()
         talk.say("235 2.7.0 Ok")
 
-    with ScriptedRelay(extensions=[f"AUTH CRAM-MD5 {' '.join(offered)}"], AUTH=login) as relay:
+    with ScriptedRelay(extensions=[f"AUTH CRAM-MD5 {other} LOGIN"], AUTH=[refusal, accept]) as relay:
         assert send(relay.port, **LOGIN)
-        assert [line.split()[1].decode() for line in relay.commands("AUTH")] == ["CRAM-MD5", offered[0]]
+        assert [line.split()[1].decode() for line in relay.commands("AUTH")] == ["CRAM-MD5", other]
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "tried"),
+    [
+        pytest.param("535 5.7.8 nor that", 535, 2, id="refused as well"),
+        pytest.param(close, 535, 2, id="hangs up"),
+    ],
+)
+def test_cram_md5_is_followed_by_one_only(second: Fault, code: int, tried: int) -> None:
+    first = refusing_cram_md5("535 5.7.8 no")
+    with ScriptedRelay(extensions=["AUTH CRAM-MD5 PLAIN LOGIN"], AUTH=[first, second]) as relay:
+        error = failure(relay.port, **LOGIN)
+        assert (type(error), error.code, len(relay.commands("AUTH"))) == (RelayMisconfigured, code, tried)
+
+
+@pytest.mark.parametrize("answer", ["421 4.7.0 too many", "334 more?"])
+def test_cram_md5_is_not_followed_where_it_was_not_refused(answer: str) -> None:
+    first = refusing_cram_md5(answer)
+    with ScriptedRelay(extensions=["AUTH CRAM-MD5 PLAIN"], AUTH=first) as relay:
+        assert type(failure(relay.port, **LOGIN)) is RelayUnavailable
+        assert len(relay.commands("AUTH")) == 1
 
 
 @pytest.mark.parametrize(
@@ -725,7 +856,7 @@ def test_a_failing_password_command_reaches_no_relay(golden: Golden) -> None:
         with pytest.raises(SettingsError) as caught:
             send(relay.port, login="pbx", password_command="false")  # noqa: S106
         assert (relay.connections, relay.commands("AUTH")) == (0, [])
-    golden(caught.value)
+    golden(caught.value, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 
 # What is shown
@@ -742,7 +873,8 @@ def transcript(port: int, **options: Any) -> list[str]:
     return lines
 
 
-def test_the_transcript() -> None:
+def test_the_transcript(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
     with ScriptedRelay(extensions=["AUTH PLAIN", "SIZE"]) as relay:
         assert transcript(relay.port, **LOGIN) == [
             "< 220 scripted.test ESMTP",

@@ -13,7 +13,7 @@ import pytest
 from broken_endpoint import BODY, FAULTS, BrokenEndpoint
 from relay import Certificates
 
-from pbxnotify.smtp.addresses import connect
+from pbxnotify.smtp.connection import connect
 from pbxnotify.smtp.oauth.http import Answer, post
 
 FORM = "grant_type=refresh_token&refresh_token=r3fresh"

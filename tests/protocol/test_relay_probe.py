@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from golden import Golden
 from relay import Catcher, Certificates, ScriptedRelay, close
 
 from pbxnotify.errors import LoginRefused, PbxnotifyError, RelayUnavailable
-from pbxnotify.health.relay_probe import probe
+from pbxnotify.health.relay_probe import Stage, probe
 from pbxnotify.settings.load import load_settings
 from pbxnotify.spool.store import Spool
 
@@ -95,6 +96,16 @@ def test_nobody_listens(walk, catcher: Catcher, golden: Golden) -> None:
     assert list(found) == ["DNS", "connect"]
     assert "Connection refused" in str(stopped)
     golden(stopped)
+
+
+@pytest.mark.parametrize("closed", [1, 2], ids=["one of two", "both"])
+def test_each_address_that_fails(write_ini, monkeypatch: pytest.MonkeyPatch, catcher: Catcher, closed: int) -> None:
+    look_up, ends = socket.getaddrinfo, ["127.0.0.9", "127.0.0.8"][:closed] + ["127.0.0.1"] * (closed == 1)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more: [one for end in ends for one in look_up(end, *more)])
+    stages: list[Stage] = []
+    stopped = probe(load_settings(write_ini(f"[smtp]\nhost = both.test:{catcher.port}\n")), stages.append)
+    failed = [stage.found.split(" ")[0] for stage in stages if stage.name == "connect" and stage.is_warning]
+    assert (failed, stopped is None) == (ends[:closed], closed == 1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import socket
 from base64 import b64encode
 from typing import Any
@@ -204,7 +206,7 @@ def test_other_answers(answer: str, kind: type[RelayError]) -> None:
 def test_a_helper_that_prints_no_token(golden: Golden) -> None:
     with ScriptedRelay(extensions=["AUTH XOAUTH2"]) as relay, pytest.raises(SettingsError) as caught:
         log_in(relay.port, token="")
-    golden(caught.value)
+    golden(caught.value, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 
 def test_a_token_of_a_helper_is_not_renewed_by_us() -> None:

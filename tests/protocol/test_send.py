@@ -33,6 +33,19 @@ def test_missed_sends_a_mail(run, relay: Catcher, spool: Spool) -> None:
     assert spool.identifiers() == []
 
 
+@pytest.mark.parametrize("offers_smtputf8", [True, False], ids=["SMTPUTF8", "no SMTPUTF8"])
+def test_an_address_beyond_ascii_holds_up_no_other(run, write_ini, spool: Spool, offers_smtputf8: bool) -> None:
+    with Catcher(smtputf8=offers_smtputf8) as catcher:
+        write_ini(
+            f"[smtp]\nhost = 127.0.0.1:{catcher.port}\nsender = pbx@example.com\n"
+            "[employees]\n[[101]]\nemail = иван@example.com, olga@example.com\n"
+        )
+        run(*MISSED)
+        expected = ["olga@example.com", *(["иван@example.com"] if offers_smtputf8 else [])]
+        assert sorted(mail.recipients[0] for mail in catcher.wait(len(expected))) == sorted(expected)
+    assert spool.identifiers() == []
+
+
 def test_missed_while_the_relay_is_down(run, relay: Catcher, spool: Spool) -> None:
     relay.stop()
     status, said, error = run(*MISSED)

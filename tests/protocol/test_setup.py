@@ -242,6 +242,14 @@ def test_nothing_is_written_when_the_relay_says_no(ini: Path, secure: Catcher) -
     assert "wr0ng" not in done.stdout + done.stderr
 
 
+def test_what_was_pasted_along_with_a_password_is_noted_before_the_relay_says_no(ini: Path, secure: Catcher) -> None:
+    with secure:
+        done = run_with_input(*options(secure), "--password-stdin", typed="“wr0ng”\n")
+    (note,) = lines_with(done.stdout, "NOTE").splitlines()
+    assert (done.returncode, "U+201C" in note, "535" in done.stderr) == (os.EX_CONFIG, True, True)
+    assert "wr0ng" not in done.stdout + done.stderr
+
+
 def test_without_a_test(run, ini: Path, golden: Golden) -> None:
     status, said, _ = run("setup", "--host", "mx.example.com", "--no-test")
     assert (status, load_settings(ini).smtp.host) == (0, "mx.example.com")

@@ -11,7 +11,7 @@ from contextlib import closing
 from urllib.parse import SplitResult, urlsplit
 
 from pbxnotify.namedtuple import NamedTuple
-from pbxnotify.smtp.addresses import SHORTEST, connect, look_up
+from pbxnotify.smtp.connection import SHORTEST, connect, look_up
 
 LONGEST = 65536  # bytes of an answer
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -66,7 +66,7 @@ def post(url: str, form: str, context: ssl.SSLContext, seconds: float, headers: 
 
 def reach(address: SplitResult, context: ssl.SSLContext, seconds: float) -> _Timely:
     """Return a connection with the endpoint, whose deadline is ``seconds`` from now. Raises OSError."""
-    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT, seconds)
+    addresses = look_up(str(address.hostname), address.port or http.client.HTTPS_PORT)
     deadline = time.monotonic() + seconds
     with closing(connect(addresses, seconds)) as plain:  # a no-op once its descriptor belongs to TLS
         plain.settimeout(max(deadline - time.monotonic(), SHORTEST))

@@ -22,19 +22,13 @@ email = common@example.com
 
 @pytest.fixture
 def notes(write_ini: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """Return the notes on an ini file, on a host with a full name."""
-    monkeypatch.setattr(socket, "gethostname", lambda: "pbx.example.org")
+    """Return the notes on an ini file, on a host with a complete name."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "pbx.example.com")
     return lambda ini: list(settings_notes(load_settings(write_ini(ini))))
 
 
 def test_nothing_to_note(notes) -> None:
     assert notes(NOTHING_TO_NOTE) == []
-
-
-def test_a_sender_made_of_a_name_without_a_domain(notes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
-    (note,) = notes(NOTHING_TO_NOTE)
-    assert "asterisk@pbx" in note
 
 
 @pytest.mark.parametrize(
@@ -53,11 +47,23 @@ def test_a_sender_made_of_a_name_without_a_domain(notes, monkeypatch: pytest.Mon
             "sender is pbx@example.com",
             id="a sender that Yandex refuses",
         ),
+        pytest.param("", "sender is empty", id="a sender without a domain"),
+        pytest.param("[smtp]\nlogin = office\npassword = x\n", "sender is empty", id="a login that is no address"),
         pytest.param(
-            '[smtp]\nlogin = a@x.org\npassword = "a\u00a0b"\n', "password contains U+00A0", id="a blank that is none"
+            "[smtp]\nhost = ssl://smtр.yandex.ru\n", "Cyrillic small letter er ", id="a Cyrillic letter in a host"
         ),
-        pytest.param("[smtp]\nlogin = a@x.org\npassword = “secret”\n", "password contains typographic", id="quotes"),
-        pytest.param("[smtp]\nhost = ssl://smtр.yandex.ru\n", "letters of two scripts", id="a Cyrillic letter"),
+        pytest.param(
+            "[employees]\n[[101]]\nemail = ivan@exаmple.com\n",
+            "Cyrillic small letter a ",
+            id="a Cyrillic letter in a domain",
+        ),
+        pytest.param(
+            "[missed_calls]\nemail = оffice@example.com\n", "Cyrillic small letter o ", id="a Cyrillic letter in a name"
+        ),
+        pytest.param("[smtp]\nlogin = a\npassword = “secret”\n", "(U+201C ", id="typographic quotes"),
+        pytest.param('[smtp]\nlogin = a\npassword = "s\u00a0t"\n', "(U+00A0 ", id="a no-break space"),
+        pytest.param('[smtp]\nlogin = "a\u200b"\npassword = x\n', "login contains ", id="a blank without width"),
+        pytest.param('[smtp]\nlogin = a\npassword = "secret "\n', "password begins or ends ", id="a blank at the end"),
         pytest.param("[smtp]\nhost = smtp.gmail.com\n", "host = ssl://smtp.gmail.com", id="Gmail unencrypted"),
         pytest.param(
             "[voicemail]\nsubject = NOTIFICATION_CALLERID\n",
@@ -94,7 +100,9 @@ def test_a_sender_made_of_a_name_without_a_domain(notes, monkeypatch: pytest.Mon
         ),
     ],
 )
-def test_notes(notes, golden: Golden, ini: str, place: str) -> None:
+def test_notes(notes, golden: Golden, monkeypatch: pytest.MonkeyPatch, ini: str, place: str) -> None:
+    if place.startswith("sender is empty"):
+        monkeypatch.setattr(socket, "gethostname", lambda: "pbx")
     (said,) = (note for note in notes(ini) if place in note)
     golden(said)
 
@@ -111,6 +119,11 @@ def test_notes(notes, golden: Golden, ini: str, place: str) -> None:
             "[voicemail]\nemail = a@x\n[employees]\n[[103]]\nname = A\nemail = s@x\n[[104]]\nname = B\nemail = s@x\n",
             id="one address for two",
         ),
+        pytest.param(
+            '[smtp]\nlogin = a@gmail.com\npassword = "abcd\u00a0efgh\u00a0ijkl\u00a0mnop"\n', id="an app password"
+        ),
+        pytest.param('[smtp]\nlogin = "Пост 1"\npassword = "пароль с пробелами"\n', id="a Russian password"),
+        pytest.param("[employees]\n[[101]]\nemail = иван.petrov@почта.рф, müller@müller.de\n", id="two alphabets"),
         pytest.param("[voicemail]\nbody = '''${VM_NAME}: VM_DUR'''\n", id="variables"),
         pytest.param("[voicemail]\nbody = '''<p>\n\t<b>VM_FROM</b>'''\n", id="HTML without mistakes"),
         pytest.param("[voicemail]\nbody = '''from <VM_FROM> < \"'''\n", id="brackets in plain text"),

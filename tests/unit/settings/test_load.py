@@ -19,6 +19,7 @@ from pbxnotify.errors import SettingsError
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings
 from pbxnotify.settings.options import Option, options
 from pbxnotify.settings.sections import SECTIONS, Check, Employee, Least, Settings
+from pbxnotify.settings.validators import complete_name
 
 SAMPLE = ROOT / "etc" / "pbxnotify.ini"
 SECRET = "Hunter2" * 2
@@ -255,6 +256,8 @@ def test_words_for_yes(ini: Path, word: str) -> None:
         pytest.param("हिन्दी@example.com", ("हिन्दी@example.com",), id="a script with marks"),
         pytest.param("анна@почта.рф", ("анна@xn--80a1acny.xn--p1ai",), id="a name in another script"),
         pytest.param("o'neil+pbx@почта.рф", ("o'neil+pbx@xn--80a1acny.xn--p1ai",), id="IDN"),
+        pytest.param("анна.к@example.com", ("анна.к@example.com",), id="SMTPUTF8"),
+        pytest.param("संपर्क@डाटामेल.भारत", ("संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c",), id="SMTPUTF8, with marks"),
     ],
 )
 def test_addresses(ini: Path, written: str, expected: tuple[str, ...]) -> None:
@@ -274,6 +277,40 @@ def test_sender_address(ini: Path, text: str, expected: str, monkeypatch: pytest
     monkeypatch.setattr("socket.gethostname", lambda: "box")
     password = "password = x" if "login" in text else ""
     assert loaded(ini, f"[smtp]\n{text}\n{password}").smtp.sender_address == expected
+
+
+@pytest.mark.parametrize(
+    ("host_name", "is_complete"),
+    [
+        ("pbx.example.com", True),
+        ("PBX-1.office.example.co.uk", True),
+        ("xn--80a1acny.xn--p1ai", True),
+        ("pbx", False),
+        ("", False),
+        ("localhost.localdomain", False),
+        ("localhost.example.com", False),
+        ("freepbx.sangoma.local", False),
+        ("pbx.LAN", False),
+        ("ip-10-0-0-1.ec2.internal", False),
+        ("192.0.2.1", False),
+        ("my_pbx.example.com", False),
+        ("-pbx.example.com", False),
+        ("pbx..com", False),
+        ("pbx.example.com.", False),
+        ("атс.example.com", False),
+        (".".join(["a" * 60] * 5), False),
+    ],
+)
+def test_a_host_name_that_is_complete(host_name: str, is_complete: bool) -> None:
+    assert complete_name(host_name) == (host_name if is_complete else "")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("pbx.example.com", "pbx.example.com"), ("атс.рф", "xn--80a8ac.xn--p1ai"), ("[IPv6:::1]", "[IPv6:::1]")],
+)
+def test_a_name_for_ehlo(ini: Path, written: str, expected: str) -> None:
+    assert loaded(ini, f"[smtp]\nhelo = {written}").smtp.greeting_name == expected
 
 
 @pytest.mark.parametrize("written", ["'a#b'", '"a#b"', "'''a#b'''", "'a#b' # mine", "'a#b'# mine"])
@@ -345,6 +382,11 @@ def test_a_phone_book_that_may_be_missing(ini: Path, path: str) -> None:
         pytest.param("smtp", "host = mx:25\nport = 26", "port", id="two ports"),
         pytest.param("smtp", "use_tls = maybe", "use_tls", id="yes or no"),
         pytest.param("smtp", "use_tls = yes, no", "use_tls", id="list"),
+        pytest.param("smtp", "host = mx1.example.com, mx2.example.com", "host", id="two relays with a comma"),
+        pytest.param("smtp", "host = mx1.example.com;mx2.example.com", "host", id="two relays with a semicolon"),
+        pytest.param("smtp", "sender = атс@example.com", "sender", id="a sender beyond ASCII"),
+        pytest.param("smtp", "helo = my pbx", "helo", id="no name for EHLO"),
+        pytest.param("smtp", "helo = [my pbx]", "helo", id="no address for EHLO"),
         pytest.param("smtp", "ca_file = /nowhere", "ca_file", id="file"),
         pytest.param("smtp", "login = a", "login", id="login without password"),
         pytest.param("smtp", "password = b", "password", id="password without login"),
@@ -410,6 +452,13 @@ def test_a_problem(ini: Path, golden: Golden, section: str, text: str, place: st
         "a@x; b@x",
         "Anna <a@x>",
         ".a@x",
+        "“анна@x”",
+        "анна\u200b@x",
+        "анна\u00a0к@x",
+        "анна＠x",
+        "“a@x",
+        "a@x”",
+        f"{'я' * 33}@x",
         "a@-x",
         "a@x..y",
         f"a@{'x' * 64}",
