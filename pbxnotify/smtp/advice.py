@@ -22,7 +22,7 @@ CERTIFICATE_FAULTS = {
 """What OpenSSL's verify codes mean."""
 
 UNVERIFIED = "with verify_certificate = no anybody could impersonate the relay"
-WEAK = "the relay should be updated: until then, verify_certificate = no accepts it, and anybody could impersonate the relay"
+WEAK = "it should be updated: verify_certificate = no accepts it, but then anybody could impersonate the relay"
 ADVICE = (
     ("^connect .* DNS gave no answer", "check the DNS servers of this machine, in /etc/resolv.conf"),
     ("^connect .* cannot be found", "check host, and the DNS of this machine"),
