@@ -22,7 +22,7 @@ from pbxnotify.delivery.runner import QueueRun, run_queue
 from pbxnotify.events import Alert, MissedCall
 from pbxnotify.files import unlock
 from pbxnotify.spool.backoff import RelayBackoff, read_backoff, write_backoff
-from pbxnotify.spool.store import CALL_PLACES, Spool
+from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool
 
 
 def test_each_recipient_has_a_mail_of_their_own(
@@ -143,6 +143,41 @@ def senders_of(relay: ScriptedRelay) -> list[str]:
 def numbered(number: int) -> MissedCall:
     """Return one of several calls."""
     return CALL._replace(linked_id=f"{number}.1", caller_number=f"00{number}", caller_name="").only(["101"])
+
+
+def test_a_queue_leaves_over_one_connection(use: Callable[..., None], spool: Spool) -> None:
+    with ScriptedRelay() as relay:
+        use(relay.port)
+        for number in range(5):
+            queue(spool, CALL._replace(linked_id=f"{number}.1"))
+        assert run_queue(spool) == {"sent": 5}
+        assert (relay.connections, len(relay.messages), len(relay.commands("QUIT"))) == (1, 15, 1)
+
+
+@pytest.mark.parametrize("places", [CALL_PLACES, QUEUE_PLACES], ids=["call", "command"])
+def test_what_is_taken_along_leaves_over_the_same_connection(
+    use: Callable[..., None], spool: Spool, places: tuple[str, ...]
+) -> None:
+    with ScriptedRelay() as relay:
+        use(relay.port)
+        queue(spool, CALL._replace(linked_id="9.1"))
+        assert tell(CALL, places) == ["QUEUED", "SENT"]
+        assert (relay.connections, len(relay.messages)) == (1, 6)
+
+
+def test_changed_settings_get_a_connection_of_their_own(use: Callable[..., None], spool: Spool) -> None:
+    with ScriptedRelay() as after:
+
+        def change(talk: Talk) -> None:
+            use(after.port)
+            talk.say("250 2.0.0 Ok")
+
+        with ScriptedRelay(message=change) as before:
+            use(before.port)
+            for number in range(2):
+                queue(spool, CALL._replace(linked_id=f"{number}.1").only(["101"]))
+            assert run_queue(spool) == {"sent": 2}
+            assert (len(before.messages), len(after.messages)) == (1, 1)
 
 
 def test_a_call_takes_along_what_comes_meanwhile(use: Callable[..., None], spool: Spool) -> None:
