@@ -80,6 +80,8 @@ class Outcome:
     def relay_failed(self, error: errors.PbxnotifyError) -> ItemState:
         """Handle an item that could not leave because no mail can: all items wait for the relay backoff."""
         if self._spool:
+            if self._attempt.accepted:
+                self._end_backoff(self._spool)
             is_temporary = isinstance(error, (errors.RelayUnavailable, errors.LoginUnavailable))
             self._extend_backoff(self._spool, error, is_temporary=is_temporary)
         self._mark_refused()

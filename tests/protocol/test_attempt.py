@@ -97,6 +97,15 @@ def test_the_backoff_grows_with_each_failure(use: Callable[..., None], spool: Sp
     assert all(0.89 * usual <= pause <= 1.11 * usual for usual, pause in zip(minutes, pauses))
 
 
+def test_an_accepted_mail_ends_the_backoff_whatever_comes_then(use: Callable[..., None], spool: Spool) -> None:
+    with ScriptedRelay(greeting=["220 scripted.test", "421 4.3.2 shutting down"], MAIL=["250 Ok", close]) as relay:
+        use(relay.port)
+        write_backoff(spool.directory, RelayBackoff(5, 1.0, ini_fingerprint(ini_path()), "down", 1.0))
+        assert tell() == ["QUEUED", "QUEUED"]
+        assert (len(relay.messages), relay.connections) == (1, 2)
+    assert read_backoff(spool.directory).failures == 1
+
+
 def test_a_failure_that_many_calls_share_is_counted_once(use: Callable[..., None], spool: Spool) -> None:
     with ScriptedRelay(greeting=close) as relay:
         use(relay.port)
