@@ -200,7 +200,10 @@ def look_up(host: str, port: int, seconds: float = LOOKUP) -> list[tuple[Any, ..
             is_done.release()
 
     is_done.acquire()
-    _thread.start_new_thread(ask, ())
+    try:
+        _thread.start_new_thread(ask, ())
+    except RuntimeError:  # this host has no process left for it
+        ask()
     if not is_done.acquire(timeout=seconds):
         raise socket.gaierror(socket.EAI_AGAIN, f"DNS gave no answer in {seconds:.0f} s")
     if isinstance(outcome[0], Exception):
