@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ from pbxnotify.cli import main
 from pbxnotify.spool.store import Spool, open_spool
 
 extent.load_profile()
+# ``nohup`` and ``make test &`` have them ignored, also in the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 if TYPE_CHECKING:
     from login_office import LoginOffice

@@ -85,8 +85,8 @@ class Outcome:
             is_temporary = isinstance(error, (errors.RelayUnavailable, errors.LoginUnavailable))
             self._extend_backoff(self._spool, error, is_temporary=is_temporary)
         self._mark_refused()
-        if self._spool and isinstance(error, errors.RelayError) and error.stage in TRANSACTION:
-            # Perhaps it is this item that the relay cannot take: once the backoff is over, those behind it go first.
+        if self._spool and isinstance(error, errors.RelayError) and _may_be_about_the_item(error):
+            # Once the backoff is over, those behind it go first.
             attempts, doubted = self._queue_file.item.attempts + 1, isinstance(error, errors.RelayMisconfigured)
             due = max(read_backoff(self._spool.directory).until, time.time() + retry_delay(attempts))
             return self._defer(str(error), attempts=attempts, due=due + DELAYS[0], doubted=doubted)
@@ -230,6 +230,11 @@ class Outcome:
                     queued.release()
             except errors.SpoolError as error:
                 self.alerts.append(UnkeptItem(alert, str(error)))
+
+
+def _may_be_about_the_item(error: errors.RelayError) -> bool:
+    """Return whether it is perhaps this item that the relay cannot take; at MAIL it has an answer to that then."""
+    return error.stage in TRANSACTION and not (error.stage == "MAIL" and error.code in (0, 421))
 
 
 def _is_doubted(refusal: errors.RelayError) -> bool:

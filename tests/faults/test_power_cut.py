@@ -142,6 +142,6 @@ def test_what_was_sent_goes_for_good_before_its_recording_goes(trace: Trace, box
 
 def test_what_failed_is_in_failed_before_it_leaves_the_queue(trace: Trace, box: Path) -> None:
     moved = ["link failed/ID.wav", "fsync queue/ID.wav", "rename queue/ID.json failed/ID.json", "fsync failed"]
-    with ScriptedRelay(message="554 5.7.1 spam") as relay:
+    with ScriptedRelay(message="550 5.1.1 no such user") as relay:
         steps = trace(relay, VOICEMAIL, box / "spool", recording=True)
     assert _are_there([*CHANGE, *moved, "fsync queue", "unlink queue/ID.wav"], steps)
