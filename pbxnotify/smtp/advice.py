@@ -56,8 +56,9 @@ ADVICE = (
         "the relay requires a client certificate, which pbxnotify does not have: use another port or relay",
     ),
     (
-        "^(greeting|EHLO) (tls|starttls) .* (EOF|UNEXPECTED_EOF)",
-        "the relay may require a client certificate, which pbxnotify does not have: use another port or relay",
+        "^(TLS|STARTTLS|greeting tls|EHLO starttls) .*(EOF|closed the connection|broke the connection)",
+        "if it hung up as soon as TLS began, it may require a client certificate, which pbxnotify does not have, or not"
+        " accept this machine",
     ),
     (r" (UNSUPPORTED_PROTOCOL|\w*PROTOCOL_VERSION)", "the relay does not support TLS 1.2 or later"),
     (
