@@ -16,14 +16,6 @@ class KeptConnection:
         self._settings: Smtp | None = None
         self._relay: Relay | None = None
 
-    def __enter__(self) -> KeptConnection:
-        """Do nothing: it is opened when it is needed."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """End the connection."""
-        self.close()
-
     def relay(self, settings: Smtp) -> Relay:
         """Return the relay of these settings, connected before or now. Raises as ``Relay.open``."""
         if self._relay is None or self._settings != settings:

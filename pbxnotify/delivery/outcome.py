@@ -43,7 +43,6 @@ class Outcome:
         """The relay backoff when the attempt began."""
         self.language = DEFAULT_LANGUAGE  # the administrator's, once the settings are known
         self.alerts: list[UnkeptItem] = []  # alerts for the administrator that no disk would take
-        attempt.others_were_accepted = attempt.queue_file.item.doubted and self.backoff == RelayBackoff()
         self._attempt = attempt
         self._queue_file = attempt.queue_file
         self._spool = spool

@@ -10,6 +10,7 @@ import gc
 import syslog
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from pbxnotify import errors, log
 from pbxnotify.delivery.attempt import Attempt
@@ -19,8 +20,8 @@ from pbxnotify.delivery.recipients import recipients_of
 from pbxnotify.files import unlock
 from pbxnotify.namedtuple import TYPE_CHECKING
 from pbxnotify.settings.load import ini_fingerprint, ini_path, load_settings_as_of
-from pbxnotify.spool.backoff import end_backoff, read_backoff
-from pbxnotify.spool.item import is_older
+from pbxnotify.spool.backoff import RelayBackoff, end_backoff, read_backoff
+from pbxnotify.spool.item import identifier_of, is_older
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import CALL_PLACES, QUEUE_PLACES, Spool
 from pbxnotify.text import clean
@@ -99,11 +100,11 @@ class QueueRun:
         gc.enable()  # which is off in scripts, for they end soon: this one may have hundreds of mails to send
         if everything:
             end_backoff(self._spool.directory)
-        with self._connection:
+        with closing(self._connection):
             for identifier, fingerprint in self._waiting():
-                self._try(identifier, fingerprint, everything)
+                self._try_one(identifier, fingerprint, everything)
 
-    def _try(self, identifier: str, fingerprint: str, everything: bool) -> None:
+    def _try_one(self, identifier: str, fingerprint: str, everything: bool) -> None:
         """Try an item, if it is due and nobody has it."""
         queue_file = _locked(self._spool, identifier)
         if queue_file is None:
@@ -140,7 +141,8 @@ class QueueRun:
                 self._each_minute()
                 self._next_minute = listed + MINUTE
             fingerprint = ini_fingerprint(ini_path())
-            backs_off, given_up = read_backoff(self._spool.directory).holds(fingerprint), time.time() - GIVEN_UP
+            backs_off = read_backoff(self._spool.directory).holds(fingerprint)
+            given_up = identifier_of(time.time() - GIVEN_UP)
             waiting = [one for one in self._spool.identifiers() if one not in self._seen and one not in passed]
             waiting = [one for one in waiting if not backs_off or is_older(one, given_up)]
             for identifier in waiting:
@@ -195,11 +197,12 @@ def _locked(spool: Spool, identifier: str) -> QueueFile | None:
 def deliver(queue_file: QueueFile, spool: Spool | None = None, connection: KeptConnection | None = None) -> ItemState:
     """Try an item once, over a connection that is kept or its own; returns its state then. Raises SpoolError."""
     if connection is None:
-        with KeptConnection() as own:
+        with closing(KeptConnection()) as own:
             return deliver(queue_file, spool, own)
     path = ini_path()
     fingerprint, attempt = ini_fingerprint(path), Attempt(queue_file)
     outcome = Outcome(attempt, spool, fingerprint)
+    attempt.others_were_accepted = queue_file.item.doubted and outcome.backoff == RelayBackoff()
     state = _try(attempt, outcome, connection, path, fingerprint)
     for alert in outcome.alerts:
         if state == "failed":

@@ -14,7 +14,7 @@ from pbxnotify.smtp.oauth import token_store
 from pbxnotify.spool import state
 from pbxnotify.spool.backoff import read_backoff
 from pbxnotify.spool.failed import list_failed
-from pbxnotify.spool.item import SWITCHED_OFF, Item, is_older
+from pbxnotify.spool.item import SWITCHED_OFF, Item, identifier_of, is_older
 from pbxnotify.spool.queue_file import QueueFile
 from pbxnotify.spool.store import Spool
 
@@ -83,6 +83,7 @@ def mail_status(spool: Spool) -> Status:
     waiting, failed = [item for name in names[:MOST_READ] if (item := _read(spool, name))], list_failed(spool.directory)
     due = [max(item.due, until or 0.0) for item in waiting]
     sent = state.read(spool.directory, state.SENT)
+    sent_at = identifier_of(sent.written or 0.0)
     return Status(
         last_sent=sent.written,
         last_sent_event=sent.text,
@@ -91,7 +92,7 @@ def mail_status(spool: Spool) -> Status:
         stuck_since=min((item.queued for item in waiting if _is_stuck(item)), default=None),
         next_retry=max(min(due), time.time()) if due else None,
         failed=len(failed.items),
-        failed_since_sent=sum(not is_older(identifier, sent.written or 0.0) for identifier in failed.items),
+        failed_since_sent=sum(not is_older(identifier, sent_at) for identifier in failed.items),
         damaged=len(failed.damaged),
         relay_rests_until=until,
         relay_reason=backoff.reason if until else "",

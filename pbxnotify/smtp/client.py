@@ -139,7 +139,8 @@ class Relay:
         try:
             self._ask(commands)
         except RelayMisconfigured as error:
-            if not concern_of(error).is_us and not recipient.isascii():  # SMTPUTF8 may be what it does not take
+            # SMTPUTF8, which this recipient needs, may be what it does not take.
+            if not concern_of(error).is_us and not _encoded(recipient).isascii():
                 raise error.become(MailRefused, "5.6.7") from None
             raise
         answer = self._send_message(recipient, text, before_final_dot)

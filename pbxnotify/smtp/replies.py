@@ -135,12 +135,14 @@ OTHER_CODES = ((r"1\.[2-6]|2\.4|4\.[1-47]", Concern.RECIPIENT),)
 
 
 def concern_of(error: RelayError) -> Concern:
-    """Return what a refusal is about, as far as that is known; before MAIL it is about every mail."""
-    return judge(error.reply) if error.stage in TRANSACTION else Concern.UNKNOWN
+    """Return what a refusal is about, as far as that is known."""
+    return judge(error.stage, error.reply)
 
 
-def judge(reply: str) -> Concern:
-    """Return what a refusal at MAIL or later is about."""
+def judge(stage: str, reply: str) -> Concern:
+    """Return what a reply at a stage is about; before MAIL that is every mail, and nothing to be judged."""
+    if stage not in TRANSACTION:
+        return Concern.UNKNOWN
     return _by_code(CODES, reply) or _by_words(reply) or _by_code(OTHER_CODES, reply) or Concern.UNKNOWN
 
 

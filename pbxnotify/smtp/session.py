@@ -20,7 +20,7 @@ from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.advice import advice_for, network_error
 from pbxnotify.smtp.connection import Connection, tls_context
 from pbxnotify.smtp.credentials import Credentials
-from pbxnotify.smtp.replies import TRANSACTION, Concern, concern_of, judge
+from pbxnotify.smtp.replies import TRANSACTION, Concern, judge
 from pbxnotify.text import clean
 
 
@@ -120,9 +120,8 @@ class Session:
         words = self.connection.words(reply)
         if code // 100 == wanted:
             return f"{code} {words}".rstrip()
-        raise self.error(
-            _meaning(stage, code, words), stage, f"answered {asked} with {code} {words}".rstrip(), code, words
-        )
+        what = f"answered {asked} with {code} {words}".rstrip()
+        raise self.error(_meaning(stage, code, words), stage, what, code, words)
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -138,11 +137,10 @@ class Session:
         """Return an error whose sentence says where, what, and what to do about it."""
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        error = kind(f"{host}:{settings.port} {what}", stage=stage, code=code, reply=reply)
         case = f"{stage} {settings.security} {settings.port} {what}"
-        advice = advice_for(case, concern_of(error), has_login=bool(settings.login))
-        error.args = (f"{error}{advice.format(host=host, port=settings.port)}",)
-        return error
+        advice = advice_for(case, judge(stage, reply), has_login=bool(settings.login))
+        advice = advice.format(host=host, port=settings.port)
+        return kind(f"{host}:{settings.port} {what}{advice}", stage=stage, code=code, reply=reply)
 
 
 def _meaning(stage: str, code: int, words: str) -> type[RelayError]:
@@ -151,7 +149,7 @@ def _meaning(stage: str, code: int, words: str) -> type[RelayError]:
         return OutcomeUnknown if stage == "message" else RelayUnavailable
     if code == 421 or stage == "STARTTLS":
         return RelayUnavailable
-    concern = judge(words)
+    concern = judge(stage, words)
     # At MAIL, only the size of a mail can be about anything but us.
     if stage not in TRANSACTION or concern.is_us or (stage == "MAIL" and concern != Concern.SIZE):
         return RelayUnavailable if code < 500 else RelayMisconfigured

@@ -100,10 +100,9 @@ def in_order(identifier: str) -> tuple[bool, str]:
     return (not identifier.startswith(ALERT), identifier)
 
 
-def is_older(identifier: str, epoch: float) -> bool:
-    """Return whether an item was queued before that time, by the clock of then."""
-    when = identifier[len(ALERT) :] if identifier.startswith(ALERT) else identifier
-    return when <= identifier_of(epoch)
+def is_older(identifier: str, moment: str) -> bool:
+    """Return whether an item was queued no later than a moment (``identifier_of``), by the clock of then."""
+    return identifier[len(ALERT) if identifier.startswith(ALERT) else 0 :] <= moment
 
 
 def new_item(event: Event) -> Item:
