@@ -17,8 +17,18 @@ LONGEST_LINE = 2000  # characters of a line in an alert
 UNKNOWN_IN_JSON = {"duration": -1, "number": 0}  # what stands for None in a queue file
 
 
+class Ring(NamedTuple):
+    """What the phone of one extension did in a missed call."""
+
+    extension: str
+    time: float  # when it was first rung
+    duration: int  # how long it rang, in whole seconds
+    dial_status: str
+    phone: str = ""
+
+
 class MissedCall(NamedTuple):
-    """A call that nobody answered, for the extensions that were rung."""
+    """A call with which nobody talked, for the extensions that were rung."""
 
     time: float = 0.0  # when it started ringing, in seconds since the epoch
     duration: int = 0  # how long it rang, in whole seconds
@@ -32,6 +42,7 @@ class MissedCall(NamedTuple):
     phone: str = ""  # why the phone was not available, if that is known: ``declined`` or ``not registered``
     voicemail: bool = False
     """The caller left a voicemail afterwards: then the missed call is mailed only if the settings say so."""
+    rings: tuple[Ring, ...] = ()  # what each phone did, where there were several
 
     @property
     def kind(self) -> str:
@@ -39,13 +50,26 @@ class MissedCall(NamedTuple):
         return "missed"
 
     def keys(self) -> dict[str, str]:
-        """Return a key for each extension: whoever claims it first notifies, whichever script that is."""
+        """Return a key for each extension and caller: whoever claims it first notifies, whichever script that is."""
         parts = (self.extensions or ("",)) if self.linked_id else ()
-        return {extension: f"missed-{self.linked_id}-{extension}" for extension in parts}
+        return {extension: f"missed-{self.linked_id}-{extension}-{self.caller_number}" for extension in parts}
 
     def only(self, extensions: Sequence[str]) -> MissedCall:
         """Return the same call for fewer extensions."""
         return self._replace(extensions=tuple(extension for extension in extensions if extension))
+
+    def for_phones(self, extensions: Sequence[str]) -> MissedCall:
+        """Return the call as the phones of some of its extensions saw it; the last one's outcome stands for theirs."""
+        rings = [ring for ring in self.rings if ring.extension in extensions]
+        if not rings:
+            return self
+        began = min(ring.time for ring in rings)
+        return self._replace(
+            time=began,
+            duration=int(max(ring.time + ring.duration for ring in rings) - began),
+            dial_status=rings[-1].dial_status,
+            phone=rings[-1].phone,
+        )
 
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
@@ -157,7 +181,11 @@ else:
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """Return an event as ``json`` can write it."""
-    values = {field: UNKNOWN_IN_JSON[field] if value is None else value for field, value in event._asdict().items()}
+    fields: dict[str, Any] = event._asdict()
+    values = {field: UNKNOWN_IN_JSON[field] if value is None else value for field, value in fields.items()}
+    rings = [ring._asdict() for ring in values.pop("rings", ())]
+    if rings:
+        values["rings"] = rings
     return {"event": event.kind, **values}
 
 
@@ -167,8 +195,20 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
     kind = kinds.get(str(record.get("event")))
     if kind is None:
         raise ValueError(f"an event of the kind {record.get('event')!r}")
+    values = _checked(kind._field_defaults, record)
+    if kind is MissedCall:
+        examples = Ring("", 0.0, 0, "")._asdict()
+        rings = record.get("rings", [])
+        if not isinstance(rings, list) or not all(isinstance(ring, dict) for ring in rings):
+            raise ValueError(f"rings is {rings!r}")
+        values["rings"] = tuple(Ring(**_checked(examples, ring)) for ring in rings)
+    return kind(**values)
+
+
+def _checked(defaults: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a record, each of the same type as its default, which stands for a missing one."""
     values: dict[str, Any] = {}
-    for field, default in kind._field_defaults.items():
+    for field, default in defaults.items():
         usual = UNKNOWN_IN_JSON[field] if default is None else default
         value = record.get(field, usual)
         if isinstance(default, tuple) and isinstance(value, list):
@@ -178,4 +218,4 @@ def event_from_json(record: Mapping[str, Any]) -> Event:
         if type(value) is not type(usual) or re.search("[\ud800-\udfff]", str(value)):
             raise ValueError(f"{field} is {value!r}")
         values[field] = None if default is None and value == usual else value
-    return kind(**values)
+    return values

@@ -45,7 +45,8 @@ ENVIRONMENT = {
 """The values that the AGI environment still has once the channel has stopped answering."""
 TOGETHER = (
     *("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "VM_MESSAGEFILE", "UNIQUEID"),
-    *("PBXNOTIFY_TO", "PBXNOTIFY_SINCE", "PBXNOTIFY_CAUSE", "CHANNEL(name)", "CHANNEL(linkedid)"),
+    *("PBXNOTIFY_WATCHED", "FORWARDERNAME", "PBXNOTIFY_NUMBER", "PBXNOTIFY_NAME", "PBXNOTIFY_PRES"),
+    *("PBXNOTIFY_TO", "ATTENDEDTRANSFER", "CALLINGNUMPRES_SV", "CHANNEL(name)", "CHANNEL(linkedid)"),
     *("CALLERID(num)", "CALLERID(name)", "CALLERID(num-pres)"),
 )
 """Read in one exchange: each takes 0.1 ms. None needs a module that may be missing: Asterisk would log an error."""

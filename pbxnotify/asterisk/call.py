@@ -21,22 +21,41 @@ def extensions_in(argument: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
+def watched_on(channel: Mapping[str, str]) -> list[str]:
+    """Return what ``watch`` was given since somebody last talked on this channel, each of it once."""
+    return [watched for watched in channel.get("PBXNOTIFY_WATCHED", "").split("|") if watched]
+
+
+def has_talked(channel: Mapping[str, str]) -> bool:
+    """Return whether the channel has been in a bridge since the last ``watch``, which gave it this FORWARDERNAME."""
+    return channel.get("FORWARDERNAME", "pbxnotify") != "pbxnotify"
+
+
 def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of an event that identify the caller and the call, cleaned."""
+    """Return the fields of an event that identify the caller and the call, cleaned.
+
+    The caller is who called when ``watch`` first ran: a dialplan may set another number for a trunk. What an attended
+    transfer has put in the caller's place since is somebody else.
+    """
+    at_first = channel.get("PBXNOTIFY_PRES") and not channel.get("ATTENDEDTRANSFER")
+    number, name, presentation = (
+        ("PBXNOTIFY_NUMBER", "PBXNOTIFY_NAME", "PBXNOTIFY_PRES")
+        if at_first
+        else ("CALLERID(num)", "CALLERID(name)", "CALLERID(num-pres)")
+    )
+    # FreePBX allows each number from outside to be shown, and keeps what the caller wanted in CALLINGNUMPRES_SV.
+    presentations = (channel.get(presentation, ""), channel.get("CALLINGNUMPRES_SV", ""))
     return {
-        "caller_number": clean(channel.get("CALLERID(num)", "")),
-        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
-        "private": channel.get("CALLERID(num-pres)", "").startswith("prohib"),
+        "caller_number": clean(channel.get(number, "")),
+        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get(name, ""))),
+        "private": any(one.startswith("prohib") for one in presentations),
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),
     }
 
 
-def ringing_since(channel: Mapping[str, str], now: float) -> float:
-    """Return when ``watch`` saw ringing begin, else when the channel was made (UNIQUEID), else ``now``; Unix time."""
-    for text in (channel.get("PBXNOTIFY_SINCE", ""), channel.get("UNIQUEID", "")):
-        # UNIQUEID is ``epoch.n`` or ``systemname-epoch.n``.
-        epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", text)
-        if epoch and now - LONGEST_CALL < int(epoch[1]) <= now:
-            return float(epoch[1])
-    return now
+def channel_made(channel: Mapping[str, str], now: float) -> float:
+    """Return when the channel was made (UNIQUEID), else ``now``; Unix time."""
+    # UNIQUEID is ``epoch.n`` or ``systemname-epoch.n``.
+    epoch = re.search(r"(?:^|-)(\d{9,11})(?:\.\d+)?$", channel.get("UNIQUEID", ""))
+    return float(epoch[1]) if epoch and now - LONGEST_CALL < int(epoch[1]) <= now else now

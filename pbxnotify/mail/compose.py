@@ -8,7 +8,7 @@ import time
 import zlib
 from email.utils import format_datetime
 
-from pbxnotify.events import Alert, Event, Voicemail
+from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.content import content_of, plain_text, recording_note
 from pbxnotify.mail.context import Context, Recipient, context_of
 from pbxnotify.mail.mime import attached_part, header_address, header_text, mail_of, multipart, text_part
@@ -30,6 +30,8 @@ def compose(
     event: Event, identifier: str, recipient: Recipient, settings: Settings, attachment: Attachment | None = None
 ) -> bytes:
     """Return the mail about an event; its Message-ID, of identifier and address, is the same in a second copy."""
+    if isinstance(event, MissedCall):
+        event = event.for_phones(recipient.extensions)
     context = context_of(event, recipient, settings)
     subject, texts = _subject_and_texts(event, recipient, settings, context, attachment)
     body = multipart("alternative", identifier, text_part("plain", texts.text), text_part("html", texts.html))

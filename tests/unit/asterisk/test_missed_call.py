@@ -6,13 +6,13 @@ import pytest
 from far_end import RANG_OUT
 
 from pbxnotify.asterisk.missed_call import missed_call_on
-from pbxnotify.events import MissedCall
+from pbxnotify.events import MissedCall, Ring
 
 NOW = 1795478890.4
 BEGAN = "1795478867.0"
 """UNIQUEID of a channel that was created 23 s before."""
 UNSET = dict.fromkeys(
-    ("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "CDR(lastapp)", "PBXNOTIFY_CAUSE"), ""
+    ("DIALSTATUS", "QUEUESTATUS", "HANGUPCAUSE", "ABANDONED", "VMSTATUS", "PBXNOTIFY_WATCHED", "FORWARDERNAME"), ""
 )
 """Variables that Asterisk said are unset."""
 
@@ -33,7 +33,6 @@ def missed(argument: str = "101", **variables: str) -> MissedCall | None:
         pytest.param({"DIALSTATUS": "", "ABANDONED": "TRUE", "QUEUESTATUS": "TIMEOUT"}, "TIMEOUT", id="timed out"),
         pytest.param({"DIALSTATUS": "", "QUEUESTATUS": "JOINEMPTY"}, "JOINEMPTY", id="empty queue"),
         pytest.param({"DIALSTATUS": "", "VMSTATUS": "FAILED"}, "NOANSWER", id="night mode, gone in the greeting"),
-        pytest.param({"DIALSTATUS": "", "PBXNOTIFY_CAUSE": "BUSY"}, "BUSY", id="hung up before the next one rang"),
     ],
 )
 def test_missed(variables: dict[str, str], dial_status: str) -> None:
@@ -49,7 +48,6 @@ def test_missed(variables: dict[str, str], dial_status: str) -> None:
         pytest.param({"DIALSTATUS": "ANSWER", "QUEUESTATUS": "TIMEOUT"}, id="queue timed out, overflow answered"),
         pytest.param({"DIALSTATUS": "", "QUEUESTATUS": "CONTINUE"}, id="queue answered, call goes on"),
         pytest.param({"DIALSTATUS": "CANCEL", "HANGUPCAUSE": "26"}, id="answered elsewhere"),
-        pytest.param({"DIALSTATUS": "", "CDR(lastapp)": "Queue", "PBXNOTIFY_CAUSE": "NOANSWER"}, id="queue answered"),
         pytest.param({"DIALSTATUS": ""}, id="nobody was rung"),
     ],
 )
@@ -125,7 +123,12 @@ def test_a_channel_that_could_not_be_asked_counts_as_missed() -> None:
     ("variables", "began", "duration"),
     [
         pytest.param({}, 1795478867.0, 23, id="channel's creation"),
-        pytest.param({"PBXNOTIFY_SINCE": "1795478880"}, 1795478880.0, 10, id="noted by watch"),
+        pytest.param(
+            {"PBXNOTIFY_WATCHED": "|101", "FORWARDERNAME": "pbxnotify", "PBXNOTIFY_RANG_101": "1795478880-10-NOANSWER"},
+            1795478880.0,
+            10,
+            id="noted by watch",
+        ),
         pytest.param({"UNIQUEID": "pbx-1-1795478885.12"}, 1795478885.0, 5, id="with systemname"),
         pytest.param({"UNIQUEID": "my-own-id"}, NOW, 0, id="id given through ARI"),
         pytest.param({"UNIQUEID": "1995478885.12"}, NOW, 0, id="in the future"),
@@ -187,3 +190,107 @@ def test_the_greeting_is_not_ringing(variables: dict[str, str], duration: int) -
     call = missed(**variables)
     assert call is not None
     assert call.duration == duration
+
+
+def watched(*rang: tuple[str, str], argument: str = "", **variables: str) -> MissedCall | None:
+    """Return the call whose ``watch`` noted this of what it was given: SINCE-SECONDS-CAUSE."""
+    noted = {f"PBXNOTIFY_RANG_{extension}": text for extension, text in rang}
+    names = "".join(f"|{extension}" for extension, _ in rang)
+    return missed(
+        argument, **{"DIALSTATUS": "", "PBXNOTIFY_WATCHED": names, "FORWARDERNAME": "pbxnotify", **noted, **variables}
+    )
+
+
+RANG = "1795478880-3-NOANSWER"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({}, id="no Dial"),
+        pytest.param({"DIALSTATUS": "ANSWER"}, id="screened"),
+        pytest.param({"QUEUESTATUS": "CONTINUE"}, id="a queue that says it was answered"),
+        pytest.param({"HANGUPCAUSE": "26"}, id="answered elsewhere, by a leg"),
+    ],
+)
+def test_a_watched_call_with_which_nobody_talked_is_missed(variables: dict[str, str]) -> None:
+    call = watched(("101", "1795478880-3-ANSWER"), **variables)
+    assert call is not None
+    assert (call.extensions, call.dial_status, call.duration) == (("101",), "NOANSWER", 3)
+
+
+@pytest.mark.parametrize("variables", [{}, {"DIALSTATUS": "NOANSWER"}, {"ABANDONED": "TRUE"}], ids=str)
+def test_a_channel_that_has_been_in_a_bridge_has_talked(variables: dict[str, str]) -> None:
+    assert watched(("101", RANG), FORWARDERNAME="", **variables) is None
+
+
+def test_who_was_not_watched_is_notified_of_what_dial_says_after_a_conversation() -> None:
+    call = watched(("101", RANG), argument="102", FORWARDERNAME="", DIALSTATUS="BUSY")
+    assert call is not None
+    assert (call.extensions, call.dial_status) == (("102",), "BUSY")
+
+
+@pytest.mark.parametrize(
+    ("rang", "variables", "rings"),
+    [
+        pytest.param(
+            [("101", "1795478880-0-BUSY"), ("102", "1795478881-6-NOANSWER")],
+            {},
+            [Ring("101", 1795478880.0, 0, "BUSY"), Ring("102", 1795478881.0, 6, "NOANSWER")],
+            id="one after the other",
+        ),
+        pytest.param(
+            [("101", "1795478880-2-1795478886"), ("102", "1795478880-3-CANCEL")],
+            {"ABANDONED": "TRUE"},
+            [Ring("101", 1795478880.0, 6, "ABANDONED"), Ring("102", 1795478880.0, 3, "ABANDONED")],
+            id="legs of a queue, one of which still rings",
+        ),
+        pytest.param(
+            [("101&102", "1795478880-5-NOANSWER")],
+            {"HANGUPCAUSE_KEYS()": "PJSIP/101-01,PJSIP/102-02", "HANGUPCAUSE(PJSIP/101-01,ast)": "User busy"},
+            [Ring("101", 1795478880.0, 0, "BUSY"), Ring("102", 1795478880.0, 5, "NOANSWER")],
+            id="a group, one of which was busy",
+        ),
+        pytest.param(
+            [("101&102", "1795478880-5-NOANSWER")],
+            {"HANGUPCAUSE_KEYS()": "PJSIP/101-01", "HANGUPCAUSE(PJSIP/101-01,ast)": "Call Rejected"},
+            [
+                Ring("101", 1795478880.0, 0, "CHANUNAVAIL", "declined"),
+                Ring("102", 1795478880.0, 0, "CHANUNAVAIL", "not registered"),
+            ],
+            id="a group, one of which declined and one is not registered",
+        ),
+        pytest.param(
+            [("101&102", "1795478880-5-NOANSWER")],
+            {"HANGUPCAUSE_KEYS()": "PJSIP/desk-01,PJSIP/hall-02"},
+            [Ring("101", 1795478880.0, 5, "NOANSWER"), Ring("102", 1795478880.0, 5, "NOANSWER")],
+            id="a group whose channels have other names",
+        ),
+        pytest.param(
+            [("101", "1795478880-900-NOANSWER"), ("102", "nonsense")],
+            {},
+            [Ring("101", 1795478880.0, 10, "NOANSWER"), Ring("102", NOW, 0, "NOANSWER")],
+            id="no longer than the call, and a variable that somebody else wrote",
+        ),
+    ],
+)
+def test_each_hears_what_their_own_phone_did(
+    rang: list[tuple[str, str]], variables: dict[str, str], rings: list[Ring]
+) -> None:
+    call = watched(*rang, **variables)
+    assert call is not None
+    assert list(call.rings) == rings
+
+
+def test_the_caller_is_who_called_at_the_first_watch() -> None:
+    first = {"PBXNOTIFY_PRES": "prohib", "PBXNOTIFY_NUMBER": "5551212", "PBXNOTIFY_NAME": "Alice"}
+    now = {"CALLERID(num)": "74950000000", "CALLERID(name)": "Our office", "CALLERID(num-pres)": "allowed"}
+    before, after = watched(("101", RANG), **first, **now), watched(("101", RANG), ATTENDEDTRANSFER="x", **first, **now)
+    assert before and (before.caller_number, before.caller_name, before.private) == ("5551212", "Alice", True)
+    assert after and (after.caller_number, after.caller_name, after.private) == ("74950000000", "Our office", False)
+
+
+def test_a_number_that_freepbx_shows_stays_withheld() -> None:
+    call = watched(("101", RANG), CALLINGNUMPRES_SV="prohib_passed_screen")
+    assert call is not None
+    assert call.private
