@@ -96,6 +96,9 @@ class Voicemail(NamedTuple):
     recording: str = ""
     """The format of the recording that is kept with the event (``wav``, ``WAV`` ...); empty if there is none."""
     trouble: str = ""  # why there is no recording, or what is wrong with the message's files
+    owners: tuple[str, ...] = ()
+    """The mailboxes that have the message, as MAILBOX@CONTEXT, unless their owners are among the extensions."""
+    common: bool = True  # whether it is for the common address, which may have it already
 
     @property
     def kind(self) -> str:
@@ -103,17 +106,28 @@ class Voicemail(NamedTuple):
         return "voicemail"
 
     def keys(self) -> dict[str, str]:
-        """Return the one key: a message is mailed once, to all who missed the call."""
-        named = self.message_id or self.place
-        return {named: f"voicemail-{named}"} if named else {}
+        """Return a key for each who is notified, "" being the common address: everybody hears of a message once."""
+        return self._keys(self.message_id or self.place)
 
-    def aliases(self) -> tuple[str, ...]:
-        """Return a second key to claim: a later script may find the file gone, and then has no ``msg_id``."""
-        return (f"voicemail-{self.place}",) if self.place else ()
+    def aliases(self) -> dict[str, str]:
+        """Return further keys to claim: a later script may find the file gone, and then has no ``msg_id``."""
+        return self._keys(self.place)
+
+    def _keys(self, named: str) -> dict[str, str]:
+        parts = (*self.extensions, *self.owners, "") if named else ()
+        return {part: f"voicemail-{named}-{part.removesuffix('@default')}" for part in parts}
+
+    def only(self, parts: Sequence[str]) -> Voicemail:
+        """Return the same message for fewer people."""
+        return self._replace(
+            extensions=tuple(extension for extension in self.extensions if extension in parts),
+            owners=tuple(owner for owner in self.owners if owner in parts),
+            common="" in parts,
+        )
 
     def parties(self) -> tuple[str, str]:
         """Return from and to for the log."""
-        return _caller_in_log(self), "&".join(self.extensions) or self.mailbox
+        return _caller_in_log(self), "&".join(self.extensions or self.owners) or self.mailbox
 
 
 class Alert(NamedTuple):
@@ -182,7 +196,9 @@ else:
 def event_to_json(event: Event) -> dict[str, Any]:
     """Return an event as ``json`` can write it."""
     fields: dict[str, Any] = event._asdict()
-    values = {field: UNKNOWN_IN_JSON[field] if value is None else value for field, value in fields.items()}
+    values: dict[str, Any] = {
+        field: UNKNOWN_IN_JSON[field] if value is None else value for field, value in fields.items()
+    }
     rings = [ring._asdict() for ring in values.pop("rings", ())]
     if rings:
         values["rings"] = rings

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from pbxnotify.asterisk.audio import FORMATS, is_silent
-from pbxnotify.asterisk.config import spool_directory
+from pbxnotify.asterisk.config import config_lines, spool_directory
 from pbxnotify.errors import MailboxError
 from pbxnotify.files import SAFELY
 from pbxnotify.namedtuple import NamedTuple
@@ -67,6 +67,18 @@ class Message(NamedTuple):
         return clean(self.path.split("/")[-4]) if self.path.count("/") >= 3 else ""
 
     @property
+    def owner(self) -> str:
+        """Return MAILBOX@CONTEXT."""
+        return f"{self.mailbox}@{self.context}" if self.mailbox else ""
+
+    def is_copy_of(self, other: Message) -> bool:
+        """Return whether another mailbox has the same message: it keeps who left it, where and when."""
+        said = ("callerchan", "origmailbox", "origtime", "duration")
+        return self.owner != other.owner and all(
+            self.information.get(name) == other.information.get(name, "") for name in said
+        )
+
+    @property
     def number(self) -> int | None:
         """Return its number in the folder, counted from 1 as Asterisk does."""
         found = re.search(r"/msg([0-9]{4,6})$", self.path)
@@ -86,6 +98,45 @@ def voicemail_spool() -> str:
     return os.path.join(spool_directory(), "voicemail")
 
 
+def mailbox_contexts(number: str) -> set[str]:
+    """Return the contexts of voicemail.conf that have a mailbox of this number."""
+    contexts, current = set(), ""
+    for line in config_lines("voicemail.conf"):
+        header = re.match(r"\[([^]]+)\]", line)
+        current = header[1] if header else current
+        if re.match(rf"{re.escape(number)}\s*=>?", line) and current not in ("general", "zonemessages"):
+            contexts.add(current)
+    return contexts
+
+
+def copies_of(message: Message) -> tuple[str, ...]:
+    """Return the other mailboxes in which ``VoiceMail(101&102)`` has just put this message, as MAILBOX@CONTEXT."""
+    if not message.information:
+        return ()
+    copies = []
+    for mailbox in (box for context in _folders_in(voicemail_spool()) for box in _folders_in(context)):
+        for folder in (f"{mailbox}/{name}" for name in FOLDERS[:2]):
+            if folder != os.path.dirname(message.path) and _age(folder) < JUST_NOW:
+                copies += [copy.owner for copy in messages_in(folder) if copy.is_copy_of(message)]
+    return tuple(dict.fromkeys(copies))
+
+
+def messages_in(folder: str) -> Iterator[Message]:
+    """Yield the messages in a folder of a mailbox that came about just now."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for path in sorted(entry.path for entry in entries if entry.name.endswith(".txt")):
+            if _age(path) < JUST_NOW:
+                yield read_message(path[: -len(".txt")])
+
+
+def _folders_in(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
 def recording_exists(path: str) -> bool:
     """Return whether there is a recording at a path without extension."""
     return any(os.path.lexists(f"{path}.{format_}") for format_ in FORMATS)
@@ -100,12 +151,11 @@ def newest_message(channel_name: str, mailbox: str) -> Message | None:
 
 def _recent(mailbox: str) -> Iterator[Message]:
     """Yield the messages of the last minutes, in one mailbox or in any."""
-    from glob import escape, glob
-
-    directory = escape(mailbox) if mailbox else os.path.join(escape(voicemail_spool()), "*", "*")
+    mailboxes = [mailbox] if mailbox else [box for one in _folders_in(voicemail_spool()) for box in _folders_in(one)]
     with suppress(ValueError):  # a path that no file can have
-        paths = [path for folder in FOLDERS for path in sorted(glob(os.path.join(directory, folder, "*.txt")))]
-        yield from (read_message(path[: -len(".txt")]) for path in paths if _age(path) < JUST_NOW)
+        for path in mailboxes:
+            for folder in FOLDERS:
+                yield from messages_in(f"{path}/{folder}")
 
 
 def _age(path: str) -> float:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from pbxnotify.asterisk import mailbox
 from pbxnotify.asterisk.audio import FORMATS, is_silent, is_wave, length_of
-from pbxnotify.asterisk.call import caller_of, extensions_in
-from pbxnotify.asterisk.mailbox import Message, Recording
+from pbxnotify.asterisk.call import caller_of, extensions_in, has_talked, watched_on
+from pbxnotify.asterisk.mailbox import Message, Recording, copies_of
 from pbxnotify.errors import MailboxError
 from pbxnotify.events import Voicemail
 from pbxnotify.files import open_path, require_regular
@@ -30,7 +30,7 @@ class LeftMessage(NamedTuple):
 def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage | None:
     """Return the message that a caller has left, None without one; ``argument`` names who missed the call.
 
-    Else PBXNOTIFY_TO does, else it is the mailbox's owner.
+    Else PBXNOTIFY_TO does, else who was watched since somebody last talked. It is for the mailbox's owner as well.
     """
     named = channel.get("VM_MESSAGEFILE")
     files = None if named == "" else _files_of(channel, named or "")
@@ -41,13 +41,16 @@ def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage 
     if duration is None and recording.format:
         duration = length_of(recording.format, os.fstat(recording.descriptor).st_size)
     place = message if message.path else Message(named or "")
-    missed = extensions_in(argument or channel.get("PBXNOTIFY_TO", ""))
+    watched = [] if has_talked(channel) else watched_on(channel)
+    extensions = extensions_in(argument or channel.get("PBXNOTIFY_TO") or "&".join(watched))
+    mailboxes = filter(None, (place.owner, *copies_of(message)))
     event = Voicemail(
         time=message.began or time.time() - (duration or 0),
         duration=duration,
-        extensions=missed or tuple(filter(None, [place.mailbox])),
+        extensions=extensions,
         mailbox=place.mailbox,
         context=place.context,
+        owners=tuple(one for one in mailboxes if one.removesuffix("@default") not in extensions),
         number=message.number,
         folder=os.path.dirname(message.path),
         message_id=message.message_id,
@@ -98,10 +101,11 @@ def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
 
 
 def _place_of(channel: Mapping[str, str], path: str) -> str:
-    """Return what identifies a message by its call, its first path, and the time of the last fresh ``watch``."""
+    """Return what identifies a message by its call, its first path, and when the first of the watched was."""
     call = channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")
     where = "/".join(path.split("/")[-4:])
-    return clean(f"{call}-{where}-{channel.get('PBXNOTIFY_SINCE', '')}") if call else ""
+    since = next((channel.get(f"PBXNOTIFY_RANG_{one}", "").partition("-")[0] for one in watched_on(channel)), "")
+    return clean(f"{call}-{where}-{since}") if call else ""
 
 
 def open_recording_file(path: str) -> int:

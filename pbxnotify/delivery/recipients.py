@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pbxnotify.asterisk.mailbox import mailbox_contexts
 from pbxnotify.events import Alert, Event, MissedCall, Voicemail
 from pbxnotify.mail.context import Recipient
 from pbxnotify.namedtuple import NamedTuple
@@ -34,28 +35,50 @@ def recipients_of(event: Event, settings: Settings) -> Recipients:
 
 
 def _recipients_of_voicemail(voicemail: Voicemail, settings: Settings) -> Recipients:
-    """Return the employees who missed the call, if they have an address, and always the common address."""
+    """Return who missed the call and who owns the mailboxes, if they have an address; and always the common address."""
     if not settings.voicemail.enabled:
         return Recipients(reason="voicemail mails are switched off", switched_off=True)
     recipients: list[Recipient] = []
-    for extension in voicemail.extensions:
-        employee = settings.employee(extension)
-        if employee is not None and employee.voicemail:
-            recipients += _addresses_of(employee, extension, settings)
+    for extension in (*voicemail.extensions, *_owners(voicemail, settings)):
+        recipients += (
+            Recipient(address, card.language or settings.notifications.language, (extension,))
+            for card in _cards_of(extension, settings)
+            for address in card.emails
+            if card.voicemail
+        )
     # A message without recipients goes to the common address for missed calls: it is a call that nobody answered.
     common = settings.voicemail.email or (() if recipients else settings.missed_calls.email)
     language = settings.notifications.language
-    recipients += (Recipient(address, language, voicemail.extensions) for address in common)
+    if voicemail.common:
+        recipients += (Recipient(address, language, voicemail.extensions) for address in common)
     if not recipients:
-        extensions = ", ".join(voicemail.extensions) or "the call"
+        extensions = ", ".join(voicemail.extensions or voicemail.owners) or "the call"
         return Recipients(reason=f"no employee is sent voicemail for {extensions}, and no common address is set")
     return Recipients(_each_once(recipients))
 
 
-def _addresses_of(employee: Employee, extension: str, settings: Settings) -> Iterable[Recipient]:
-    """Return an employee's addresses, for a mail about this extension."""
-    language = employee.language or settings.notifications.language
-    return (Recipient(address, language, (extension,)) for address in employee.emails)
+def _owners(voicemail: Voicemail, settings: Settings) -> Iterable[str]:
+    """Return the cards of the mailboxes that have the message.
+
+    A card without a context is that of the default one, and of another if no other has a mailbox of that number: the
+    recording is not for another company's employee.
+    """
+    for owner in voicemail.owners:
+        number, _, context = owner.partition("@")
+        if settings.card(owner) or context in ("", "default"):
+            yield owner if settings.card(owner) else number
+        elif mailbox_contexts(number) <= {context}:
+            yield number
+
+
+def _cards_of(extension: str, settings: Settings) -> list[Employee]:
+    """Return the card of an employee; for a group, its own and those of its members."""
+    group = settings.group(extension)
+    if group is None:
+        employee = settings.employee(extension)
+        return [employee] if employee else []
+    members = (settings.employee(member) for member in group.members)
+    return [Employee(extension, group.name, group.emails), *filter(None, members)]
 
 
 def _recipients_of_missed_call(call: MissedCall, settings: Settings) -> Recipients:
@@ -65,19 +88,19 @@ def _recipients_of_missed_call(call: MissedCall, settings: Settings) -> Recipien
     reason = _why_not_mailed(call, settings)
     if reason:
         return Recipients(reason=reason)
+    language = settings.notifications.language
     recipients: list[Recipient] = []
     unknown: list[str] = []
     opted_out: list[str] = []
-    for extension in call.extensions or ("",):
-        employee = settings.employee(extension)
-        if employee is not None and not employee.missed_calls:
-            opted_out.append(extension)
-        elif employee is None or not employee.emails:
-            unknown.append(extension)
-        else:
-            recipients += _addresses_of(employee, extension, settings)
+    for extension in filter(lambda one: not _unwanted_cause(call, one, settings), call.extensions or ("",)):
+        cards = _cards_of(extension, settings)
+        wanting = [card for card in cards if card.missed_calls and card.emails]
+        recipients += (
+            Recipient(address, card.language or language, (extension,)) for card in wanting for address in card.emails
+        )
+        if not wanting:
+            (unknown if all(card.missed_calls for card in cards) else opted_out).append(extension)
     if unknown:
-        language = settings.notifications.language
         recipients += (Recipient(address, language, tuple(filter(None, unknown))) for address in missed_calls.email)
     if recipients:
         return Recipients(_each_once(recipients))
@@ -87,6 +110,12 @@ def _recipients_of_missed_call(call: MissedCall, settings: Settings) -> Recipien
     return Recipients(reason=f"no address is known for {extensions}, and [missed_calls] email is empty")
 
 
+def _unwanted_cause(call: MissedCall, extension: str, settings: Settings) -> str:
+    """Return why the phone of an extension did not answer, if nobody is to be notified of that; else an empty text."""
+    cause = call.for_phones((extension,)).dial_status
+    return cause if cause in DIAL_STATUSES and cause not in settings.missed_calls.causes else ""
+
+
 def _why_not_mailed(call: MissedCall, settings: Settings) -> str:
     """Return why nobody is notified of a call of this kind; empty if somebody may be."""
     missed_calls = settings.missed_calls
@@ -94,9 +123,10 @@ def _why_not_mailed(call: MissedCall, settings: Settings) -> str:
     left = Voicemail(extensions=call.extensions) if call.voicemail and not missed_calls.after_voicemail else None
     if left and _recipients_of_voicemail(left, settings).recipients:
         return "the caller left a voicemail, and after_voicemail is off"
-    if call.dial_status in DIAL_STATUSES and call.dial_status not in missed_calls.causes:
-        return f"{call.dial_status} is not among the causes"
-    is_internal = all(settings.employee(number) for number in (call.caller_number, *call.extensions))
+    causes = [_unwanted_cause(call, extension, settings) for extension in call.extensions or ("",)]
+    if all(causes):
+        return f"{', '.join(dict.fromkeys(causes))} is not among the causes"
+    is_internal = all(settings.card(number) for number in (call.caller_number, *call.extensions))
     return "internal calls are switched off" if is_internal and not missed_calls.internal_calls else ""
 
 

@@ -64,9 +64,9 @@ def caller_in(call: MissedCall | Voicemail, language: Language, settings: Settin
 
 
 def name_on_card(number: str, settings: Settings) -> str:
-    """Return the name on the card of the employee with this extension or mobile number."""
-    employee = settings.employee(number)
-    return employee.name if employee else ""
+    """Return the name on the card of the group or employee with this extension or mobile number."""
+    card = settings.card(number)
+    return card.name if card else ""
 
 
 def _own_name(call: MissedCall | Voicemail) -> str:

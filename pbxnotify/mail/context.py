@@ -59,7 +59,7 @@ def context_of(event: Event, recipient: Recipient, settings: Settings) -> Contex
     return Context(
         language=words,
         caller=Caller("", "") if isinstance(event, Alert) else caller_in(event, words, settings),
-        called=tuple((extension, name_on_card(extension, settings)) for extension in called),
+        called=tuple((extension.partition("@")[0], name_on_card(extension, settings)) for extension in called),
         when=settings.moment(event.time),
         pbx_name=settings.pbx_name,
         history_url=_history_url(event, settings),

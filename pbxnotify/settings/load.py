@@ -11,7 +11,7 @@ from pbxnotify.phone_number import national
 from pbxnotify.settings import sections, validators
 from pbxnotify.settings.inifile import IniFile
 from pbxnotify.settings.oauth2 import OAuth2
-from pbxnotify.settings.sections import SECTIONS, Check, Employee, Settings
+from pbxnotify.settings.sections import SECTIONS, Check, Employee, Group, Settings
 from pbxnotify.settings.smtp import Smtp
 
 
@@ -43,8 +43,9 @@ def load_settings(path: str | os.PathLike[str], content: bytes | None = None) ->
     voicemail = ini.fill(sections.Voicemail, "voicemail")
     system = ini.fill(sections.System, "system", checks=tuple(_checks(ini)), with_sections=True)
     employees = tuple(_employees(ini))
+    groups = tuple(_groups(ini, employees))
     ini.raise_problems()
-    return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, employees)
+    return Settings(ini.path, smtp.connection(), notifications, missed_calls, voicemail, system, groups, employees)
 
 
 @lru_cache(maxsize=1)  # sending a queue of thousands reads the file once, and so does the monitor
@@ -65,13 +66,27 @@ def _employees(ini: IniFile) -> Iterator[Employee]:
     owners: dict[str, str] = {}
     for extension in ini.sections("employees", only=True):
         employee = ini.fill(Employee, "employees", extension, extension=extension)
-        try:
-            validators.extension(extension)
-        except ValueError as error:
-            ini.problem(("employees", extension, ""), f"this {error}; write the dialled number, such as [[101]]")
+        _check_number(ini, "employees", extension)
         for mobile in employee.mobiles:
             owner = owners.setdefault(national(mobile), extension)
             if owner != extension:
                 what = f"{mobile!r} already belongs to [[{owner}]]; remove it from one of them"
                 ini.problem(("employees", extension, "mobile"), what)
         yield employee
+
+
+def _groups(ini: IniFile, employees: tuple[Employee, ...]) -> Iterator[Group]:
+    known = {employee.extension for employee in employees}
+    for number in ini.sections("groups", only=True):
+        group = ini.fill(Group, "groups", number, extension=number)
+        _check_number(ini, "groups", number)
+        if number in known:
+            ini.problem(("groups", number, ""), f"[[{number}]] is an employee as well; remove one of the two cards")
+        yield group
+
+
+def _check_number(ini: IniFile, section: str, number: str) -> None:
+    try:
+        validators.extension(number)
+    except ValueError as error:
+        ini.problem((section, number, ""), f"this {error}; write the dialled number, such as [[101]]")

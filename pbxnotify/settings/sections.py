@@ -156,6 +156,17 @@ class Employee(NamedTuple):
     voicemail: bool = option(yes_or_no, True, "yes, or no to send this employee no mail about voicemail")
 
 
+class Group(NamedTuple):
+    """Employees who are rung together under one number: a ring group or a queue."""
+
+    extension: str
+    name: str = option(line, "", "the name shown in mails")
+    emails: tuple[str, ...] = option(address, (), f"{ADDRESSES}; notified like an employee", name="email")
+    members: tuple[str, ...] = option(
+        validators.extension, (), "extensions of employees, who are notified as well, separated by commas"
+    )
+
+
 class Settings(NamedTuple):
     """The whole ini file."""
 
@@ -165,6 +176,7 @@ class Settings(NamedTuple):
     missed_calls: MissedCalls = MissedCalls()
     voicemail: Voicemail = Voicemail()
     system: System = System()
+    groups: tuple[Group, ...] = ()
     employees: tuple[Employee, ...] = ()
 
     @property
@@ -182,12 +194,23 @@ class Settings(NamedTuple):
         return datetime.fromtimestamp(epoch, timezone.utc).astimezone(zone)
 
     def employee(self, number: str) -> Employee | None:
-        """Return the employee with this extension, else with this mobile number in any notation."""
+        """Return the employee with this extension, else with this mobile number in any notation.
+
+        ``101@company-b`` is the employee of a mailbox in another context, if there is such a card.
+        """
         by_extension = (one for one in self.employees if one.extension == number)
         digits = national(number)
         with_mobiles = self.employees if len(digits) >= SHORTEST_MOBILE else ()
         by_mobile = (one for one in with_mobiles if digits in map(national, one.mobiles))
         return next(by_extension, None) or next(by_mobile, None)
+
+    def group(self, number: str) -> Group | None:
+        """Return the group with this number."""
+        return next((one for one in self.groups if one.extension == number), None)
+
+    def card(self, number: str) -> Group | Employee | None:
+        """Return the card of a group or employee with this number."""
+        return self.group(number) or self.employee(number)
 
 
 SECTIONS = {
@@ -197,5 +220,6 @@ SECTIONS = {
     "missed_calls": MissedCalls,
     "voicemail": Voicemail,
     "system": System,
+    "groups": Group,
     "employees": Employee,
 }

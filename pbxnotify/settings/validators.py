@@ -62,7 +62,7 @@ def matching(pattern: str, wrong: str) -> Callable[[str], str]:
     return check
 
 
-extension = matching(r"[A-Za-z0-9_*#+.-]+", "is not a valid extension")
+extension = matching(r"[A-Za-z0-9_*#+.-]+(@[A-Za-z0-9_.-]+)?", "is not a valid extension")
 link = matching(r"https?://[^\s<>\"\x00-\x1f\x7f\ud800-\udfff]+", "is not a valid web address")
 mobile = matching(rf"[ ()+./-]*([0-9][ ()+./-]*){{{SHORTEST_MOBILE},}}", "is not a valid mobile number")
 tenant = matching(r"[A-Za-z0-9_.-]+", "is not a valid tenant name or ID")

@@ -58,9 +58,14 @@ SAID = {
     "installed file.",
     "system": "What\n.Ic pbxnotify monitor\nchecks, and reports to admin_email.",
     "check": "A check of your own, with any name.\nPlugins for Nagios and Icinga work.",
+    "groups": "A ring group or queue, named after its number.",
     "employees": "An employee, named after the extension.",
 }
-HEADERS = {"check": "[system] [[NAME]]", "employees": "[employees] [[EXTENSION]]"}
+HEADERS = {
+    "check": "[system] [[NAME]]",
+    "groups": "[groups] [[NUMBER]]",
+    "employees": "[employees] [[EXTENSION]]",
+}
 TAIL = """
 .Sh FILES
 The file is the one given with

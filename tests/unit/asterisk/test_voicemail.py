@@ -63,7 +63,11 @@ def test_no_message_was_left() -> None:
     [
         pytest.param("101&102", {"PBXNOTIFY_TO": "103"}, ("101", "102"), id="argument"),
         pytest.param("", {"PBXNOTIFY_TO": "103&104"}, ("103", "104"), id="PBXNOTIFY_TO"),
-        pytest.param("", {}, ("200",), id="the mailbox's owner"),
+        pytest.param("", {}, (), id="nobody, so it is for the mailbox's owner"),
+        pytest.param(
+            "", {"PBXNOTIFY_WATCHED": "|101|102&103", "FORWARDERNAME": "pbxnotify"}, ("101", "102", "103"), id="watched"
+        ),
+        pytest.param("", {"PBXNOTIFY_WATCHED": "|101", "FORWARDERNAME": ""}, (), id="watched before a conversation"),
     ],
 )
 def test_who_missed_the_call(
@@ -112,7 +116,7 @@ def test_an_odd_information_file(asterisk: Path, content: bytes | None, golden: 
     event, recording = left(path, "101")
     assert recording == Path(f"{path}.wav").read_bytes()
     assert (event.duration, event.message_id) == (3, "")  # the length is measured
-    assert event.keys() == {event.place: f"voicemail-{event.place}"}
+    assert set(event.keys().values()) == {f"voicemail-{event.place}-101", f"voicemail-{event.place}-"}
     golden(event.trouble)
 
 

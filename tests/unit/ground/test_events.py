@@ -89,7 +89,18 @@ def test_a_damaged_record(record: dict[str, object]) -> None:
         event_from_json(record)
 
 
-def test_a_message_has_one_key_whatever_becomes_of_its_file() -> None:
+def test_a_message_has_the_same_keys_whatever_becomes_of_its_file() -> None:
     gone = MESSAGE._replace(message_id="")
-    assert list(MESSAGE.keys().values()) == ["voicemail-1795478867-00000001"]
-    assert tuple(gone.keys().values()) == MESSAGE.aliases() == ("voicemail-1.1-msg0003",)
+    assert MESSAGE.keys() == {
+        "101": "voicemail-1795478867-00000001-101",
+        "": "voicemail-1795478867-00000001-",
+    }
+    assert gone.keys() == MESSAGE.aliases() == {"101": "voicemail-1.1-msg0003-101", "": "voicemail-1.1-msg0003-"}
+
+
+def test_an_owner_has_the_same_key_as_the_extension_of_that_number() -> None:
+    owned = MESSAGE._replace(extensions=("101",), owners=("102@default", "101@company-b"))
+    assert list(owned.keys().values()) == [
+        f"voicemail-1795478867-00000001-{who}" for who in ("101", "102", "101@company-b", "")
+    ]
+    assert owned.only(["102@default"]) == owned._replace(extensions=(), owners=("102@default",), common=False)

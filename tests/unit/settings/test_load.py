@@ -51,10 +51,18 @@ def problems(ini: Path, text: str) -> list[str]:
 def sample_lines() -> list[str]:
     """Return the sample's lines, the commented example of an employee included."""
     general, employees = SAMPLE.read_text(encoding="utf-8").split("\n[employees]\n")
+    general, groups = general.split("\n[groups]\n")
     general, _, checks = general.partition("# [[web certificate]]")
     check = [line[2:] for line in checks.partition("# [[load]]")[0].splitlines()]
     example = employees.partition("# [[101]]")[2].partition("# [[102]]")[0]
-    return [*general.splitlines(), "[checks]", *check, "[employees]", *(line[2:] for line in example.splitlines())]
+    group = groups.partition("# [[600]]")[2]
+    sections = (("[checks]", check), ("[groups]", _shown(group)), ("[employees]", _shown(example)))
+    return [*general.splitlines(), *(line for header, lines in sections for line in (header, *lines))]
+
+
+def _shown(example: str) -> list[str]:
+    """Return an example with its "# " removed."""
+    return [line[2:] for line in example.splitlines()]
 
 
 def test_the_sample_file_equals_the_defaults(ini: Path) -> None:
@@ -119,7 +127,7 @@ def test_the_sample_file_shows_nothing_else() -> None:
 
 def test_the_example_of_a_check_equals_the_defaults(ini: Path) -> None:
     lines = sample_lines()
-    text = "\n".join(["[system]", "[[web]]", *lines[lines.index("[checks]") + 1 : lines.index("[employees]")]])
+    text = "\n".join(["[system]", "[[web]]", *lines[lines.index("[checks]") + 1 : lines.index("[groups]")]])
     (check,) = loaded(ini, text).system.checks
     assert (check.name, check.timeout) == ("web", Check("").timeout)
 
