@@ -10,7 +10,7 @@ from pbxnotify import log
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.languages.language import Language
 from pbxnotify.namedtuple import NamedTuple
-from pbxnotify.phone_number import grouped, national
+from pbxnotify.phone_number import grouped, international, national
 from pbxnotify.settings.sections import Settings
 
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
@@ -26,11 +26,12 @@ class Caller(NamedTuple):
     name: str
     number: str  # as it came, or words that say why it is not shown
     is_shown: bool = True  # whether ``number`` is a number: one was sent, and not withheld
+    country: str = ""  # the code of the office's, which a number without + belongs to; empty if it is not known
 
     @property
     def readable(self) -> str:
         """Return the number in groups of digits."""
-        return grouped(self.number)
+        return grouped(self.number, self.country)
 
     @property
     def in_one_line(self) -> str:
@@ -47,7 +48,8 @@ class Caller(NamedTuple):
     @property
     def telephone(self) -> str:
         """Return what a phone dials to call back (RFC 3966), "" where it would reach somebody else."""
-        digits = re.sub(r"[ ()./-]", "", self.readable) if self.is_shown else ""
+        digits = re.sub(r"[ ()./-]", "", self.number) if self.is_shown else ""
+        digits = international(digits, self.country)
         return digits if re.fullmatch(rf"\+?[0-9]{{{SHORTEST_DIALABLE},20}}", digits) else ""
 
 
@@ -60,7 +62,7 @@ def caller_in(call: MissedCall | Voicemail, language: Language, settings: Settin
     name = _own_name(call)
     if number and not name:
         name = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
-    return Caller(name[:LONGEST_NAME], number or language.unknown, is_shown=bool(number))
+    return Caller(name[:LONGEST_NAME], number or language.unknown, bool(number), settings.country)
 
 
 def name_on_card(number: str, settings: Settings) -> str:

@@ -95,7 +95,7 @@ def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None
     [
         ("+74951234567", "+7 495 123-45-67", "+74951234567"),
         ("74951234567", "+7 495 123-45-67", "+74951234567"),
-        ("84951234567", "8 495 123-45-67", "84951234567"),
+        ("84951234567", "8 495 123-45-67", "+74951234567"),
         ("+12125550123", "+1 212 555-0123", "+12125550123"),
         ("12125550123", "12125550123", "12125550123"),
         ("+49301234567", "+49301234567", "+49301234567"),
@@ -114,10 +114,26 @@ def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None
     ],
 )
 def test_how_a_number_is_read_and_dialled(number: str, readable: str, telephone: str) -> None:
-    caller = Caller("", number)
+    caller = Caller("", number, country="RU")
     assert (caller.readable, caller.telephone) == (readable, telephone)
+
+
+@pytest.mark.parametrize(
+    ("number", "telephone"),
+    [
+        ("74951234567", "74951234567"),
+        ("84951234567", "84951234567"),
+        ("+74951234567", "+74951234567"),
+        ("+7 (495) 123-45-67", "+74951234567"),
+    ],
+)
+def test_elsewhere_a_number_is_read_and_dialled_as_it_came(number: str, telephone: str) -> None:
+    caller = Caller("", number, country="US")
+    assert caller.telephone == telephone
+    assert caller.readable.replace(" ", "").replace("-", "") == number.replace(" ", "").replace("-", "")
 
 
 @given(st.text(st.sampled_from("0123456789+ -()./*#;=&\"'<>абв")).map(clean))
 def test_nothing_but_digits_is_ever_dialled(number: str) -> None:
     assert set(Caller("", number).telephone) <= set("+0123456789")
+    assert set(Caller("", number, country="RU").telephone) <= set("+0123456789")
