@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.text import clean
+from pbxnotify.text import clean, mended
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,7 +25,7 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of an event that identify the caller and the call, cleaned."""
     return {
         "caller_number": clean(channel.get("CALLERID(num)", "")),
-        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", ""))),
+        "caller_name": clean(mended(re.sub(r'\\(["\\])', r"\1", channel.get("CALLERID(name)", "")))),
         "private": channel.get("CALLERID(num-pres)", "").startswith("prohib"),
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),
