@@ -106,6 +106,7 @@ WRONG = {
     ("notifications", "pbx_name"): TWO_LINES,
     ("notifications", "language"): "xx",
     ("notifications", "timezone"): "Europe/Mosco",
+    ("notifications", "country"): "Russia",
     ("notifications", "date_format"): '""',
     ("notifications", "history_url"): "pbx/cdr",
     ("notifications", "phone_book"): "phones.csv",
