@@ -118,7 +118,7 @@ def test_another_configuration_than_the_running_asterisk_has(running: Office, tm
     shutil.copy(running.asterisk.etc / "voicemail.conf", tmp_path)
     (tmp_path / "spool").mkdir()
     directories = {"AST_CONFIG_DIR": str(tmp_path), "AST_SPOOL_DIR": str(tmp_path / "spool")}
-    configuration, spool, queue, machine = noted(running, **directories)
+    configuration, spool, queue, machine = noted(running, os.EX_OK, **directories)
     assert f"{running.asterisk.etc}, not {tmp_path}: set AST_CONFIG_DIR={running.asterisk.etc}" in configuration
     assert f"{running.asterisk.spool}, not {tmp_path}/spool: set AST_SPOOL_DIR={running.asterisk.spool}" in spool
     assert "pbxnotify.timer" in queue
