@@ -34,6 +34,7 @@ SUMMARIES = {
     "preview": "show a mail as it would be, with sample values or those given; nothing is sent",
     "missed": "notify of a missed call from the shell",
     "voicemail": "mail a recording from the shell",
+    "externnotify": "mail the new messages of a mailbox; for externnotify in voicemail.conf",
     "alert": "notify the administrator of anything",
     "monitor": "look for problems of disks, checks, Asterisk and the mail; mail them, and when they are resolved",
     "oauth": "log in without a password, with a token of the provider (OAuth 2)",
@@ -91,6 +92,7 @@ COMMANDS = {
         "add_voicemail_options",
         opens="open_file",
     ),
+    "externnotify": Command("send.externnotify", "externnotify default 101 1 0 0", SENDING, "add_externnotify_options"),
     "alert": Command(
         "send.alert", "alert 'backup failed' --key backup --body - < backup.log", SENDING, "add_alert_options"
     ),

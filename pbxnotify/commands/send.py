@@ -1,4 +1,4 @@
-"""Notifying from the command line: ``pbxnotify missed``, ``pbxnotify voicemail`` and ``pbxnotify alert``."""
+"""Notifying from the command line: ``pbxnotify missed``, ``voicemail``, ``externnotify`` and ``alert``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from email import message_from_bytes, policy
 
 from pbxnotify.asterisk.call import extensions_in
+from pbxnotify.asterisk.externnotify import new_messages
 from pbxnotify.asterisk.voicemail import open_recording_file, voicemail_from_file
 from pbxnotify.commands import terminal
 from pbxnotify.commands.preview import extensions, readable, seconds
@@ -61,6 +62,12 @@ def voicemail(options: argparse.Namespace) -> int:
     except MailboxError as error:
         raise UsageError(str(error)) from None
     return _show_mails(event, descriptor) if options.dry_run else _submit(event, descriptor)
+
+
+def externnotify(options: argparse.Namespace) -> int:
+    """Notify of the new messages of a mailbox that nobody has been notified of; for voicemail.conf."""
+    statuses = [_submit(*left) for left in new_messages(options.context, options.mailbox)]
+    return max(statuses, default=os.EX_OK)
 
 
 def alert(options: argparse.Namespace) -> int:
@@ -129,6 +136,13 @@ def _add_call_options(parser: argparse.ArgumentParser) -> None:
     text = "the extensions that missed the call"
     parser.add_argument("--to", type=extensions, required=True, metavar="EXT[&EXT]", help=text)
     parser.add_argument("--dry-run", action="store_true", help="print the mails instead of sending them")
+
+
+def add_externnotify_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``pbxnotify externnotify``, as app_voicemail gives them."""
+    parser.add_argument("context", metavar="CONTEXT", help="the mailbox's context in voicemail.conf")
+    parser.add_argument("mailbox", metavar="MAILBOX", help="the mailbox")
+    parser.add_argument("counts", nargs="*", metavar="COUNT", help="new, old and urgent messages; not used")
 
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:

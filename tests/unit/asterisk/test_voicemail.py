@@ -292,7 +292,7 @@ def test_a_mailbox_that_is_renumbered_all_the_time(six: str, monkeypatch: pytest
 
     monkeypatch.setattr(mailbox, "open_recording", restless)
     event, content = left(six)
-    assert (event.extensions, content) == (("101",), None)
+    assert (event.owners, content) == (("101@default",), None)
     golden(event.trouble)
 
 
