@@ -83,6 +83,7 @@ class _Reader:
         self.contexts: dict[str, list[Line]] = {}
         self.templates: set[str] = set()
         self.missing: list[str] = []
+        self._taken: set[tuple[str, str, int]] = set()
         self._context = self._extension = ""
         self._priority = 0
 
@@ -119,10 +120,13 @@ class _Reader:
 
     def _add(self, written: re.Match[str], place: str) -> None:
         extension, priority, more, application, data = written.groups()
-        self._extension = extension.strip().partition("/")[0] if extension else self._extension
+        self._extension = extension.strip() if extension else self._extension
         if priority == "hint":
             return
         self._priority = int(priority) if priority.isdigit() else self._priority + (priority == "n") + int(more or 0)
         data = re.sub(r"\)$", "", data) if data and data.count(")") > data.count("(") else data or ""
-        lines = self.contexts[self._context]
-        lines.append(Line(self._context, self._extension, self._priority, application, data, place))
+        key = self._context, self._extension, self._priority
+        if key not in self._taken:  # the first one wins
+            self._taken.add(key)
+            number = self._extension.partition("/")[0]  # without the caller that it is for
+            self.contexts[self._context].append(Line(self._context, number, self._priority, application, data, place))

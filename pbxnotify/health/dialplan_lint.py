@@ -9,6 +9,7 @@ from pbxnotify.asterisk import config
 from pbxnotify.asterisk.call import extensions_in
 from pbxnotify.asterisk.dialplan import Line, Written
 from pbxnotify.errors import DialplanError
+from pbxnotify.health.freepbx import FREEPBX_INCLUDE, freepbx_mistakes, is_freepbx
 from pbxnotify.namedtuple import NamedTuple
 from pbxnotify.settings.sections import Settings
 from pbxnotify.text import did_you_mean
@@ -16,7 +17,6 @@ from pbxnotify.text import did_you_mean
 MOST_NAMED = 10  # lines in one note
 RELOAD = 'asterisk -rx "dialplan reload"'
 INCLUDE = '#tryinclude "extensions_pbxnotify.conf"'
-FREEPBX = "macro-user-callerid"  # the context that tells a dialplan of FreePBX from others
 OUR_SCRIPT = re.compile(r"\bpbxnotify-(missed|voicemail)\.agi")
 VARIABLE = re.compile(r"\$\{[^{}]*\}|\$\[[^\[\]]*\]")
 TARGET = re.compile(r"[?:(]([^?:()]+)(?:\(([^()]*)\))?")
@@ -47,6 +47,9 @@ def dialplan_mistakes(lines: Sequence[Line], written: Written, settings: Setting
             f"Asterisk keeps its old dialplan at a reload, and has none after a restart, as a file is missing:"
             f" {_listed(written.missing)}; correct the line, or write #tryinclude"
         )
+    if is_freepbx(lines):
+        yield from freepbx_mistakes(lines)
+        return
     if "watch" not in _extensions(lines).get("pbxnotify", {}):
         if not dropped:
             yield f"the dialplan does not include ours: write {INCLUDE} into extensions.conf"
@@ -56,8 +59,7 @@ def dialplan_mistakes(lines: Sequence[Line], written: Written, settings: Setting
         yield "no extension of the dialplan calls pbxnotify: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
         return
     yield from _watch_notes(others, settings)
-    if not any(line.context == FREEPBX for line in others):
-        yield from _unwatched_notes(others, settings)
+    yield from _unwatched_notes(others, settings)
 
 
 # ---- what a line does
@@ -132,7 +134,8 @@ def _dropped(lines: Sequence[Line], written: Extensions) -> Iterator[DialplanErr
         elif ours:
             cure = f"correct it{did_you_mean(called, (f'pbxnotify,{name},1' for name in ours))}"
         else:
-            cure = f"write {INCLUDE} at the top of extensions.conf, and run  {RELOAD}"
+            where = FREEPBX_INCLUDE if is_freepbx(lines) else f"{INCLUDE} at the top of extensions.conf"
+            cure = f"write {where}, and run  {RELOAD}"
         yield DialplanError(f"calls are dropped, as the dialplan has no {called}: {_listed(places)}; {cure}")
 
 

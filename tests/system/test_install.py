@@ -209,7 +209,8 @@ def office(installed: Installation, catcher: Catcher) -> Installation:
 def test_where_things_are(package: Path) -> None:
     assert outside_package(package) == {
         *("said", "etc/asterisk/asterisk.conf", "etc/asterisk/pbxnotify.ini"),
-        *("etc/asterisk/extensions_pbxnotify.conf", "usr/local/bin/pbxnotify"),
+        *("etc/asterisk/extensions_pbxnotify.conf", "etc/asterisk/extensions_pbxnotify_freepbx.conf"),
+        "usr/local/bin/pbxnotify",
         *(f"usr/local/share/man/man{Path(page).suffix[1:]}/{Path(page).name}" for page in MANUAL_PAGES),
         *(f"usr/local/share/doc/pbxnotify/{page}" for page in DOCS),
         *(f"usr/local/lib/systemd/system/{unit}" for unit in UNITS),
@@ -511,7 +512,7 @@ def test_what_is_saved_first_is_tested_whatever_the_editor(tmp_path: Path, catch
 def test_what_is_shipped_is_in_the_package(installed: Installation) -> None:
     shipped = f"import sys; sys.path[0] = {str(installed.current.resolve())!r}; "
     shipped += "from pbxnotify.settings.rewrite import shipped_file; "
-    for name in ("pbxnotify.ini", "extensions_pbxnotify.conf"):
+    for name in ("pbxnotify.ini", "extensions_pbxnotify.conf", "extensions_pbxnotify_freepbx.conf"):
         found = ran([PYTHON, "-ESc", f"{shipped}print(shipped_file({name!r}))"]).stdout.strip()
         assert Path(found) == installed.current.resolve() / "pbxnotify" / "etc" / name
         assert Path(found).read_bytes() == (ROOT / "etc" / name).read_bytes()
