@@ -61,6 +61,12 @@ class AsteriskMissing(AsteriskUnavailable):
     """Asterisk's command line is not on this host, or this user may not run it."""
 
 
+class DialplanError(PbxnotifyError):
+    """Asterisk's dialplan drops calls at our lines, or will."""
+
+    exit_status = os.EX_CONFIG
+
+
 class ExpungeError(PbxnotifyError):
     """A message cannot be removed from its mailbox, or not safely beside a running Asterisk."""
 

@@ -38,7 +38,7 @@ name = Иван Петров
 email = ivan@example.com
 """
 DIALPLAN = """\
-#include "extensions_pbxnotify.conf"
+#tryinclude "extensions_pbxnotify.conf"
 [from-trunk]
 exten => 101,1,Gosub(pbxnotify,watch,1(101))
  same => n,Dial(PJSIP/101,3)

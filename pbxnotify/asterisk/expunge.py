@@ -87,7 +87,7 @@ def _require_lock_and_lamp() -> None:
     if "'lamp'" not in console_answer(f"dialplan show {LAMP}"):
         raise ExpungeError(
             "this Asterisk has no command to remove a message, and its dialplan does not"
-            ' #include "extensions_pbxnotify.conf", which updates the message waiting lamp'
+            ' #tryinclude "extensions_pbxnotify.conf", which updates the message waiting lamp'
         )
 
 

@@ -31,8 +31,12 @@ def check(options: argparse.Namespace) -> int:
     if spool:
         with terminal.waiting("Asterisk"):
             notes = list(host_notes(settings, spool))
-        for note in notes:
-            _note(note)
+        for found in notes:
+            if isinstance(found, PbxnotifyError):
+                _note(str(found), "red", "ERROR")
+                status = status or found.exit_status
+            else:
+                _note(found)
     if options.connect:
         stopped = _probe(settings)
         status = stopped.exit_status if stopped else status
@@ -60,8 +64,8 @@ def say_notes(settings: Settings) -> None:
         terminal.note(note)
 
 
-def _note(text: str, colour: str = "yellow") -> None:
-    print(f"{terminal.coloured('NOTE'.ljust(16), colour)} {clean(text, None)}", flush=True)
+def _note(text: str, colour: str = "yellow", kind: str = "NOTE") -> None:
+    print(f"{terminal.coloured(kind.ljust(16), colour)} {clean(text, None)}", flush=True)
 
 
 def _print_summary(settings: Settings, spool: Spool | None) -> None:

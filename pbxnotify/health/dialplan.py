@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pbxnotify.asterisk import config
 from pbxnotify.asterisk.console import console_answer
-from pbxnotify.errors import AsteriskUnavailable
+from pbxnotify.asterisk.dialplan import Line, running_dialplan, written_dialplan
+from pbxnotify.errors import AsteriskUnavailable, DialplanError
+from pbxnotify.health.dialplan_lint import dialplan_mistakes
+from pbxnotify.settings.sections import Settings
 
 SCRIPTS = ("pbxnotify-missed.agi", "pbxnotify-voicemail.agi")
-CALLS_US = re.compile(r"pbxnotify(,watch|-(missed|voicemail)\.agi)")
 
 
-def dialplan_notes() -> Iterator[str]:
-    """Yield the notes, as Asterisk's user."""
-    running = ""
+def dialplan_notes(settings: Settings) -> Iterator[str | DialplanError]:
+    """Yield the notes, and an error where calls are dropped, as Asterisk's user."""
+    running, written = "", written_dialplan()
     try:
         running = console_answer("core show settings")
         yield from _directory_notes(running)
-        yield from _dialplan_notes()
+        lines = running_dialplan()
+        yield from dialplan_mistakes(lines, written, settings)
+        yield from _application_notes(lines)
     except AsteriskUnavailable as error:
         yield f"the running Asterisk cannot be asked{' any further' if running else ''}: {error}"
+        if not running and written.lines:
+            yield from dialplan_mistakes(written.lines, written, settings)
     yield from _script_notes(_directory("AGI Scripts", running) or config.agi_directory())
 
 
-def _dialplan_notes() -> Iterator[str]:
-    """Note a dialplan that does not lead calls to us. Raises AsteriskUnavailable."""
-    if "'watch'" not in console_answer("dialplan show pbxnotify"):
-        yield 'the dialplan does not include ours: write #include "extensions_pbxnotify.conf" into extensions.conf'
+def _application_notes(lines: Sequence[Line]) -> Iterator[str]:
+    """Note a VoiceMail that the dialplan has and Asterisk has not. Raises AsteriskUnavailable."""
+    if not any(line.application.lower() == "voicemail" for line in lines):
         return
-    own_context = r"(?ms)^\[ Context 'pbxnotify'.*?(?=^\[ Context|\Z)"
-    if not CALLS_US.search(re.sub(own_context, "", console_answer("dialplan show"))):
-        yield "no extension of the dialplan calls pbxnotify: write Gosub(pbxnotify,watch,1(101)) before Dial(PJSIP/101)"
+    if "VoiceMail:" in console_answer("core show applications like VoiceMail"):
+        return
+    # Debian has several variants of the module, which take the application from each other; so does res_mwi_external.
+    cure = "load => app_voicemail.so"
+    for other in ("app_voicemail_odbc", "res_mwi_external"):
+        if other in console_answer(f"module show like {other}"):
+            cure = f"noload => {other}.so"
+    yield f"Asterisk has no application VoiceMail, at which calls are dropped: write {cure} into modules.conf"
 
 
 def _directory_notes(running: str) -> Iterator[str]:

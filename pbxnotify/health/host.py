@@ -28,10 +28,10 @@ SOON = 14 * 86400.0  # seconds before the end of a login from which on it is not
 MOST_NAMED = 5  # mailboxes or lines named in one note
 
 
-def host_notes(settings: Settings, spool: Spool) -> Iterator[str]:
-    """Yield the notes, the most important ones first. To be called as Asterisk's user."""
+def host_notes(settings: Settings, spool: Spool) -> Iterator[str | PbxnotifyError]:
+    """Yield the notes and errors, the most important ones first. To be called as Asterisk's user."""
     yield from _token_notes(settings.smtp)
-    yield from dialplan_notes()
+    yield from dialplan_notes(settings)
     yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":
         yield "mails show times in UTC, like this machine: write [notifications] timezone = Europe/Moscow, or = UTC"

@@ -167,7 +167,11 @@ def _language_notes(settings: Settings) -> Iterator[str]:
 
 
 def _employee_notes(employees: tuple[Employee, ...]) -> Iterator[str]:
-    """Yield a note on each employee with two cards: one may be a copy whose name was not changed."""
+    """Yield a note on each card that is not named by a number, and on two cards that may be copies of one."""
+    for employee in employees:
+        if not re.search(r"\d", employee.extension):
+            name = f"[[{employee.extension}]]"
+            yield f"{name} in [employees] is not an extension: write [[101]], if that is theirs, and the name below it"
     first: dict[tuple[str, tuple[str, ...]], Employee] = {}
     for employee in employees:
         key = employee.name.casefold(), tuple(address.lower() for address in employee.emails)

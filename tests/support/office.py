@@ -254,10 +254,10 @@ def _fields(message: EmailMessage) -> dict[str, str]:
     return dict(re.findall(r"^(\w+): (.*)$", text_of(message), re.MULTILINE))
 
 
-def install(asterisk: Asterisk, directory: Path) -> None:
-    """Install pbxnotify for an instance of Asterisk, as an admin does."""
+def install(asterisk: Asterisk, directory: Path, target: str = "install") -> None:
+    """Install pbxnotify for an instance of Asterisk, as an admin does; or uninstall it."""
     command = [
-        *("make", "-s", "-C", str(ROOT), "install", f"PYTHON={PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2"),
+        *("make", "-s", "-C", str(ROOT), target, f"PYTHON={PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2"),
         *(f"PREFIX={directory / 'usr'}", f"ASTETCDIR={asterisk.etc}", f"ASTAGIDIR={asterisk.agi_bin}"),
         *(f"ASTSPOOLDIR={asterisk.spool}", "SCHEDULER=none"),
     ]

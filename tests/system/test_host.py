@@ -20,10 +20,17 @@ from pbxnotify.spool import state
 from pbxnotify.spool.store import Spool
 
 NOTHING_TO_NOTE = "[missed_calls]\nemail = common@example.com\n"
-INCLUDED = (
-    "[ Context 'pbxnotify' created by 'pbx_config' ]\n  'watch' =>  1. GotoIf(...)\n 2. AGI(pbxnotify-missed.agi)\n"
-)
-CALLED = "[ Context 'office' created by 'pbx_config' ]\n  '101' => 1. Gosub(pbxnotify,watch,1(101))\n"
+INCLUDED = """\
+[ Context 'pbxnotify' created by 'pbx_config' ]
+  'watch' =>        1. Set(LOCAL(ext)=${ARG1})                    [extensions_pbxnotify.conf:27]
+                    2. AGI(pbxnotify-missed.agi)                  [extensions_pbxnotify.conf:38]
+"""
+CALLED = """\
+[ Context 'office' created by 'pbx_config' ]
+  '101' =>          1. Gosub(pbxnotify,watch,1(101))              [extensions.conf:33]
+                    2. Dial(PJSIP/101)                            [extensions.conf:34]
+                    3. VoiceMail(101@default,u)                   [extensions.conf:35]
+"""
 
 
 @pytest.fixture
@@ -35,14 +42,20 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
         script.write_text(f"#!{sys.executable} -ES\n")
         script.chmod(0o755)
 
-    def answers(dialplan: str = INCLUDED + CALLED, etc: Path = tmp_path, spool: Path = tmp_path) -> None:
-        context = dialplan.partition("[ Context 'office'")[0] or "There is no existence of 'pbxnotify' context\n"
+    def answers(
+        dialplan: str = INCLUDED + CALLED,
+        etc: Path = tmp_path,
+        spool: Path = tmp_path,
+        applications: str = "             VoiceMail: Leave a Voicemail message. \n",
+        modules: str = "0 modules loaded\n",
+    ) -> None:
         said = f"  Configuration directory:     {etc}\n  Spool directory:             {spool}\n"
         said += f"  AGI Scripts directory:       {tmp_path}/agi-bin\n"
         command = tmp_path / "asterisk"
         command.write_text(
             f'#!/bin/sh\ncase "$2" in "core show settings") printf %s {shlex.quote(said)};;\n'
-            f'"dialplan show pbxnotify") printf %s {shlex.quote(context)};;\n'
+            f'"core show applications like VoiceMail") printf %s {shlex.quote(applications)};;\n'
+            f'"module show like "*) case {shlex.quote(modules)} in *"${{2##* }}"*) echo "${{2##* }}.so";; esac;;\n'
             f"*) printf %s {shlex.quote(dialplan)};; esac\n"
         )
         command.chmod(0o755)
@@ -86,7 +99,7 @@ def notes(
         (tmp_path / "voicemail.conf").write_text(voicemail_conf)
         path = write_ini(ini)
         path.chmod(0o640)
-        return list(host_notes(load_settings(path), spool))
+        return [str(note) for note in host_notes(load_settings(path), spool)]
 
     return notes
 
@@ -103,6 +116,35 @@ def test_a_dialplan_without_us(notes, asterisk, golden: Golden, dialplan: str) -
     asterisk(dialplan)
     (said,) = notes()
     golden(said)
+
+
+@pytest.mark.parametrize(
+    ("modules", "cure"),
+    [
+        pytest.param("app_voicemail.so\napp_voicemail_odbc.so", "noload => app_voicemail_odbc.so", id="of Debian"),
+        pytest.param("res_mwi_external.so", "noload => res_mwi_external.so", id="external"),
+        pytest.param("", "load => app_voicemail.so", id="not loaded"),
+    ],
+)
+def test_an_asterisk_without_the_application_voicemail(
+    notes, asterisk, golden: Golden, modules: str, cure: str
+) -> None:
+    asterisk(applications="         VoiceMailMain: Check Voicemail messages. \n", modules=modules)
+    (said,) = notes()
+    assert cure in said
+    golden(said)
+
+
+def test_calls_that_are_dropped(notes, asterisk) -> None:
+    asterisk(INCLUDED + CALLED.replace("watch", "wach"))
+    assert "office,101,1 (extensions.conf:33)" in notes()[0]
+
+
+def test_a_dialplan_where_asterisk_does_not_run(notes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBXNOTIFY_ASTERISK", "/nowhere/asterisk")
+    monkeypatch.setenv("AST_AGI_DIR", str(tmp_path / "agi-bin"))
+    (tmp_path / "extensions.conf").write_text("[a]\nexten => 101,1,Gosub(pbxnotify,wach,1(101))\n")
+    assert "a,101,1 (extensions.conf:2)" in notes()[1]
 
 
 def test_a_script_that_is_called_without_watch(notes, asterisk) -> None:
@@ -211,7 +253,7 @@ def test_an_ini_file_open_to_everybody(notes, spool: Spool, box: Path, mode: int
     notes(f"[smtp]\nlogin = a\npassword = b\n{NOTHING_TO_NOTE}")
     (box / "pbxnotify.ini").chmod(mode)
     (said,) = host_notes(load_settings(box / "pbxnotify.ini"), spool)
-    golden(said)
+    golden(str(said))
 
 
 def with_phone_book(path: Path) -> str:

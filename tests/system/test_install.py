@@ -209,7 +209,8 @@ def office(installed: Installation, catcher: Catcher) -> Installation:
 def test_where_things_are(package: Path) -> None:
     assert outside_package(package) == {
         *("said", "etc/asterisk/asterisk.conf", "etc/asterisk/pbxnotify.ini"),
-        *("etc/asterisk/extensions_pbxnotify.conf", "usr/local/bin/pbxnotify"),
+        *("etc/asterisk/extensions_pbxnotify.conf", "etc/asterisk/extensions_pbxnotify_freepbx.conf"),
+        "usr/local/bin/pbxnotify",
         *(f"usr/local/share/man/man{Path(page).suffix[1:]}/{Path(page).name}" for page in MANUAL_PAGES),
         *(f"usr/local/share/doc/pbxnotify/{page}" for page in DOCS),
         *(f"usr/local/lib/systemd/system/{unit}" for unit in UNITS),
@@ -511,7 +512,7 @@ def test_what_is_saved_first_is_tested_whatever_the_editor(tmp_path: Path, catch
 def test_what_is_shipped_is_in_the_package(installed: Installation) -> None:
     shipped = f"import sys; sys.path[0] = {str(installed.current.resolve())!r}; "
     shipped += "from pbxnotify.settings.rewrite import shipped_file; "
-    for name in ("pbxnotify.ini", "extensions_pbxnotify.conf"):
+    for name in ("pbxnotify.ini", "extensions_pbxnotify.conf", "extensions_pbxnotify_freepbx.conf"):
         found = ran([PYTHON, "-ESc", f"{shipped}print(shipped_file({name!r}))"]).stdout.strip()
         assert Path(found) == installed.current.resolve() / "pbxnotify" / "etc" / name
         assert Path(found).read_bytes() == (ROOT / "etc" / name).read_bytes()
@@ -586,11 +587,35 @@ def test_uninstall_leaves_the_settings_and_the_queue(package: Path, tmp_path: Pa
     item = copy / "srv" / "spool" / "pbxnotify" / "queue" / "1.json"
     item.parent.mkdir(parents=True)
     item.write_text("{}")
-    (copy / "etc" / "asterisk" / "extensions.conf").write_text('#include "extensions_pbxnotify.conf"\n')
-    os.mkfifo(copy / "etc" / "asterisk" / "a.conf")  # which nobody waits for
+    etc = copy / "etc" / "asterisk"
+    (etc / "extensions.conf").write_text(";Gosub(pbxnotify,watch,1(101))\n")
+    os.mkfifo(etc / "a.conf")  # which nobody waits for
     done = make("uninstall", f"DESTDIR={copy}")
-    (copy / "etc" / "asterisk" / "a.conf").unlink()
+    (etc / "a.conf").unlink()
     assert done.returncode == 0, done.stderr
     left = ("asterisk.conf", "extensions.conf", "pbxnotify.ini")
     assert files(copy) == {"said", "srv/spool/pbxnotify/queue/1.json", *(f"etc/asterisk/{name}" for name in left)}
-    golden(done.stdout)  # it says so where the dialplan still includes what is gone
+    golden(done.stdout)
+
+
+def test_uninstall_names_the_lines_that_are_left(package: Path, tmp_path: Path, golden: Golden) -> None:
+    """As long as there are any, a dialplan stays with which calls go on (tried with Asterisk in tests/calls)."""
+    copy = shutil.copytree(package, tmp_path / "copy", symlinks=True)
+    etc = copy / "etc" / "asterisk"
+    (etc / "extensions.d").mkdir()
+    lines = {
+        "extensions.conf": '#include "extensions_pbxnotify.conf"\n[a]\n',
+        "extensions.d/phones.conf": "exten => 1,1,Answer\n same => n,Gosub(PBXnotify,watch,1(101))\n",
+        "extensions.ael": "context b { 1 => { &pbxnotify(101); }; };\n",
+        "voicemail.conf": "[general]\nexternnotify = /usr/local/bin/pbxnotify voicemail\n",
+    }
+    for name, text in lines.items():
+        (etc / name).write_text(text)
+    done = make("uninstall", f"DESTDIR={copy}")
+    assert done.returncode == 0, done.stderr
+    golden(done.stdout, destination=copy)
+    assert "exten => watch,1,Return()" in (etc / "extensions_pbxnotify.conf").read_text()
+    for name in lines:
+        (etc / name).unlink()
+    assert make("uninstall", f"DESTDIR={copy}").returncode == 0
+    assert files(copy) == {"said", "etc/asterisk/asterisk.conf", "etc/asterisk/pbxnotify.ini"}

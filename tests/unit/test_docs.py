@@ -71,7 +71,7 @@ def sections(page: str) -> list[Section]:
 
 def shared(line: str, other: str) -> str:
     """Return what a code line has in both languages: not comments, nor text after two spaces, nor translated words."""
-    lines = [re.sub(r"(^|\s)(;|#(?!include)).*|  .*", "", text) for text in (line, other)]
+    lines = [re.sub(r"(^|\s)(;|#(?!(?:try)?include)).*|  .*", "", text) for text in (line, other)]
     for words in ('(?<=")[^"]*(?=")', r"(?<=^client_id = ).*|(?<=^name = ).*", r"[^\W\d_]|[\s.]"):
         if re.search("[а-яё]", "".join(lines), re.IGNORECASE):
             lines = [re.sub(words, "", text) for text in lines]

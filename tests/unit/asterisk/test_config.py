@@ -52,7 +52,7 @@ def test_no_asterisk_conf(conf: Path, content: bytes | None) -> None:
     assert spool_directory() == "/var/spool/asterisk"
 
 
-@pytest.mark.parametrize("name", ["pbxnotify.ini", "extensions_pbxnotify.conf"])
+@pytest.mark.parametrize("name", ["pbxnotify.ini", "extensions_pbxnotify.conf", "extensions_pbxnotify_freepbx.conf"])
 def test_what_is_shipped(name: str) -> None:
     """In the checkout; tests/system/test_install.py has what is installed."""
     assert shipped_file(name).read_bytes() == (ROOT / "etc" / name).read_bytes()

@@ -108,6 +108,7 @@ def test_nothing_to_note(notes) -> None:
             "[[101]] and [[102]] ",
             id="an employee twice",
         ),
+        pytest.param("[employees]\n[[Ivan]]\nemail = i@x\n", "[[Ivan]] ", id="an employee named, not numbered"),
     ],
 )
 def test_notes(notes, golden: Golden, monkeypatch: pytest.MonkeyPatch, ini: str, place: str) -> None:
