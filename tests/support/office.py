@@ -160,11 +160,16 @@ class Office:
         """Wait for that many mails and for an empty queue; there must not be one more. Sorted by recipient."""
         self.wait_until(lambda: len(self.catcher.mails) >= count)
         self.wait_until(lambda: not self.queue())
+        caught = self.caught()
+        assert len(caught) == count, [mail.to for mail in caught]
+        return caught
+
+    def caught(self) -> list[Mail]:
+        """Return the mails that have arrived, sorted by recipient."""
         caught = [
             Mail(one.recipients[0], str(one.message["Subject"]), _fields(one.message), one.message)
             for one in self.catcher.mails
         ]
-        assert len(caught) == count, [mail.to for mail in caught]
         return sorted(caught, key=lambda mail: mail.to)
 
     @contextmanager
