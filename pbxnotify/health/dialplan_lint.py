@@ -192,32 +192,34 @@ class _Watched:
     """Which lines come after a watch: in its extension, and where the call goes on to from there."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        self._since: dict[tuple[str, str], int] = {}  # the priority of the watch
+        self._since: dict[str, dict[str, int]] = {}  # by context and extension: the priority of the watch
         for line in lines:
+            extensions = self._since.setdefault(line.context, {})
             if OUR_SCRIPT.search(line.text):  # for what comes before it
-                self._since[line.context, "!" if line.extension == "h" else line.extension] = 0
+                extensions["!" if line.extension == "h" else line.extension] = 0
             elif any(_gosubs(line)):
-                self._since.setdefault((line.context, line.extension), line.priority)
+                extensions.setdefault(line.extension, line.priority)
         jumps = [line for line in lines if re.match("go(to|sub)|macro|execif", line.application, re.I)]
-        count = -1
-        while count != len(self._since):
-            count = len(self._since)
-            for line in jumps:
-                if self.before(line.context, line.extension, line.priority):
-                    for target in _targets(line):
-                        self._since.setdefault(target[:2], 0)
+        while True:
+            watched = [line for line in jumps if self.before(line.context, line.extension, line.priority)]
+            if not watched:
+                return
+            found = set(watched)
+            jumps = [line for line in jumps if line not in found]
+            for target in (target for line in watched for target in _targets(line)):
+                self._since.setdefault(target.context, {})[target.extension] = 0
 
     def before(self, context: str, extension: str, priority: int) -> bool:
         """Return whether a watch comes before a line."""
+        extensions = self._since.get(context, {})
+        if extensions.get(extension, priority) < priority:
+            return True
+        is_pattern = extension.startswith("_")
+        candidates = (name for name, since in extensions.items() if since == 0 and (is_pattern or "!" in name))
         return any(
-            place == context and since < priority and (name == extension or self._reaches(name, extension))
-            for (place, name), since in self._since.items()
+            re.fullmatch(re.escape(name).replace("!", ".*"), extension) or _matches(extension, name)
+            for name in candidates
         )
-
-    @staticmethod
-    def _reaches(target: str, extension: str) -> bool:
-        wild = re.escape(target).replace("!", ".*")
-        return bool(re.fullmatch(wild, extension)) or _matches(extension, target)
 
 
 def _rings_employee(line: Line, watched: _Watched, settings: Settings) -> bool:
