@@ -106,16 +106,21 @@ class Voicemail(NamedTuple):
         return "voicemail"
 
     def keys(self) -> dict[str, str]:
-        """Return a key for each who is notified, "" being the common address: everybody hears of a message once."""
-        return self._keys(self.message_id or self.place)
+        """Return a key for each who is notified, "" being the common address.
 
-    def aliases(self) -> dict[str, str]:
-        """Return further keys to claim: a later script may find the file gone, and then has no ``msg_id``."""
-        return self._keys(self.place)
-
-    def _keys(self, named: str) -> dict[str, str]:
+        ``externnotify`` speaks of a message in each mailbox by itself, and may have notified some of them.
+        """
+        named = self.message_id or self.place
         parts = (*self.extensions, *self.owners, "") if named else ()
         return {part: f"voicemail-{named}-{part.removesuffix('@default')}" for part in parts}
+
+    def aliases(self) -> tuple[str, ...]:
+        """Return the keys that the scripts of a call claim: one of them notifies everybody.
+
+        A later one may find the file gone, and then has no ``msg_id``.
+        """
+        names = (self.message_id, self.place) if self.linked_id else ()
+        return tuple(f"voicemail-{name}" for name in names if name)
 
     def only(self, parts: Sequence[str]) -> Voicemail:
         """Return the same message for fewer people."""

@@ -56,6 +56,29 @@ def _is_mark(character: str) -> bool:
     return category(character) in ("Mn", "Me")
 
 
+def mended(text: str) -> str:
+    """Return text as it was meant whose bytes are not UTF-8 (surrogateescape), or which was read in a wrong encoding.
+
+    Nearly none is, and a call waits: only what looks like it is looked at closely.
+    """
+    if text.isascii() or not _is_odd(text):
+        return text
+    from pbxnotify.mojibake import mend
+
+    return mend(text)
+
+
+def _is_odd(text: str) -> bool:
+    if sum("\xc0" <= one <= "\xff" for one in text) > 3 or any("\ud800" <= one <= "\udfff" for one in text):
+        return True
+    # The bytes of UTF-8, D0 and D1 before Russian letters, in windows-1251 and in Latin-1; and what follows them.
+    return any(
+        (first in "РС" and second > "\x7f" and not "А" <= second <= "я" and second not in "ёЁіїєІЇЄ")
+        or ("\xc2" <= first <= "\xf4" and not second.isascii() and not "\xc0" <= second <= "\xff")
+        for first, second in zip(text, text[1:])
+    )
+
+
 def visible(text: str, kept: str = "") -> str:
     """Return text with all that a terminal would obey, but what is ``kept``, written as \\uXXXX.
 

@@ -16,24 +16,44 @@ class Format(NamedTuple):
     ffmpeg: str
 
 
+def _linear(hertz: int, name: str) -> Format:
+    """Return signed linear sound of 16 bits without a header (Asterisk's formats/format_sln.c)."""
+    sox = f"-t raw -e signed-integer -b 16 -r {hertz} -c 1"
+    return Format(0, 2 * hertz, BINARY, name, sox, f"-f s16le -ar {hertz}")
+
+
 BINARY = "application/octet-stream"
+ULAW = Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000")
 WAVE = ("audio/wav", "wav", "-t wav", "-f wav")
+SLN = {
+    "sln16": 16,
+    "sln192": 192,
+    "sln96": 96,
+    "sln48": 48,
+    "sln44": 44.1,
+    "sln32": 32,
+    "sln24": 24,
+    "sln12": 12,
+}  # kHz
 FORMATS = {
     "wav16": Format(44, 32000, *WAVE),
     "wav": Format(44, 16000, *WAVE),
     "mp3": Format(0, None, "audio/mpeg", "mp3", "", "-f mp3"),
     "ogg": Format(0, None, "audio/ogg", "ogg", "-t ogg", "-f ogg"),
     "WAV": Format(60, 1625, *WAVE),
-    "ulaw": Format(0, 8000, "audio/basic", "ulaw", "-t ul -r 8000 -c 1", "-f mulaw -ar 8000"),
+    "ulaw": ULAW,
+    "pcm": ULAW,
+    "au": Format(24, 8000, "audio/basic", "au", "-t au", "-f au"),
     "alaw": Format(0, 8000, BINARY, "alaw", "-t al -r 8000 -c 1", "-f alaw -ar 8000"),
-    "sln16": Format(0, 32000, BINARY, "sln16", "-t raw -e signed-integer -b 16 -r 16000 -c 1", "-f s16le -ar 16000"),
-    "sln": Format(0, 16000, BINARY, "sln", "-t raw -e signed-integer -b 16 -r 8000 -c 1", "-f s16le -ar 8000"),
+    **{name: _linear(int(1000 * kilohertz), name) for name, kilohertz in SLN.items()},
+    **{name: _linear(8000, "sln") for name in ("sln", "slin")},
     "gsm": Format(0, 1650, "audio/x-gsm", "gsm", "-t gsm -r 8000 -c 1", "-f gsm -ar 8000"),
     "g722": Format(0, 8000, "audio/g722", "g722", "", "-f g722"),
     "g729": Format(0, 1000, "audio/g729", "g729", "", "-f g729"),
 }
 """By Asterisk's file extension, the best first. ``WAV`` is GSM in a WAV file; audio/basic: RFC 2046 section 4.3."""
 PLAYS_EVERYWHERE = ("wav", "wav16", "mp3", "ogg")
+WIDEBAND = (*SLN, "g722")  # formats with more than 8000 samples a second that are not played everywhere
 
 
 def is_wave(head: bytes) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from pbxnotify.namedtuple import TYPE_CHECKING
-from pbxnotify.text import clean
+from pbxnotify.text import clean, mended
 
 if TYPE_CHECKING:
     from typing import Any
@@ -47,7 +47,7 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
     presentations = (channel.get(presentation, ""), channel.get("CALLINGNUMPRES_SV", ""))
     return {
         "caller_number": clean(channel.get(number, "")),
-        "caller_name": clean(re.sub(r'\\(["\\])', r"\1", channel.get(name, ""))),
+        "caller_name": clean(mended(re.sub(r'\\(["\\])', r"\1", channel.get(name, "")))),
         "private": any(one.startswith("prohib") for one in presentations),
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),

@@ -15,7 +15,7 @@ from pbxnotify.asterisk.mailbox import FOLDERS, Message, messages_in, open_recor
 from pbxnotify.asterisk.voicemail import LeftMessage
 from pbxnotify.errors import AsteriskUnavailable, UsageError
 from pbxnotify.events import Voicemail
-from pbxnotify.text import clean
+from pbxnotify.text import clean, mended
 
 A_NAME = r"[\w.+*#-]{1,80}"  # of a mailbox or a context
 A_CHANNEL = r"[\w./@;:=+-]{1,200}"
@@ -51,7 +51,7 @@ def _left(message: Message) -> LeftMessage:
         time=message.began or os.stat(f"{message.path}.txt").st_mtime,
         duration=message.duration,
         caller_number=clean(number),
-        caller_name=clean(re.sub(r'\\(["\\])', r"\1", name)),
+        caller_name=clean(mended(re.sub(r'\\(["\\])', r"\1", name))),
         mailbox=message.mailbox,
         context=message.context,
         number=message.number,

@@ -12,8 +12,9 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 
-from pbxnotify.asterisk.audio import FORMATS, is_silent
+from pbxnotify.asterisk.audio import FORMATS, is_silent, length_of
 from pbxnotify.asterisk.config import config_lines, spool_directory
 from pbxnotify.errors import MailboxError
 from pbxnotify.files import SAFELY
@@ -24,6 +25,10 @@ LONGEST_INFORMATION = 65536  # bytes of a message information file; Asterisk wri
 FOLDERS = ("INBOX", "Urgent", "Old")
 """Where a message may be a moment after it was left: as it came, marked urgent, or listened to."""
 JUST_NOW = 900.0  # seconds for which a message that has moved is looked for
+SAME_MOMENT = 10.0  # seconds within which all formats of a message are written, or copied to another mailbox
+ROUNDED = 2.0  # seconds by which times may differ: FAT has even ones only
+LARGE = 14 * 1024 * 1024
+"""Bytes of a recording in place of which a smaller copy is taken: the default of ``max_attachment``."""
 
 
 class Message(NamedTuple):
@@ -33,6 +38,7 @@ class Message(NamedTuple):
     """Without extension, as VM_MESSAGEFILE: .../CONTEXT/MAILBOX/FOLDER/msgNNNN; empty if there are no files."""
     information: Mapping[str, str] = {}  # what the message information file says; nothing if it is missing or damaged
     trouble: str = ""
+    written: float = 0.0  # when its information file was, in seconds since the epoch; 0 if there is none
 
     def may_be_of(self, channel_name: str) -> bool:
         """Return whether this channel may have left it: a message without a channel may be anybody's."""
@@ -40,7 +46,13 @@ class Message(NamedTuple):
 
     @property
     def duration(self) -> int | None:
-        """Return the length in whole seconds as app_voicemail counted it."""
+        """Return the length in whole seconds by the size of its recording, else as app_voicemail counted it."""
+        measured = _length_of_recording(self)
+        return self.counted if measured is None else measured
+
+    @property
+    def counted(self) -> int | None:
+        """Return the seconds that app_voicemail counted: 8000 samples each, also where the first format has more."""
         text = self.information.get("duration", "")
         return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
@@ -83,6 +95,21 @@ class Message(NamedTuple):
         """Return its number in the folder, counted from 1 as Asterisk does."""
         found = re.search(r"/msg([0-9]{4,6})$", self.path)
         return int(found[1]) + 1 if found else None
+
+
+class Copy(NamedTuple):
+    """A message's recording in one format, or what lies in its place."""
+
+    path: str
+    format: str
+    size: int
+    written: float  # when, in seconds since the epoch
+
+    @property
+    def length(self) -> float:
+        """Return the seconds that a file of this size has in this format; NaN if that varies."""
+        length = length_of(self.format, self.size)
+        return float("nan") if length is None else length
 
 
 class Recording(NamedTuple):
@@ -172,10 +199,10 @@ def read_message(path: str, *, only_in_spool: bool = True) -> Message:
     except MailboxError as error:
         return Message(path, trouble=f"message information file: {error}")
     with open(descriptor, "rb") as file:
-        content = file.read(LONGEST_INFORMATION + 1)
+        content, written = file.read(LONGEST_INFORMATION + 1), os.fstat(descriptor).st_mtime
     information = _information(content.decode("utf-8", "surrogateescape"))
-    message = Message(path, information if len(content) <= LONGEST_INFORMATION else {})
-    if message.began is not None and message.duration is not None:
+    message = Message(path, information if len(content) <= LONGEST_INFORMATION else {}, written=written)
+    if message.began is not None and message.counted is not None:
         return message
     return message._replace(trouble=f"{clean(path)}.txt is not a complete message information file")
 
@@ -188,26 +215,86 @@ def _information(text: str) -> dict[str, str]:
     return {**dict(lines), "callerchan": channels} if channels else dict(lines)
 
 
-def open_recording(path: str) -> Recording:
-    """Return the best recording of the message at a path without extension, and what is wrong with better ones."""
-    troubles = []
-    for format_ in FORMATS:
-        if os.path.lexists(f"{path}.{format_}"):
-            try:
-                descriptor = open_safely(f"{path}.{format_}")
-            except MailboxError as error:
-                troubles.append(f"recording: {error}")
-                continue
-            if not is_silent(format_, os.fstat(descriptor).st_size):
-                return Recording(descriptor, format_, "; ".join(troubles))
+def own_copies(message: Message) -> list[Copy]:
+    """Return the recordings of a message, the best first, without what another one has left under its number.
+
+    app_voicemail writes all formats at the same moment, and the information last (main/app.c, __ast_play_and_record).
+    Renaming keeps the times. It replaces only files of the formats that it writes.
+    """
+    copies = list(_copies(message.path))
+    finished = message.written or max((copy.written for copy in copies), default=0.0)
+    began = message.began or 0.0
+    if finished < began - ROUNDED:  # the clock was set back meanwhile
+        began = finished - SAME_MOMENT
+    copies = [copy for copy in copies if copy.written >= began - ROUNDED]
+    before = [copy for copy in copies if copy.written <= finished + ROUNDED]
+    if not before:  # another program has replaced all of them
+        return copies
+    moment = max(copy.written for copy in before)
+    at_once = [copy for copy in before if copy.written >= moment - SAME_MOMENT]
+    # What is newer than the information was made of one of these, or has been touched.
+    return [copy for copy in copies if copy in at_once or any(abs(copy.length - one.length) <= 1 for one in at_once)]
+
+
+def _copies(path: str) -> Iterator[Copy]:
+    """Yield what has the name of a recording of the message at a path without extension, the best format first."""
+    with suppress(ValueError):  # a path that no file can have
+        for format_ in FORMATS:
+            name = f"{path}.{format_}"
+            if os.access(name, os.F_OK):  # in half the time of a failing lstat: a call waits for all of these
+                with suppress(OSError):
+                    status = os.lstat(name)
+                    yield Copy(name, format_, status.st_size, status.st_mtime)
+
+
+def _length_of_recording(message: Message) -> int | None:
+    """Return the whole seconds of a message's recording, if there is one whose size says it."""
+    copy = next((copy for copy in own_copies(message) if copy.length > 0), None)
+    if copy is None:
+        return None
+    descriptor = -1
+    try:
+        descriptor = open_safely(copy.path, only_in_spool=False)
+        head = os.pread(descriptor, 32, 0)  # a WAV file by another program may have another rate
+        moved = os.lstat(f"{message.path}.txt").st_mtime != message.written
+    except (OSError, MailboxError):
+        return None
+    finally:
+        if descriptor >= 0:
             os.close(descriptor)
-            troubles.append(f"recording: {clean(path)}.{format_} is empty")
+    return None if moved else length_of(copy.format, copy.size, head)
+
+
+def open_recording(path: str) -> Recording:
+    """Return the best recording of the message at a path without extension, and what is wrong with better ones.
+
+    Of several, one that is not ``LARGE``, else the smallest.
+    """
+    troubles = []
+    copies = own_copies(read_message(path))
+    for copy in sorted(copies, key=lambda copy: copy.size if copy.size > LARGE else 0):
+        try:
+            descriptor = open_safely(copy.path)
+        except MailboxError as error:
+            troubles.append(f"recording: {error}")
+            continue
+        if not is_silent(copy.format, os.fstat(descriptor).st_size):
+            return Recording(descriptor, copy.format, "; ".join(troubles))
+        os.close(descriptor)
+        troubles.append(f"recording: {clean(copy.path)} is empty")
+    if not copies and recording_exists(path):
+        troubles.append(f"recording: what lies at {clean(path)} is older than the message")
     return Recording(trouble="; ".join(troubles) or f"recording: none found at {clean(path)}")
 
 
 def is_in_spool(path: str) -> bool:
     """Return whether a path, its links resolved, is below Asterisk's voicemail spool."""
-    return path.startswith(os.path.realpath(voicemail_spool()) + "/")
+    return path.startswith(_resolved(voicemail_spool()) + "/")
+
+
+@cache  # a call waits, and asks several times
+def _resolved(path: str) -> str:
+    return os.path.realpath(path)
 
 
 def open_safely(path: str, *, only_in_spool: bool = True) -> int:

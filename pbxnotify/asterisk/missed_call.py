@@ -123,14 +123,14 @@ def _of_phone(channel: Mapping[str, str], ring: Ring, group: Sequence[str]) -> R
     if causes == {USER_BUSY} and not is_alone:
         return ring._replace(dial_status="BUSY", duration=0)
     if not own and (is_alone or not set(group).isdisjoint(numbers.values())):
-        return _not_registered(ring, is_alone)
+        return _not_registered(ring)
     return ring
 
 
-def _not_registered(ring: Ring, is_alone: bool) -> Ring:
-    """Return what a phone without a contact did; for an outside number the trunk may be the reason."""
+def _not_registered(ring: Ring) -> Ring:
+    """Return that a phone without a contact did not ring; for an outside number the trunk may be the reason."""
     from pbxnotify.phone_number import SHORTEST_MOBILE  # for few calls only
 
     if len(ring.extension) >= SHORTEST_MOBILE:
         return ring
-    return ring._replace(dial_status="CHANUNAVAIL", phone="not registered", duration=ring.duration if is_alone else 0)
+    return ring._replace(dial_status="CHANUNAVAIL", phone="not registered", duration=0)

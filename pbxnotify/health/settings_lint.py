@@ -135,6 +135,7 @@ def _text_notes(template: str, known: tuple[str, ...]) -> Iterator[str]:
     for word in dict.fromkeys(re.findall(r"\b(?:NOTIFICATION|VM)_[A-Z_]+", template)):
         if word not in known:
             yield f"{word} is not a variable here{did_you_mean(word, known)}, and is sent as written"
+    yield from _label_notes(template, known)
     if template and not template.strip():
         yield "is blank: the built-in text is used"
     if CONTROL.search(template):
@@ -142,6 +143,18 @@ def _text_notes(template: str, known: tuple[str, ...]) -> Iterator[str]:
     size = len(template.encode("utf-8", "replace"))
     if size > LARGE:
         yield f"is {size // 1000} KB long: many mail programs cut a mail at 100 KB"
+
+
+def _label_notes(template: str, known: tuple[str, ...]) -> Iterator[str]:
+    """Yield a note on each bare name that may be a label, as in ``VM_NAME: VM_NAME`` or ``<b>VM_DUR</b> ${VM_DUR}``."""
+    for name in known:
+        bare = rf"(?<![A-Z_{{]){name}(?![A-Z_}}])"
+        found = re.search(rf"{bare}[^\w\n${{}}]*(?={bare})", template)
+        if not found and f"${{{name}}}" in template:
+            found = re.search(rf"{bare}(?![^\w\n${{}}]*\$\{{{name}\}})", template)
+        if found:
+            line = template.count("\n", 0, found.start()) + 1
+            yield f"{name} in line {line} is replaced by its value: write another word if it is meant as a label"
 
 
 def _language_notes(settings: Settings) -> Iterator[str]:

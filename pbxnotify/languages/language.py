@@ -27,6 +27,9 @@ class Language(NamedTuple):
 
     weekdays: tuple[str, ...]  # Monday first
     months: tuple[str, ...]  # in the form used in a date
+    months_alone: tuple[str, ...]  # in the form used without a day
+    short_weekdays: tuple[str, ...]
+    short_months: tuple[str, ...]
     date: str  # a moment, with {weekday}, {day}, {month}, {year} and {time} such as 15:04
     plural: Callable[[int], int]  # returns which form of a noun a number takes
     hours: Forms
@@ -106,6 +109,24 @@ class Language(NamedTuple):
         weekday, month = self.weekdays[when.weekday()], self.months[when.month - 1]
         text = self.date.format(weekday=weekday, day=when.day, month=month, year=when.year, time=f"{when:%H:%M}")
         return f"{text} UTC" if when.tzname() == "UTC" else text
+
+    def formatted(self, when: datetime, date_format: str) -> str:
+        """Return a date and time in a format for ``strftime``, which has names in the C locale's English only."""
+        has_day = re.search(r"%[-_0^#]*[cdDeFxvj]", date_format.replace("%%", ""))
+        names = {
+            "A": self.weekdays[when.weekday()],
+            "a": self.short_weekdays[when.weekday()],
+            "B": (self.months if has_day else self.months_alone)[when.month - 1],
+            "b": self.short_months[when.month - 1],
+        }
+
+        def name(match: re.Match[str]) -> str:
+            flags, what = match.groups()
+            word = names.get("b" if what == "h" else what or "")
+            return match[0] if word is None else word.upper() if flags else word
+
+        with_names = re.sub("%(?:%|([#^]?)([AaBbh]))", name, date_format.replace("%c", "%a %b %e %H:%M:%S %Y"))
+        return when.strftime(with_names)
 
     def duration(self, seconds: int) -> str:
         """Return a length of time in words: ``1 minute 5 seconds``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from pbxnotify.asterisk.audio import FORMATS, PLAYS_EVERYWHERE, is_wave, length_of
+from pbxnotify.asterisk.audio import FORMATS, PLAYS_EVERYWHERE, WIDEBAND, is_wave, length_of
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
 from pbxnotify.programs import run_program
 from pbxnotify.text import clean
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1024 * 1024
 CONVERSION_TIMEOUT = 60  # seconds for one tool
-BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000}  # of plain WAV, and of MP3 at 24 kbit/s
+BYTES_OF_A_SECOND = {"wav": 16000, "mp3": 3000, "WAV": 1625}  # of plain WAV, of MP3 at 24 kbit/s, and of wav49
+SMALLER = ("mp3", "WAV")  # what a recording is re-coded to that is too large, in this order
+WIDEBAND_RATE = 16000  # Hz of what is made of wideband formats: more is not in the sound of a telephone
 NEEDS = {"mp3": "lame or ffmpeg", "wav": "sox or ffmpeg"}  # the tools that make a format, in words
 
 
@@ -62,54 +64,65 @@ def prepare_attachment(
 
 
 def _prepared(recording: BinaryIO, format_: str, settings: VoicemailSettings, scratch: str | None) -> Attachment:
-    """Return an open recording as it is attached. Raises OSError."""
-    size, limit = os.fstat(recording.fileno()).st_size, settings.max_attachment * MEGABYTE
-    converted = _converted(recording, format_, size, settings, scratch)
-    if converted.content:
-        return converted
-    if size > limit:
-        remark = f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"
-        return Attachment(too_large=size, remark=remark)
+    """Return an open recording as it is attached: as wanted, else unconverted, else smaller. Raises OSError."""
+    size, limit, audio = os.fstat(recording.fileno()).st_size, settings.max_attachment * MEGABYTE, settings.audio
+    wanted = _converted(recording, format_, audio, limit, scratch)
+    if wanted.content:
+        return wanted
+    fits, plays = size <= limit, FORMATS[format_].extension in PLAYS_EVERYWHERE
+    reasons = [f"the recording has {size} bytes, more than max_attachment = {settings.max_attachment} MB"]
+    if audio != "as-is" and not (fits and (plays or wanted.remark)):
+        for smaller in SMALLER:
+            made = _converted(recording, format_, smaller, limit, scratch) if smaller != audio else wanted
+            name = smaller.replace("WAV", "wav49")
+            if made.content:
+                return made._replace(remark="" if fits else f"{reasons[0]}: it is attached as {name}")
+            reasons += [f"not as {name}: {made.remark}"] if made.remark else []
+    if not fits:
+        return Attachment(too_large=size, remark="; ".join(reasons))
     recording.seek(0)
-    return Attachment(recording.read(limit), format_, remark=converted.remark)
+    remark = wanted.remark and f"the recording is attached unconverted, not as {audio}: {wanted.remark}"
+    return Attachment(recording.read(limit), format_, remark=remark)
 
 
-def _converted(
-    recording: BinaryIO, format_: str, size: int, settings: VoicemailSettings, scratch: str | None
-) -> Attachment:
-    """Return the recording in the wanted format; without content if it has that already or cannot be converted."""
-    audio, limit = settings.audio, settings.max_attachment * MEGABYTE
+def _converted(recording: BinaryIO, format_: str, audio: str, limit: int, scratch: str | None) -> Attachment:
+    """Return the recording in another format; without content if it has that already or cannot be converted."""
     if audio == "as-is" or format_ == audio or (audio == "wav" and format_ in PLAYS_EVERYWHERE):
         return Attachment()
     from shutil import which
 
-    seconds = length_of(format_, size) or 0
-    if seconds * BYTES_OF_A_SECOND[audio] > limit:
+    seconds = length_of(format_, os.fstat(recording.fileno()).st_size, os.pread(recording.fileno(), 32, 0)) or 0
+    rate = 2 * WIDEBAND_RATE if audio == "wav" and format_ in WIDEBAND else BYTES_OF_A_SECOND[audio]
+    if seconds * rate > limit:
         return Attachment()
     failures, tools = [], []
     for tool, command in _commands(recording, format_, audio):
         tools.append(tool)
         if which(tool):
             content, failure = _output_of(command, recording.fileno(), audio, limit, scratch)
-            if len(content) > (seconds - 1) * BYTES_OF_A_SECOND[audio] * 0.9 + FORMATS[audio].header:
+            if len(content) > (seconds - 1) * rate * 0.9 + FORMATS[audio].header:
                 return Attachment(content, audio)
             failures.append(f"{tool}: {failure or f'made {len(content)} bytes of {seconds} s of sound'}")
-    why = "; ".join(failures) or f"{' or '.join(tools)} is not installed"
-    return Attachment(remark=f"the recording is attached unconverted, not as {audio}: {why}")
+    return Attachment(remark="; ".join(failures) or f"{' or '.join(tools)} is not installed")
 
 
 def _commands(recording: BinaryIO, format_: str, audio: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the tools that can convert a format, with their command lines, which lack the output's path."""
     path = f"/dev/fd/{recording.fileno()}"  # the open file itself, whatever its path leads to by now
     sox, ffmpeg = FORMATS[format_].sox.split(), FORMATS[format_].ffmpeg.split()
+    rate = str(WIDEBAND_RATE) if format_ in WIDEBAND else ""
     if audio == "wav" and sox:
-        yield "sox", ["sox", *sox, path, "-e", "signed-integer", "-b", "16", "-t", "wav"]
+        pcm = ["-e", "signed-integer", "-b", "16", *(("-r", rate) if rate else ())]
+        yield "sox", ["sox", *sox, path, *pcm, "-t", "wav"]
+    if audio == "WAV" and sox:
+        yield "sox", ["sox", *sox, path, "-e", "gsm-full-rate", "-r", "8000", "-c", "1", "-t", "wav"]
     # lame takes anything else for raw sound, and makes noise of it.
     if audio == "mp3" and is_wave(os.pread(recording.fileno(), 16, 0)):
         yield "lame", ["lame", "--quiet", "-m", "m", "-b", "24", path]
-    quality = ["-b:a", "24k"] if audio == "mp3" else ["-c:a", "pcm_s16le"]
+    codings = {"mp3": "-b:a 24k", "wav": "-c:a pcm_s16le", "WAV": "-c:a libgsm_ms -ar 8000"}
+    coding = [*codings[audio].split(), *(("-ar", rate) if rate and audio != "WAV" else ())]
     source = ["ffmpeg", "-nostdin", "-v", "error", "-y", *ffmpeg, "-i", f"file:{path}"]
-    yield "ffmpeg", [*source, "-ac", "1", *quality, "-f", audio]
+    yield "ffmpeg", [*source, "-ac", "1", *coding, "-f", audio.lower()]
 
 
 def _output_of(command: list[str], recording: int, audio: str, limit: int, scratch: str | None) -> tuple[bytes, str]:

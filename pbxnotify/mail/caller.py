@@ -10,11 +10,12 @@ from pbxnotify import log
 from pbxnotify.events import MissedCall, Voicemail
 from pbxnotify.languages.language import Language
 from pbxnotify.namedtuple import NamedTuple
-from pbxnotify.phone_number import grouped, national
+from pbxnotify.phone_number import grouped, international, national
 from pbxnotify.settings.sections import Settings
 
 WITHHELD = ("anonymous", "private", "restricted", "withheld")
-UNKNOWN = ("unavailable", "unknown")  # what trunks send in place of a number or a name, in upper or lower case
+UNKNOWN = ("unavailable", "unknown", "unknown caller", "unknown name", "out of area", "wireless caller", "no name")
+"""What trunks send in place of a number or a name, in upper or lower case."""
 LONGEST_NAME = 100  # characters
 LONGEST_IN_SUBJECT = 60  # characters of a name in a subject: the number that comes after it is to be seen in a list
 SHORTEST_DIALABLE = 7  # digits. A colleague's 101, 112 or 911, dialled from a mobile phone, reaches the fire brigade.
@@ -26,11 +27,13 @@ class Caller(NamedTuple):
     name: str
     number: str  # as it came, or words that say why it is not shown
     is_shown: bool = True  # whether ``number`` is a number: one was sent, and not withheld
+    known: str = ""  # the name on the card or in the phone book, if ``name`` has the one of the caller ID beside it
+    country: str = ""  # the code of the office's, which a number without + belongs to; empty if it is not known
 
     @property
     def readable(self) -> str:
         """Return the number in groups of digits."""
-        return grouped(self.number)
+        return grouped(self.number, self.country)
 
     @property
     def in_one_line(self) -> str:
@@ -42,25 +45,47 @@ class Caller(NamedTuple):
         """Return the caller as a subject names them: a long name must not push the number out of it."""
         if len(self.name) <= LONGEST_IN_SUBJECT:
             return self
-        return self._replace(name=f"{self.name[: LONGEST_IN_SUBJECT - 1].rstrip()}…")
+        name = self.known or self.name
+        return self._replace(
+            name=name if len(name) <= LONGEST_IN_SUBJECT else f"{name[: LONGEST_IN_SUBJECT - 1].rstrip()}…"
+        )
 
     @property
     def telephone(self) -> str:
         """Return what a phone dials to call back (RFC 3966), "" where it would reach somebody else."""
-        digits = re.sub(r"[ ()./-]", "", self.readable) if self.is_shown else ""
+        digits = re.sub(r"[ ()./-]", "", self.number) if self.is_shown else ""
+        digits = international(digits, self.country)
         return digits if re.fullmatch(rf"\+?[0-9]{{{SHORTEST_DIALABLE},20}}", digits) else ""
 
 
 def caller_in(call: MissedCall | Voicemail, language: Language, settings: Settings) -> Caller:
-    """Return who called; the name is that of the caller ID, else of the employee's card, else of the phone book."""
+    """Return who called: the name on the employee's card, else in the phone book; with that of the caller ID beside it.
+
+    The one of the caller ID stands alone where there is no other, and is left out where it says nothing more.
+    """
     sent = call.caller_number.casefold()
     if sent in WITHHELD or (call.private and not settings.notifications.show_private_numbers):
         return Caller("", language.private, is_shown=False)
     number = "" if sent in UNKNOWN else call.caller_number
-    name = _own_name(call)
-    if number and not name:
-        name = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
-    return Caller(name[:LONGEST_NAME], number or language.unknown, is_shown=bool(number))
+    sent_name, known = _own_name(call), ""
+    if number:
+        known = name_on_card(number, settings) or _in_phone_book(settings.notifications.phone_book, number)
+    both = f"{known} ({sent_name})"
+    if known and len(both) <= LONGEST_NAME and "\ufffd" not in sent_name and not _words(sent_name) <= _words(known):
+        return Caller(both, number, known=known, country=settings.country)
+    name = known or (sent_name if _is_legible(sent_name) else "")
+    return Caller(name[:LONGEST_NAME], number or language.unknown, bool(number), country=settings.country)
+
+
+def _words(name: str) -> set[str]:
+    """Return what two names have in common that are written in another order or case."""
+    return set(re.findall(r"\w+", name.casefold().replace("ё", "е")))
+
+
+def _is_legible(name: str) -> bool:
+    """Return whether a name can be guessed: Asterisk 20 and later put U+FFFD for what is not UTF-8."""
+    missing = name.count("\ufffd")
+    return not missing or sum(map(str.isalnum, name)) > 2 * missing
 
 
 def name_on_card(number: str, settings: Settings) -> str:
@@ -72,7 +97,7 @@ def name_on_card(number: str, settings: Settings) -> str:
 def _own_name(call: MissedCall | Voicemail) -> str:
     """Return the name in the caller ID; many trunks send the number once more in its place."""
     name, number = call.caller_name, call.caller_number
-    digits, sent = national(number), name.casefold()
+    digits, sent = national(number), name.casefold().replace("-", " ")
     is_number = digits and re.fullmatch(r"[\d +()./-]+", name) and national(name) == digits
     return "" if is_number or sent in (*WITHHELD, *UNKNOWN, number.casefold()) else name
 

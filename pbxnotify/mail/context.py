@@ -31,6 +31,7 @@ class Context(NamedTuple):
     """Extension and name of those this recipient is notified about; the name is "" where no card has one."""
     when: datetime
     pbx_name: str
+    country: str  # the code of the office's, "" if it is not known
     history_url: str  # the address of this call in the call history, "" without one
 
     @property
@@ -46,7 +47,8 @@ class Context(NamedTuple):
     @property
     def whom(self) -> str:
         """Return names and extensions of those who were called; a mobile number may be one."""
-        whole = (f"{name} ({grouped(number)})" if name else grouped(number) for number, name in self.called)
+        called = ((grouped(number, self.country), name) for number, name in self.called)
+        whole = (f"{name} ({number})" if name else number for number, name in called)
         return ", ".join(whole) or self.language.nobody
 
 
@@ -62,6 +64,7 @@ def context_of(event: Event, recipient: Recipient, settings: Settings) -> Contex
         called=tuple((extension.partition("@")[0], name_on_card(extension, settings)) for extension in called),
         when=settings.moment(event.time),
         pbx_name=settings.pbx_name,
+        country=settings.country,
         history_url=_history_url(event, settings),
     )
 

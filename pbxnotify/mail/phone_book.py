@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pbxnotify.errors import PhoneBookError
 from pbxnotify.namedtuple import NamedTuple
-from pbxnotify.phone_number import national
+from pbxnotify.phone_number import SHORTEST_NATIONAL, is_same_number, national
 from pbxnotify.text import clean
 
 LARGEST = 20 * 1024 * 1024  # bytes; a larger file is not read, because a mail waits meanwhile
@@ -36,11 +36,12 @@ class Row(NamedTuple):
 
 
 def name_in_phone_book(path: str, number: str) -> str:
-    """Return the name of the first entry with the same national number, "" without one; raises PhoneBookError."""
+    """Return the name of the first entry with the same number, "" without one; raises PhoneBookError."""
     wanted = _digits(number)
     if not path or not wanted:
         return ""
-    names = (clean(row.name) for row in phone_book_rows(path, wanted) if _digits(row.number) == wanted)
+    rows = phone_book_rows(path, wanted[-SHORTEST_NATIONAL:])
+    names = (clean(row.name) for row in rows if _digits(row.number) and is_same_number(row.number, number))
     return next(filter(None, names), "")
 
 

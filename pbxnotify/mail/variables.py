@@ -48,8 +48,8 @@ VARIABLES = {"missed_calls": (*MISSED_CALL, "NOTIFICATION_DATE"), "voicemail": (
 
 
 def unescaped(template: str) -> str:
-    """Return a text of voicemail.conf with its line breaks and tabs, which are written \\n and \\t there."""
-    return re.sub(r"\\([nrt])", lambda escape: {"n": "\n", "r": "", "t": "\t"}[escape[1]], template)
+    """Return a text of voicemail.conf with what is written there as \\n, \\t, and \\; (a bare one begins a comment)."""
+    return re.sub(r"\\([nrt;])", lambda escape: {"n": "\n", "r": "", "t": "\t", ";": ";"}[escape[1]], template)
 
 
 def own_texts(event: MissedCall | Voicemail, context: Context, settings: Settings) -> OwnTexts:
@@ -59,7 +59,7 @@ def own_texts(event: MissedCall | Voicemail, context: Context, settings: Setting
     if isinstance(event, Voicemail):
         written = map(unescaped, written)
     subject, body, footer = (text if text.strip() else "" for text in written)
-    date = context.when.strftime(settings.notifications.date_format)
+    date = context.language.formatted(context.when, settings.notifications.date_format)
     variables = _variables_of(event, context, date)
     in_subject = _variables_of(event, context._replace(caller=context.caller.in_subject), date)
     return OwnTexts(

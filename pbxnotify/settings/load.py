@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from pbxnotify.asterisk.config import configuration_directory
-from pbxnotify.phone_number import national
+from pbxnotify.phone_number import SHORTEST_NATIONAL, is_same_number, national
 from pbxnotify.settings import sections, validators
 from pbxnotify.settings.inifile import IniFile
 from pbxnotify.settings.oauth2 import OAuth2
@@ -63,12 +63,14 @@ def _checks(ini: IniFile) -> Iterator[Check]:
 
 
 def _employees(ini: IniFile) -> Iterator[Employee]:
-    owners: dict[str, str] = {}
+    owners: dict[str, list[tuple[str, str]]] = {}  # mobile numbers and extensions, by what the same ones have in common
     for extension in ini.sections("employees", only=True):
         employee = ini.fill(Employee, "employees", extension, extension=extension)
         _check_number(ini, "employees", extension)
         for mobile in employee.mobiles:
-            owner = owners.setdefault(national(mobile), extension)
+            alike = owners.setdefault(national(mobile)[-SHORTEST_NATIONAL:], [])
+            owner = next((other for number, other in alike if is_same_number(number, mobile)), extension)
+            alike.append((mobile, extension))
             if owner != extension:
                 what = f"{mobile!r} already belongs to [[{owner}]]; remove it from one of them"
                 ini.problem(("employees", extension, "mobile"), what)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone, tzinfo
 
 from pbxnotify.languages.language import DEFAULT_LANGUAGE
 from pbxnotify.namedtuple import NamedTuple
-from pbxnotify.phone_number import SHORTEST_MOBILE, national
+from pbxnotify.phone_number import SHORTEST_MOBILE, is_same_number, national
 from pbxnotify.settings import validators
 from pbxnotify.settings.oauth2 import OAuth2
 from pbxnotify.settings.options import option
@@ -101,6 +101,7 @@ class Notifications(NamedTuple):
     pbx_name: str = option(line, "", "the name of this PBX in mails; empty: the host name")
     language: str = option(validators.language, DEFAULT_LANGUAGE, LANGUAGES)
     timezone: str = option(validators.timezone, "", "a name such as Europe/Moscow; empty: the system's time zone")
+    country: str = option(validators.country, "", "the office's, as in RU or US; empty: by time zone and language")
     date_format: str = option(
         validators.date_format, "%Y-%m-%d %H:%M:%S", "a strftime format, for NOTIFICATION_DATE and VM_DATE"
     )
@@ -184,6 +185,14 @@ class Settings(NamedTuple):
         """Return the name of this PBX as configured, else the host name (without asking DNS)."""
         return self.notifications.pbx_name or socket.gethostname()
 
+    @property
+    def country(self) -> str:
+        """Return the code of the country that the office is in as configured, else as guessed; empty if unknown."""
+        from pbxnotify.settings.country import guessed_country
+
+        one = self.notifications
+        return one.country or guessed_country(one.timezone, one.language)
+
     def moment(self, epoch: float) -> datetime:
         """Return a time in the configured time zone, else in the system's; ``epoch`` is in seconds."""
         zone: tzinfo | None = None
@@ -199,9 +208,8 @@ class Settings(NamedTuple):
         ``101@company-b`` is the employee of a mailbox in another context, if there is such a card.
         """
         by_extension = (one for one in self.employees if one.extension == number)
-        digits = national(number)
-        with_mobiles = self.employees if len(digits) >= SHORTEST_MOBILE else ()
-        by_mobile = (one for one in with_mobiles if digits in map(national, one.mobiles))
+        with_mobiles = self.employees if len(national(number)) >= SHORTEST_MOBILE else ()
+        by_mobile = (one for one in with_mobiles if any(is_same_number(number, mobile) for mobile in one.mobiles))
         return next(by_extension, None) or next(by_mobile, None)
 
     def group(self, number: str) -> Group | None:

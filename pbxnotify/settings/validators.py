@@ -226,6 +226,13 @@ def timezone(value: str) -> str:
     return value
 
 
+def country(value: str) -> str:
+    """Accept the code of a country (ISO 3166-1 alpha-2), in upper or lower case."""
+    if not re.fullmatch("[A-Za-z]{2}", value):
+        raise ValueError("is not a country's code of two letters")
+    return value.upper()
+
+
 def date_format(value: str) -> str:
     """Accept a format for ``strftime``."""
     if not datetime(2000, 1, 2, 3, 4, 5).strftime(line(value)).strip():

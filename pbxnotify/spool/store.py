@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 import syslog
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pbxnotify import log
@@ -22,7 +21,6 @@ from pbxnotify.spool.queue_file import QueueFile, item_name
 
 LONGEST_NAME = 200  # characters of a key's file name
 PATIENCE = 5.0  # seconds for which a process waits to become the only one that sends what is due
-CLAIMING = 0.5  # seconds for which a script waits for another one to claim its keys; then it claims what is left
 CALL_PLACES, QUEUE_PLACES = ("tmp", "state"), ("queue",)
 """The folders that deliveries lock: two after calls, one ``queue run`` or another command. So three at most deliver at
 once on a host, whatever the relay does: Microsoft 365 takes so many connections of one mailbox, and rejects a fourth.
@@ -41,18 +39,17 @@ class Spool:
 
         ``recording`` is the descriptor of a voicemail's recording, open for reading; -1 if there is none.
         """
-        keys = event.keys()
-        if keys and all(self.directory.has(_key(key)) for key in keys.values()):
+        keys, aliases = event.keys(), event.aliases() if isinstance(event, Voicemail) else ()
+        if any(map(self._has, aliases[:1])) or (keys and all(map(self._has, keys.values()))):
             log.state("skipped", "-", event, "already notified")
             return None
         queue_file = QueueFile.new(self.directory, event, recording)
-        fresh = self._claim_each(keys)
+        ours = [self._claim(alias) for alias in aliases]
+        fresh = [part for part, key in keys.items() if self._claim(key)] if all(ours[:1]) else []
         if keys and not fresh:
             with suppress(SpoolError):  # then it is notified twice
                 queue_file.end("skipped", "already notified")
             return None
-        for alias in event.aliases().values() if isinstance(event, Voicemail) else ():
-            self._claim(alias)
         if isinstance(event, (MissedCall, Voicemail)) and len(fresh) < len(keys):
             with suppress(SpoolError):  # it is durable as it was, and narrowed in memory
                 queue_file.change(event=event.only(fresh))
@@ -61,7 +58,7 @@ class Spool:
 
     def forget(self, event: Event) -> None:
         """Remove the keys of an event: it may be notified again."""
-        for key in event.keys().values():
+        for key in (*event.keys().values(), *(event.aliases() if isinstance(event, Voicemail) else ())):
             with suppress(OSError):
                 self.directory.remove(_key(key))
 
@@ -125,20 +122,8 @@ class Spool:
                 os.close(descriptor)
         return None
 
-    def _claim_each(self, keys: Mapping[str, str]) -> list[str]:
-        """Return the parts whose keys are ours; of two scripts that claim the same keys at once, one gets them all."""
-        descriptor = -1
-        if len(keys) > 1:
-            with suppress(OSError):  # without a lock each of both may get some: nobody is notified twice
-                descriptor = self.directory.open_folder("done")
-                deadline = time.monotonic() + CLAIMING
-                while not try_lock(descriptor) and time.monotonic() < deadline:
-                    time.sleep(0.001)
-        try:
-            return [part for part, key in keys.items() if self._claim(key)]
-        finally:
-            if descriptor >= 0:
-                os.close(descriptor)
+    def _has(self, key: str) -> bool:
+        return self.directory.has(_key(key))
 
     def _claim(self, key: str) -> bool:
         """Return whether the key is ours; one that cannot be written is: better notified twice than never."""

@@ -411,6 +411,6 @@ def test_no_path_leads_out(asterisk: Path, spool: Spool, path: str, call: str, m
     )
     assert found is None or found[1] == -1
     event = Voicemail(message_id=message_id, place=call, recording=path)
-    for key in (*event.keys().values(), *event.aliases().values()):
+    for key in (*event.keys().values(), *event.aliases()):
         assert os.path.dirname(_key(key)) == "done"
     assert set(FORMATS).isdisjoint((".", "..", ""))

@@ -32,6 +32,9 @@ duration={duration}
 """
 CHANNEL = "PJSIP/trunk-00000001"
 SOX = {"WAV": "-t wav -e gsm-full-rate", "ulaw": "-t ul", "alaw": "-t al", "sln": "-t raw", "gsm": "-t gsm"}
+SOX |= {"pcm": "-t ul", "slin": "-t raw", "au": "-t au -e u-law", "wav16": "-t wav -r 16000"}
+SOX |= {f"sln{kilohertz}": f"-t raw -r {kilohertz}000" for kilohertz in (12, 16, 24, 32, 48, 96, 192)}
+SOX |= {"sln44": "-t raw -r 44100"}
 """sox's options to write a format."""
 
 
@@ -54,8 +57,11 @@ def sound(path: Path, seconds: float, hertz: int = 500) -> Path:
         for _ in range(int(seconds)):
             file.writeframes(second)
         file.writeframes(second[: 2 * int(8000 * (seconds % 1))])
-    if format_ != "wav":
+    if format_ == "g722":
+        subprocess.run([require("ffmpeg"), "-v", "error", "-i", as_wav, "-ar", "16000", path], check=True)
+    elif format_ != "wav":
         subprocess.run([require("sox"), as_wav, *SOX[format_].split(), path], check=True)
+    if format_ != "wav":
         as_wav.unlink()
     return path
 

@@ -10,9 +10,8 @@ from checkout import ROOT
 
 PACKAGE = ROOT / "pbxnotify"
 STOREYS = "cli > commands > delivery health > mail smtp > settings spool > asterisk languages > log > events files"
-STOREYS += (
-    " programs > errors links namedtuple phone_number text"  # the parts between two arrows do not import each other
-)
+STOREYS += " programs > errors links namedtuple phone_number text > mojibake"
+"""The parts between two arrows do not import each other."""
 DEPTH = {part: depth for depth, parts in enumerate(STOREYS.split(" > ")) for part in parts.split()}
 HEAVY = {
     "configobj",

@@ -30,8 +30,9 @@ class Placeholders:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
         names = "|".join(sorted(map(re.escape, variables), key=len, reverse=True)) or "(?!)"
-        # A name within a longer one, or within ${...} of another name, is not a placeholder.
-        bare = rf"(?<![A-Z_])(?P<bare>{names})(?![A-Z_])"
+        # A name within a longer one, or within ${...} of another name, is not a placeholder; nor is the first name in
+        # VM_DUR~~${VM_DUR}, a label in a text of voicemail.conf, where no bare name is a variable.
+        bare = rf"(?<![A-Z_])(?P<bare>{names})(?![A-Z_])(?![^\w\n${{}}]*\$\{{(?P=bare)\}})"
         self._name = re.compile(rf"\$\{{(?P<braced>{names})\}}|(?P<other>\$\{{\w+\}})|{bare}")
 
     def fill(self, template: str, escape: Callable[[str, str], str] = lambda name, value: value) -> str:

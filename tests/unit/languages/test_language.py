@@ -28,7 +28,8 @@ def test_everything_is_translated(code: str) -> None:
     forgotten = {name for name in WHOLE_TEXTS if getattr(language, name) == getattr(english, name)}
     assert forgotten <= SAME_AS_IN_ENGLISH
     assert not set(language.why.values()) & set(english.why.values())
-    assert not set(language.months) & set(english.months)
+    for calendar in ("weekdays", "months", "months_alone", "short_weekdays", "short_months"):
+        assert not set(getattr(language, calendar)) & set(getattr(english, calendar))
 
 
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
@@ -59,6 +60,8 @@ def test_every_reason_is_there_with_the_same_placeholders(code: str) -> None:
 def test_the_calendar_is_complete(code: str) -> None:
     language = load_language(code)
     assert (len(set(language.weekdays)), len(set(language.months))) == (7, 12)
+    assert (len(set(language.short_weekdays)), len(set(language.short_months))) == (7, 12)
+    assert len(set(language.months_alone)) == 12
 
 
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
@@ -116,3 +119,39 @@ def test_lengths_of_time(seconds: int, english: str, russian: str, short: str) -
 def test_moments(zone: timezone, english: str, russian: str) -> None:
     when = datetime.fromtimestamp(1795478867, zone)
     assert (load_language("en").moment(when), load_language("ru").moment(when)) == (english, russian)
+
+
+@pytest.mark.parametrize(
+    ("date_format", "english", "russian"),
+    [
+        pytest.param("%Y-%m-%d %H:%M:%S", "2026-05-06 07:08:09", "2026-05-06 07:08:09", id="digits"),
+        pytest.param(
+            "%A, %d %B %Y at %H:%M:%S",
+            "Wednesday, 06 May 2026 at 07:08:09",
+            "среда, 06 мая 2026 at 07:08:09",
+            id="Asterisk's sample",
+        ),
+        pytest.param(
+            "%A, %d %B %Y в %H:%M", "Wednesday, 06 May 2026 в 07:08", "среда, 06 мая 2026 в 07:08", id="MikoPBX"
+        ),
+        pytest.param(
+            "%A, %B %d, %Y at %r",
+            "Wednesday, May 06, 2026 at 07:08:09 AM",
+            "среда, мая 06, 2026 at 07:08:09 AM",
+            id="FreePBX",
+        ),
+        pytest.param("%-d %B", "6 May", "6 мая", id="no leading zero"),
+        pytest.param("%e %b %H:%M", " 6 May 07:08", " 6 мая 07:08", id="short"),
+        pytest.param("%a %h", "Wed May", "ср мая", id="another name of the month"),
+        pytest.param("%B %Y", "May 2026", "май 2026", id="a month without a day"),
+        pytest.param("%^a %^B %Y", "WED MAY 2026", "СР МАЙ 2026", id="capitals"),
+        pytest.param("%c", "Wed May  6 07:08:09 2026", "ср мая  6 07:08:09 2026", id="%c"),
+        pytest.param("%T %D", "07:08:09 05/06/26", "07:08:09 05/06/26", id="a pager's"),
+        pytest.param("100 %% %%A %%d %B", "100 % %A %d May", "100 % %A %d май", id="percent signs"),
+        pytest.param("à %H h %M", "à 07 h 08", "à 07 h 08", id="other letters"),
+    ],
+)
+def test_a_date_format(date_format: str, english: str, russian: str) -> None:
+    when = datetime(2026, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+    formatted = [load_language(code).formatted(when, date_format) for code in ("en", "ru")]
+    assert formatted == [english, russian]

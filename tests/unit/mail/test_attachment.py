@@ -13,6 +13,7 @@ import pytest
 from golden import Golden
 from mailboxes import length_of, require, sound
 
+from pbxnotify.asterisk.audio import WIDEBAND
 from pbxnotify.events import Voicemail
 from pbxnotify.mail import attachment
 from pbxnotify.mail.attachment import Attachment, prepare_attachment
@@ -48,10 +49,10 @@ def prepared(path: Path, scratch: Path | None = None, **settings: Any) -> Attach
     return made
 
 
-def length_of_wav(content: bytes) -> float:
+def length_of_wav(content: bytes, rate: int = 8000) -> float:
     """Return the seconds of a plain WAV file, as Python's own wave module understands it."""
     with wave.open(BytesIO(content)) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, rate)
         return file.getnframes() / file.getframerate()
 
 
@@ -68,13 +69,23 @@ def test_plain_wav_needs_no_tool(tmp_path: Path, only) -> None:
 
 
 @pytest.mark.parametrize("tool", ["sox", "ffmpeg"])
-@pytest.mark.parametrize("format_", ["WAV", "gsm", "ulaw", "alaw", "sln"])
+@pytest.mark.parametrize("format_", ["WAV", "gsm", "ulaw", "alaw", "sln", "slin", "pcm", "au"])
 def test_to_wav(tmp_path: Path, only, tool: str, format_: str) -> None:
     path = sound(tmp_path / f"x.{format_}", SECONDS)
     only(tool)
     made = prepared(path, audio="wav")
     assert (made.format, made.remark) == ("wav", "")
     assert length_of_wav(made.content) == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("audio", ["wav", "mp3"])
+@pytest.mark.parametrize("format_", WIDEBAND)
+def test_a_wideband_recording(tmp_path: Path, format_: str, audio: str) -> None:
+    require("ffmpeg")
+    made = prepared(sound(tmp_path / f"x.{format_}", SECONDS), audio=audio)
+    assert (made.format, made.remark) == (audio, "")
+    measured = length_of_wav(made.content, rate=16000) if audio == "wav" else length_of(made.content, tmp_path)
+    assert measured == pytest.approx(SECONDS, abs=0.3)
 
 
 @pytest.mark.parametrize("tool", ["lame", "ffmpeg"])
@@ -165,12 +176,38 @@ def test_500_mb_are_not_even_converted(tmp_path: Path, only, audio: str) -> None
     assert "called" not in prepared(path, audio=audio).remark
 
 
-def test_one_that_is_small_enough_as_mp3_goes(tmp_path: Path) -> None:
-    require("lame")
-    path = sound(tmp_path / "x.wav", 120)
-    assert path.stat().st_size > 1 << 20
-    assert prepared(path, audio="wav", max_attachment=1).too_large == path.stat().st_size
-    assert prepared(path, audio="mp3", max_attachment=1).format == "mp3"
+@pytest.mark.parametrize(
+    ("format_", "tools", "audio", "becomes"),
+    [
+        pytest.param("wav", ("lame",), "mp3", "mp3", id="mp3 as wanted"),
+        pytest.param("wav", ("lame",), "wav", "mp3", id="mp3 by lame"),
+        pytest.param("wav", ("ffmpeg",), "wav", "mp3", id="mp3 by ffmpeg"),
+        pytest.param("wav", ("sox",), "wav", "WAV", id="wav49 by sox, where nothing makes mp3"),
+        pytest.param("wav", ("sox",), "mp3", "WAV", id="wav49 in place of the mp3 that is wanted"),
+        pytest.param("sln48", ("ffmpeg",), "wav", "mp3", id="a wideband recording"),
+        pytest.param("wav", (), "wav", "", id="no tool"),
+        pytest.param("wav", ("lame", "sox"), "as-is", "", id="not with as-is"),
+    ],
+)
+def test_one_that_is_too_large_is_made_smaller(
+    tmp_path: Path, only, monkeypatch, golden: Golden, format_: str, tools: tuple[str, ...], audio: str, becomes: str
+) -> None:
+    path = sound(tmp_path / f"x.{format_}", 120)
+    everything = os.environ["PATH"]
+    only(*tools)
+    made = prepared(path, audio=audio, max_attachment=1)
+    monkeypatch.setenv("PATH", everything)
+    assert (made.format, made.too_large) == (becomes, 0 if becomes else path.stat().st_size)
+    if becomes:
+        assert length_of(made.content, tmp_path) == pytest.approx(120, abs=0.3)
+    golden(made.remark)
+
+
+def test_one_that_nobody_can_play_and_that_is_too_large_as_wav_goes_as_mp3(tmp_path: Path) -> None:
+    require("ffmpeg")
+    path = sound(tmp_path / "x.gsm", 120)
+    assert path.stat().st_size < 1 << 20
+    assert prepared(path, audio="wav", max_attachment=1).format == "mp3"
 
 
 def test_one_that_is_too_large_as_wav_goes_as_it_is(tmp_path: Path) -> None:

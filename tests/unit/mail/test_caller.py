@@ -33,7 +33,10 @@ mobile = +7 916 123-45-67
 def settings(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
     """Return settings with a card and a phone book."""
     book = tmp_path / "book.csv"
-    book.write_text("number,name\n+7 (495) 123-45-67,Ромашка\n102,not Anna\n103,The Kitchen\n+44 20 7946 0000,London\n")
+    book.write_text(
+        "number,name\n+7 (495) 123-45-67,Ромашка\n102,not Anna\n103,The Kitchen\n+44 20 7946 0000,London\n"
+        "+44 20 7946 0001,London Jane Иван Пётр\n"
+    )
     return load_settings(write_ini(INI.format(book=book)))
 
 
@@ -41,15 +44,27 @@ def settings(write_ini: Callable[[str], Path], tmp_path: Path) -> Settings:
 @pytest.mark.parametrize(
     ("number", "name", "known"),
     [
-        pytest.param("+74951234567", "Alice Smith", "Alice Smith", id="the caller's own name first"),
-        pytest.param("102", "", "Anna", id="then the card"),
+        pytest.param("102", "", "Anna", id="the card first"),
         pytest.param("8 (916) 123-45-67", "", "Anna", id="by the mobile number"),
+        pytest.param("102", "Reception", "Anna (Reception)", id="with the caller's own name beside it"),
+        pytest.param("102", "ANNA", "Anna", id="not in another case"),
         pytest.param("84951234567", "", "Ромашка", id="then the phone book"),
+        pytest.param("+74951234567", "Alice Smith", "Ромашка (Alice Smith)", id="with the caller's own beside it"),
+        pytest.param("+442079460001", "Jane LONDON", "London Jane Иван Пётр", id="not the same words in another order"),
+        pytest.param("+442079460001", "Петр Иван", "London Jane Иван Пётр", id="not a part, nor е for ё"),
+        pytest.param("+442079460001", "Out-Of-Area", "London Jane Иван Пётр", id="not a word for no name"),
+        pytest.param("+442079460001", "44 20 7946 0001", "London Jane Иван Пётр", id="not the number"),
+        pytest.param("+442079460001", "Ив\ufffd\ufffdов", "London Jane Иван Пётр", id="not what is half missing"),
+        pytest.param("+15550000000", "M\ufffdller", "M\ufffdller", id="a letter is missing and nobody knows it"),
+        pytest.param("+15550000000", "\ufffd\ufffd \ufffd", "", id="no letter is left"),
+        pytest.param("+15550000000", "(", "(", id="no letter at all"),
+        pytest.param("+74951234567", "x" * 99, "Ромашка", id="a long name beside it"),
+        pytest.param("+15550000000", "Alice Smith", "Alice Smith", id="the caller's own name alone"),
         pytest.param("103", "", "The Kitchen", id="a card without a name"),
         pytest.param("+15550000000", "", "", id="nobody knows"),
         pytest.param("74951234567", "74951234567", "Ромашка", id="a name that is the number"),
         pytest.param("+74951234567", "8 495 123-45-67", "Ромашка", id="the number in another form"),
-        pytest.param("+74951234567", "Studio 54", "Studio 54", id="a name with digits"),
+        pytest.param("+15550000000", "Studio 54", "Studio 54", id="a name with digits"),
         pytest.param("", "", "", id="neither"),
         pytest.param("", "Alice", "Alice", id="a name alone"),
         pytest.param("", "123", "123", id="digits for a name"),
@@ -86,6 +101,18 @@ def test_the_number(settings: Settings, call: MissedCall, number: str, is_shown:
     assert (caller.number, caller.is_shown, bool(caller.telephone)) == (number, is_shown, is_shown)
 
 
+@pytest.mark.parametrize(
+    ("caller", "in_subject"),
+    [
+        pytest.param(Caller("Ромашка (Alice)", "1", known="Ромашка"), "Ромашка (Alice)", id="both"),
+        pytest.param(Caller(f"Ромашка ({'x' * 60})", "1", known="Ромашка"), "Ромашка", id="too long together"),
+        pytest.param(Caller("x" * 61, "1"), "x" * 59 + "…", id="too long alone"),
+    ],
+)
+def test_the_name_in_a_subject(caller: Caller, in_subject: str) -> None:
+    assert caller.in_subject.name == in_subject
+
+
 def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None:
     assert caller_in(CALL._replace(private=True), ENGLISH, settings).in_one_line == ENGLISH.private
 
@@ -95,7 +122,7 @@ def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None
     [
         ("+74951234567", "+7 495 123-45-67", "+74951234567"),
         ("74951234567", "+7 495 123-45-67", "+74951234567"),
-        ("84951234567", "8 495 123-45-67", "84951234567"),
+        ("84951234567", "8 495 123-45-67", "+74951234567"),
         ("+12125550123", "+1 212 555-0123", "+12125550123"),
         ("12125550123", "12125550123", "12125550123"),
         ("+49301234567", "+49301234567", "+49301234567"),
@@ -114,10 +141,26 @@ def test_who_withholds_the_number_has_no_name_either(settings: Settings) -> None
     ],
 )
 def test_how_a_number_is_read_and_dialled(number: str, readable: str, telephone: str) -> None:
-    caller = Caller("", number)
+    caller = Caller("", number, country="RU")
     assert (caller.readable, caller.telephone) == (readable, telephone)
+
+
+@pytest.mark.parametrize(
+    ("number", "telephone"),
+    [
+        ("74951234567", "74951234567"),
+        ("84951234567", "84951234567"),
+        ("+74951234567", "+74951234567"),
+        ("+7 (495) 123-45-67", "+74951234567"),
+    ],
+)
+def test_elsewhere_a_number_is_read_and_dialled_as_it_came(number: str, telephone: str) -> None:
+    caller = Caller("", number, country="US")
+    assert caller.telephone == telephone
+    assert caller.readable.replace(" ", "").replace("-", "") == number.replace(" ", "").replace("-", "")
 
 
 @given(st.text(st.sampled_from("0123456789+ -()./*#;=&\"'<>абв")).map(clean))
 def test_nothing_but_digits_is_ever_dialled(number: str) -> None:
     assert set(Caller("", number).telephone) <= set("+0123456789")
+    assert set(Caller("", number, country="RU").telephone) <= set("+0123456789")

@@ -37,6 +37,7 @@ def book(tmp_path: Path) -> Path:
         pytest.param('="84951234567"', "84951234567", id="a formula that keeps Excel from counting"),
         pytest.param('"8 (495) 123-45-67"', "84951234567", id="in quotes"),
         pytest.param("8\u00a0495\u00a0123\u201145\u201167", "84951234567", id="with unbreakable spaces and hyphens"),
+        pytest.param("+33 1 23 45 67 89", "0123456789", id="of another country, as it is dialled there"),
         pytest.param("12345", "12345", id="five digits"),
         pytest.param("101", "101", id="an extension"),
         pytest.param("*45", "*45", id="a short number of another kind"),
@@ -61,6 +62,7 @@ def test_the_same_number(book: Path, written: str, number: str) -> None:
         pytest.param("8495,1234567", "84951234567", id="two columns"),
         pytest.param("", "", id="no number"),
         pytest.param("anonymous", "anonymous", id="a word"),
+        pytest.param("+49 301 2345678", "+13012345678", id="the same ten digits in another country"),
     ],
 )
 def test_another_number(book: Path, written: str, number: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pbxnotify.mail.templates.html_template import fill_template
 from pbxnotify.mail.templates.placeholders import Filled, Placeholders
+from pbxnotify.mail.variables import unescaped
 
 VARIABLES = {
     "NOTIFICATION_TO": "101",
@@ -29,10 +30,35 @@ VARIABLES = {
         pytest.param("${ORIG_VM_CALLERID}", "${ORIG_VM_CALLERID}", id="another variable of voicemail.conf"),
         pytest.param("NOTIFICATION_NOTHING ${TODAY} $5 \\1", "NOTIFICATION_NOTHING ${TODAY} $5 \\1", id="no variable"),
         pytest.param("", "", id="nothing"),
+        pytest.param("NOTIFICATION_TO~~${NOTIFICATION_TO}", "NOTIFICATION_TO~~101", id="a label"),
+        pytest.param("NOTIFICATION_TO: ${NOTIFICATION_TO}", "NOTIFICATION_TO: 101", id="a label and a colon"),
+        pytest.param("NOTIFICATION_TO: ${VM_CALLERID}", '101: "Alexey" <101>', id="no label of another variable"),
+        pytest.param("NOTIFICATION_TO\n${NOTIFICATION_TO}", "101\n101", id="no label of another line"),
+        pytest.param("NOTIFICATION_TO or ${NOTIFICATION_TO}", "101 or 101", id="no label before a word"),
+        pytest.param("NOTIFICATION_TO: NOTIFICATION_TO", "101: 101", id="a bare label cannot be known from a variable"),
     ],
 )
 def test_fill(template: str, filled: str) -> None:
     assert Placeholders(VARIABLES).fill(template) == filled
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        pytest.param(
+            r"Hello,\n\n\tFrom:\t${VM_CALLERID}", "Hello,\n\n\tFrom:\t${VM_CALLERID}", id="line breaks and tabs"
+        ),
+        pytest.param(r"one\r\ntwo", "one\ntwo", id="a carriage return"),
+        pytest.param(
+            r'<p style="color:#333\;margin:0\;">Dear&nbsp\;', '<p style="color:#333;margin:0;">Dear&nbsp;', id="HTML"
+        ),
+        pytest.param("a; b", "a; b", id="a semicolon that begins no comment here"),
+        pytest.param(r"C:\data \x", r"C:\data \x", id="another backslash"),
+        pytest.param(r"\\;", r"\;", id="one backslash before a semicolon, as Asterisk has it"),
+    ],
+)
+def test_a_text_of_voicemail_conf(template: str, text: str) -> None:
+    assert unescaped(template) == text
 
 
 def test_line_breaks_of_plain_text_are_kept() -> None:
