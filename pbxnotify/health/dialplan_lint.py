@@ -19,7 +19,7 @@ RELOAD = 'asterisk -rx "dialplan reload"'
 INCLUDE = '#tryinclude "extensions_pbxnotify.conf"'
 OUR_SCRIPT = re.compile(r"\bpbxnotify-(missed|voicemail)\.agi")
 VARIABLE = re.compile(r"\$\{[^{}]*\}|\$\[[^\[\]]*\]")
-TARGET = re.compile(r"[?:(]([^?:()]+)(?:\(([^()]*)\))?")
+TARGET = re.compile(r"(?<!\()[?:(]([^?:()]+)(?:\(([^()]*)\))?")
 """A place to go to and its arguments, in ``GosubIf($[...]?context,extension,1(argument):label)``."""
 DEVICE = re.compile(r"\b(PJSIP|SIP|IAX2|DAHDI|SCCP|Local)/([^&,@/:]+)(?:@([^&,/]+))?|PJSIP_DIAL_CONTACTS\(([^),]+)")
 RINGS = ("queue", "followme", "voicemail")
@@ -82,9 +82,12 @@ def _targets(line: Line) -> Iterator[Target]:
 
 def _gosubs(line: Line) -> Iterator[Target]:
     """Yield what a line calls of ours, or means to."""
-    for target in _targets(line) if "gosub" in line.text.lower() else ():
-        if re.search(r"^\s*pbxnotify", f"{target.context}\n{target.extension}", re.I | re.M) or target[1] == "watch":
-            yield target
+    if not re.match("gosub|exec|tryexec", line.application, re.I) or "gosub" not in line.text.lower():
+        return
+    targets = list(_targets(line))
+    yield from (one for one in targets if one.extension == "watch" or "pbxnotify" in "".join(one[:2]).lower())
+    if not targets and "pbxnotify" in line.data.lower():  # "|" for a comma, a bracket too many
+        yield Target(line.data, "", "", "")
 
 
 def _calls_us(line: Line) -> bool:
@@ -120,7 +123,6 @@ def _extensions(lines: Iterable[Line]) -> Extensions:
 def _dropped(lines: Sequence[Line], written: Extensions) -> Iterator[DialplanError]:
     """Yield an error for each place that Gosub cannot reach: it hangs up then, Asterisk's apps/app_stack.c."""
     contexts, names = _extensions(lines), dict[Target, list[str]]()
-    ours = {**contexts, **written}.get("pbxnotify", {})
     for line in lines:
         for target in _gosubs(line):
             priorities = contexts.get(target.context, {}).get(target.extension, set())
@@ -128,11 +130,11 @@ def _dropped(lines: Sequence[Line], written: Extensions) -> Iterator[DialplanErr
             if not exists and "!" not in target.context + target.extension:
                 names.setdefault(target._replace(arguments=""), []).append(line.name)
     for target, places in names.items():
-        called = ",".join(target[:3])
+        called = ",".join(filter(None, target[:3]))
         if target.extension in written.get(target.context, {}) and target.extension not in contexts.get(target[0], {}):
             cure = f"run  {RELOAD}"
-        elif ours:
-            cure = f"correct it{did_you_mean(called, (f'pbxnotify,{name},1' for name in ours))}"
+        elif "pbxnotify" in {**contexts, **written}:
+            cure = f"correct it{did_you_mean(called, ('pbxnotify,watch,1',))}"
         else:
             where = FREEPBX_INCLUDE if is_freepbx(lines) else f"{INCLUDE} at the top of extensions.conf"
             cure = f"write {where}, and run  {RELOAD}"
@@ -192,32 +194,34 @@ class _Watched:
     """Which lines come after a watch: in its extension, and where the call goes on to from there."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        self._since: dict[tuple[str, str], int] = {}  # the priority of the watch
+        self._since: dict[str, dict[str, int]] = {}  # by context and extension: the priority of the watch
         for line in lines:
+            extensions = self._since.setdefault(line.context, {})
             if OUR_SCRIPT.search(line.text):  # for what comes before it
-                self._since[line.context, "!" if line.extension == "h" else line.extension] = 0
+                extensions["!" if line.extension == "h" else line.extension] = 0
             elif any(_gosubs(line)):
-                self._since.setdefault((line.context, line.extension), line.priority)
+                extensions.setdefault(line.extension, line.priority)
         jumps = [line for line in lines if re.match("go(to|sub)|macro|execif", line.application, re.I)]
-        count = -1
-        while count != len(self._since):
-            count = len(self._since)
-            for line in jumps:
-                if self.before(line.context, line.extension, line.priority):
-                    for target in _targets(line):
-                        self._since.setdefault(target[:2], 0)
+        while True:
+            watched = [line for line in jumps if self.before(line.context, line.extension, line.priority)]
+            if not watched:
+                return
+            found = set(watched)
+            jumps = [line for line in jumps if line not in found]
+            for target in (target for line in watched for target in _targets(line)):
+                self._since.setdefault(target.context, {})[target.extension] = 0
 
     def before(self, context: str, extension: str, priority: int) -> bool:
         """Return whether a watch comes before a line."""
+        extensions = self._since.get(context, {})
+        if extensions.get(extension, priority) < priority:
+            return True
+        is_pattern = extension.startswith("_")
+        candidates = (name for name, since in extensions.items() if since == 0 and (is_pattern or "!" in name))
         return any(
-            place == context and since < priority and (name == extension or self._reaches(name, extension))
-            for (place, name), since in self._since.items()
+            re.fullmatch(re.escape(name).replace("!", ".*"), extension) or _matches(extension, name)
+            for name in candidates
         )
-
-    @staticmethod
-    def _reaches(target: str, extension: str) -> bool:
-        wild = re.escape(target).replace("!", ".*")
-        return bool(re.fullmatch(wild, extension)) or _matches(extension, target)
 
 
 def _rings_employee(line: Line, watched: _Watched, settings: Settings) -> bool:

@@ -460,6 +460,15 @@ def test_an_unknown_extra_is_refused(installed: Installation, golden: Golden) ->
     golden(done.stderr.splitlines()[0])
 
 
+def test_freepbx_is_recognised(installed: Installation, golden: Golden) -> None:
+    override = installed.etc / "extensions_override_freepbx.conf"
+    override.touch()
+    done = installed.make("install", "SCHEDULER=cron")
+    override.unlink()
+    assert done.returncode == 0, done.stderr
+    golden(done.stdout, directory=installed.directory)
+
+
 def test_an_upgrade_keeps_what_there_was(installed: Installation, login: LoginOffice) -> None:
     assert installed.make("install", "SCHEDULER=cron").returncode == 0
     assert (installed.current / "oauthlib").is_dir()

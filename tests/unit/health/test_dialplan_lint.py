@@ -63,6 +63,10 @@ DROPPED = {
     "no such priority": "Gosub(pbxnotify,watch,900(101))",
     "GosubIf": 'GosubIf($["${CALLERID(num)}" = "1"]?pbxnotify,wach,1(101))',
     "GosubIf, the other branch": "GosubIf($[1]?pbxnotify,watch,1(101):pbxnotify,wach,1(101))",
+    "a bracket too many": "Gosub((pbxnotify,watch,1(101)))",
+    "as in Asterisk 1.4": "Gosub(pbxnotify|watch|1(101))",
+    "a macro": "Gosub(macro-pbxnotify,s,1(101))",
+    "quoted": 'Gosub("pbxnotify",watch,1(101))',
     "ExecIf": "ExecIf($[${A} = 1]?Gosub(pbxnotify,wach,1(101)))",
 }
 
@@ -88,6 +92,7 @@ def test_calls_that_are_dropped(mistakes, golden: Golden, line: str) -> None:
         "ExecIf($[1]?Gosub(pbxnotify,watch,1(101)))",
         "Set(CHANNEL(hangup_handler_push)=pbxnotify,hangup,1)",
         "AGI(pbxnotify-missed.agi,101)",
+        "ExecIf($[1]?AGI(pbxnotify-missed.agi,101))",
     ],
 )
 def test_lines_that_are_right(mistakes, line: str) -> None:
