@@ -42,7 +42,7 @@ def test_call(played: dict[str, CaseRun], case: Case) -> None:
     run = played[case.name]
     assert not run.fault
     wanted = sorted(_as_expected(expected, run.number) for expected in case.expected)
-    assert sorted(_as_mailed(mail, case, run.number) for mail in run.mails) == wanted
+    assert sorted(_as_mailed(mail) for mail in run.mails) == wanted
     for expected in case.expected:
         _check(expected, run)
 
@@ -52,13 +52,13 @@ def _as_expected(expected: Expected, number: int) -> str:
     return f"{address}example.com {'voicemail ' + own(expected.box, number) if expected.box else 'missed'}"
 
 
-def _as_mailed(mail: Mail, case: Case, number: int) -> str:
+def _as_mailed(mail: Mail) -> str:
     return f"{mail.to} {'voicemail ' + mail.fields['mailbox'] if 'mailbox' in mail.fields else 'missed'}"
 
 
 def _check(expected: Expected, run: CaseRun) -> None:
     """Compare what a mail says."""
-    mail = next(one for one in run.mails if _as_mailed(one, None, 0) == _as_expected(expected, run.number))  # type: ignore[arg-type]
+    mail = next(one for one in run.mails if _as_mailed(one) == _as_expected(expected, run.number))
     if expected.box:
         assert mail.fields["number"] == expected.caller
         assert bool(mail.recording) == expected.recording

@@ -1,4 +1,4 @@
-"""Many calls at once on one Asterisk, each with a dialplan, phones and employees of its own: what a case is, and its mails.
+"""Many calls at once on one Asterisk, each with a dialplan, phones and employees of its own: cases, and their mails.
 
 The numbers and contexts of a case are made its own by plain substitution: in case 17 the extension 101 is 1701,
 ``_1XX`` is ``_17XX``, ``[from-internal]`` is ``[from-internal-17]``. So a case reads as an administrator writes it.
@@ -10,8 +10,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 import sip_phone
@@ -20,14 +19,13 @@ from office import INI, Mail, Office
 from sip_phone import Behaviour, CallOver, OutgoingCall, Phones
 
 AT_ONCE = 15  # calls; most of the time a phone rings
-FIRST = 10  # the number of the first case
+FIRST = 2  # the number of the first case: 101 and the like are phones of the lab
 ENDPOINTS = ("101", "102", "104", "105")
 MAILBOXES = ("101", "102", "104", "105", "108")
 
 MODULES = (
-    *("app_followme", "app_chanisavail", "app_confbridge", "app_macro", "app_page", "app_directed_pickup", "app_retry"),
-    *("app_bridgewait", "app_waituntil", "res_parking", "res_features", "pbx_ael", "func_lock", "func_import", "app_ivr"),
-    *("func_dialgroup", "func_groupcount", "app_controlplayback", "app_transfer", "app_privacy", "func_module"),
+    *("app_followme", "app_chanisavail", "app_confbridge", "app_page", "app_directed_pickup"),
+    *("res_pjsip_refer", "func_lock"),
 )
 PJSIP = """\
 [{number}]
@@ -88,7 +86,6 @@ class Case(NamedTuple):
     files: Mapping[str, str] = {}  # what is added to files of Asterisk's configuration
     options: Mapping[str, object] = {}  # of the call: caller_number, caller_name, headers
     also: Callable[[Phones, Asterisk, str], None] | None = None  # what somebody else does meanwhile
-    exact: bool = True
 
 
 def own(text: str, case: int, contexts: Iterable[str] = ()) -> str:
@@ -98,6 +95,8 @@ def own(text: str, case: int, contexts: Iterable[str] = ()) -> str:
     text = re.sub(r"(?<![\w.])600(?!\d)", f"{case}60", text).replace("@CASE@", str(case))
     for context in sorted(contexts, key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(context)}(?![\w-])", f"{context}-{case}", text)
+        if context.startswith("macro-"):  # Macro(ring) and Dial(,,M(ring)) run it
+            text = re.sub(rf"\b(Macro|M)\({re.escape(context[6:])}\b", rf"\g<0>-{case}", text)
     return text
 
 
@@ -127,14 +126,17 @@ class Cases:
 
     def configure(self, asterisk: Asterisk) -> None:
         """Write the files of Asterisk, before its start."""
-        self._phone_port, self._caller_port = _free_port(PHONES), _free_port(CALLERS)
+        self._caller_port = _free_port(CALLERS)
+        self._phone_ports = _free_ports(PHONES, list(self.numbered))
         files: dict[str, list[str]] = {}
         for number, case in self.numbered.items():
             contexts = [*re.findall(r"^\[([\w-]+)\]", f"{case.dialplan}\n{case.queues}", re.M), "from-internal"]
             for phone in (*ENDPOINTS, "103"):
                 name = own(phone, number)
                 text = PJSIP.format(number=name, case=number, group=number)
-                contact = CONTACT.format(number=name, host=PHONES, port=self._phone_port) if phone != "103" else ""
+                contact = (
+                    CONTACT.format(number=name, host=PHONES, port=self._phone_ports[number]) if phone != "103" else ""
+                )
                 files.setdefault("pjsip_more", []).append(text + contact)
             boxes = "".join(f"{own(box, number)} => 1234,Box {own(box, number)}\n" for box in MAILBOXES)
             files.setdefault("voicemail_more", ["[default]\n"]).append(boxes)
@@ -142,7 +144,7 @@ class Cases:
             for name, text in case.files.items():
                 files.setdefault(name, []).append(own(text, number, contexts))
         modules = "".join(f"load = {name}.so\n" for name in MODULES if _has_module(asterisk, name))
-        files["modules_more"] = [f"[modules]\n{modules}"]
+        files["modules_more"] = [modules]  # within the one section: a second one of the name would be ignored
         for name, texts in files.items():
             (asterisk.etc / f"{name}.conf").write_text("\n".join(texts))
 
@@ -150,7 +152,9 @@ class Cases:
         """Return the dialplan of all cases."""
         entries = "".join(f"exten => go{number},1,Goto(from-trunk-{number},go,1)\n" for number in self.numbered)
         texts = [own_dialplan(case, number) for number, case in self.numbered.items()]
-        return "\n".join(["[general]", "[globals]", '#include "extensions_pbxnotify.conf"', "[from-trunk]", entries, *texts])
+        return "\n".join(
+            ["[general]", "[globals]", '#include "extensions_pbxnotify.conf"', "[from-trunk]", entries, *texts]
+        )
 
     def ini(self, port: int) -> str:
         """Return the ini file with the cards of all cases."""
@@ -163,9 +167,13 @@ class Cases:
     def run(self, office: Office) -> dict[int, CaseRun]:
         """Place all calls, and sort the mails that came by case."""
         asterisk = office.asterisk
-        behaviours = {own(phone, number): does for number, case in self.numbered.items() for phone, does in case.phones.items()}
         server = (SERVER, asterisk.port)
-        with Phones((PHONES, self._phone_port), server, behaviours) as phones, Phones((CALLERS, self._caller_port), server) as callers:
+        with ExitStack() as stack:
+            callers = stack.enter_context(Phones((CALLERS, self._caller_port), server))
+            phones = {
+                number: stack.enter_context(self._phones_of(number, case, server))
+                for number, case in self.numbered.items()
+            }
             faults: dict[int, str] = {}
 
             def play(number: int) -> None:
@@ -174,12 +182,14 @@ class Cases:
                 try:
                     call = callers.call(f"go{number}", **options)  # type: ignore[arg-type]
                     if case.also:
-                        case.also(phones, asterisk, str(number))
+                        case.also(phones[number], asterisk, str(number))
                     case.caller(call)
                     if not call.wait_for_end():
                         faults[number] = "the call did not end"
-                except (CallOver, AssertionError, OSError) as error:
-                    faults[number] = str(error)
+                except (CallOver, StopIteration) as error:
+                    faults[number] = f"{type(error).__name__} {error}"
+                finally:
+                    call.hang_up()
 
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 list(threads.map(play, self.numbered))
@@ -187,7 +197,7 @@ class Cases:
             office.wait_for_deliveries()
             office.wait_until(lambda: not office.queue())
             rang: dict[str, list[sip_phone.Ringing]] = {}
-            for call in phones.incoming:
+            for call in (call for one in phones.values() for call in one.incoming):
                 rang.setdefault(call.number, []).append(call.ringing())
         return {
             number: CaseRun(
@@ -198,10 +208,16 @@ class Cases:
             for number in self.numbered
         }
 
+    def _phones_of(self, number: int, case: Case, server: tuple[str, int]) -> Phones:
+        """Return the phones of a case, at a port of their own: what they dial is a number of that case."""
+        behaviours = {own(phone, number): does for phone, does in case.phones.items()}
+        return Phones((PHONES, self._phone_ports[number]), server, behaviours, lambda dialled: own(dialled, number))
+
 
 def _case_of(mail: Mail) -> int:
     """Return the case that a mail belongs to: by its address, or by what a common address was mailed about."""
-    found = re.search(r"-(\d\d)@", mail.to) or re.search(r"(\d\d)\d\d", mail.fields.get("called") or mail.fields.get("mailbox", ""))
+    number = mail.fields.get("called") or mail.fields.get("mailbox", "")
+    found = re.search(r"-(\d+)@", mail.to) or re.match(r"(\d+)\d\d\b", number)
     return int(found[1]) if found else 0
 
 
@@ -209,6 +225,14 @@ def _has_module(asterisk: Asterisk, name: str) -> bool:
     from lab import fetch
 
     return any(fetch(asterisk.version).glob(f"usr/lib/**/asterisk/modules/{name}.so"))
+
+
+def _free_ports(host: str, numbers: Sequence[int]) -> dict[int, int]:
+    with ExitStack() as stack:
+        probes = {number: stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for number in numbers}
+        for probe in probes.values():
+            probe.bind((host, 0))
+        return {number: int(probe.getsockname()[1]) for number, probe in probes.items()}
 
 
 def _free_port(host: str) -> int:

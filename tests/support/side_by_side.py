@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 FIRST = (
-    *("calls/test_missed_calls", "calls/test_voicemails", "system/test_install", "faults", "calls", "system"),
+    *(
+        "calls/test_call_table",
+        "calls/test_missed_calls",
+        "calls/test_voicemails",
+        "system/test_install",
+        "faults",
+        "calls",
+        "system",
+    ),
     "selftest/test_lab",
 )
 """What takes longest: begun last, it would run alone in the end. Real calls mostly wait, so others run beside them."""
