@@ -328,7 +328,10 @@ def test_the_dialplan_goes_on_before_the_relay_answers(office: Office, report: R
         pytest.param({"caller_name": '"Иван Сидоров"'}, "5551212", "Иван Сидоров", id="Cyrillic"),
         pytest.param({"caller_name": '"Anna 😀"'}, "5551212", "Anna 😀", id="emoji"),
         pytest.param({"caller_name": '"' + "Я" * 60 + '"'}, "5551212", "Я" * 39, id="79 bytes and more"),
-        pytest.param({"caller_name": b'"bad \xff\xfe byte"'}, "5551212", "bad \ufffd\ufffd byte", id="bad UTF-8"),
+        # Asterisk 16 passes the bytes on, 22 has replaced them.
+        pytest.param(
+            {"caller_name": b'"bad \xff\xfe byte"'}, "5551212", "bad яю byte|bad \ufffd\ufffd byte", id="bad UTF-8"
+        ),
         pytest.param({"caller_name": ""}, "5551212", "5551212", id="no name"),
         pytest.param(
             {"caller_name": '"Anonymous"', "caller_number": "anonymous"},
@@ -347,7 +350,8 @@ def test_the_dialplan_goes_on_before_the_relay_answers(office: Office, report: R
 def test_callers(office: Office, options: dict[str, Any], caller: str, name: str) -> None:
     office.call("ring-103", **options)
     (mail,) = office.mails(1)
-    assert (mail.fields["caller"], mail.fields["from"]) == (caller, name)
+    assert mail.fields["caller"] == caller
+    assert mail.fields["from"] in name.split("|")
     assert "74950001122" not in mail.message.as_string()
     assert "74950001122" not in office.log()
 

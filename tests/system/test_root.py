@@ -35,6 +35,7 @@ ARGUMENTS = {
     "test": ("a@example.com",),
     "check": ("--connect",),
     "preview": ("missed",),
+    "externnotify": ("default", "101", "1", "0", "0"),
     "missed": ("--from", "555", "--to", "101"),
     "voicemail": ("--from", "555", "--to", "101", "--recording", "hello.wav"),
     "alert": ("on fire",),
