@@ -47,11 +47,16 @@ def caller_of(channel: Mapping[str, str]) -> dict[str, Any]:
     presentations = (channel.get(presentation, ""), channel.get("CALLINGNUMPRES_SV", ""))
     return {
         "caller_number": clean(channel.get(number, "")),
-        "caller_name": clean(mended(re.sub(r'\\(["\\])', r"\1", channel.get(name, "")))),
+        "caller_name": caller_name_in(channel.get(name, "")),
         "private": any(one.startswith("prohib") for one in presentations),
         "linked_id": clean(channel.get("CHANNEL(linkedid)") or channel.get("UNIQUEID", "")),
         "unique_id": clean(channel.get("UNIQUEID", "")),
     }
+
+
+def caller_name_in(text: str) -> str:
+    """Return a caller's name as Asterisk passes it on, its quotes and backslashes escaped, as it was meant; cleaned."""
+    return clean(mended(re.sub(r'\\(["\\])', r"\1", text)))
 
 
 def channel_made(channel: Mapping[str, str], now: float) -> float:

@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Iterator
 
+from pbxnotify.asterisk.call import caller_name_in
 from pbxnotify.asterisk.console import console_answer
-from pbxnotify.asterisk.mailbox import FOLDERS, Message, messages_in, open_recording, voicemail_spool
+from pbxnotify.asterisk.mailbox import FOLDERS, Message, messages_in, voicemail_spool
+from pbxnotify.asterisk.recordings import open_recording, recorded_length
 from pbxnotify.asterisk.voicemail import LeftMessage
 from pbxnotify.errors import AsteriskUnavailable, UsageError
 from pbxnotify.events import Voicemail
-from pbxnotify.text import clean, mended
+from pbxnotify.text import clean
 
 A_NAME = r"[\w.+*#-]{1,80}"  # of a mailbox or a context
 A_CHANNEL = r"[\w./@;:=+-]{1,200}"
@@ -49,9 +51,9 @@ def _left(message: Message) -> LeftMessage:
     recording = open_recording(message.path)
     event = Voicemail(
         time=message.began or os.stat(f"{message.path}.txt").st_mtime,
-        duration=message.duration,
+        duration=recorded_length(message, recording),
         caller_number=clean(number),
-        caller_name=clean(mended(re.sub(r'\\(["\\])', r"\1", name))),
+        caller_name=caller_name_in(name),
         mailbox=message.mailbox,
         context=message.context,
         number=message.number,

@@ -1,4 +1,4 @@
-"""The mailbox on disk: message information file and recording, as Asterisk's app_voicemail.c writes them.
+"""The mailbox on disk: its messages and their information files, as Asterisk's app_voicemail.c writes them.
 
 Whatever a variable says, only regular files below Asterisk's voicemail spool are read, and no symbolic link leads out
 of it.
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 
-from pbxnotify.asterisk.audio import FORMATS, is_silent, length_of
 from pbxnotify.asterisk.config import config_lines, spool_directory
 from pbxnotify.errors import MailboxError
 from pbxnotify.files import SAFELY
@@ -25,10 +24,6 @@ LONGEST_INFORMATION = 65536  # bytes of a message information file; Asterisk wri
 FOLDERS = ("INBOX", "Urgent", "Old")
 """Where a message may be a moment after it was left: as it came, marked urgent, or listened to."""
 JUST_NOW = 900.0  # seconds for which a message that has moved is looked for
-SAME_MOMENT = 10.0  # seconds within which all formats of a message are written, or copied to another mailbox
-ROUNDED = 2.0  # seconds by which times may differ: FAT has even ones only
-LARGE = 14 * 1024 * 1024
-"""Bytes of a recording in place of which a smaller copy is taken: the default of ``max_attachment``."""
 
 
 class Message(NamedTuple):
@@ -46,12 +41,6 @@ class Message(NamedTuple):
 
     @property
     def duration(self) -> int | None:
-        """Return the length in whole seconds by the size of its recording, else as app_voicemail counted it."""
-        measured = _length_of_recording(self)
-        return self.counted if measured is None else measured
-
-    @property
-    def counted(self) -> int | None:
         """Return the seconds that app_voicemail counted: 8000 samples each, also where the first format has more."""
         text = self.information.get("duration", "")
         return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
@@ -97,29 +86,6 @@ class Message(NamedTuple):
         return int(found[1]) + 1 if found else None
 
 
-class Copy(NamedTuple):
-    """A message's recording in one format, or what lies in its place."""
-
-    path: str
-    format: str
-    size: int
-    written: float  # when, in seconds since the epoch
-
-    @property
-    def length(self) -> float:
-        """Return the seconds that a file of this size has in this format; NaN if that varies."""
-        length = length_of(self.format, self.size)
-        return float("nan") if length is None else length
-
-
-class Recording(NamedTuple):
-    """The recording of a message, as far as it can be read."""
-
-    descriptor: int = -1  # open for reading; -1 if there is none
-    format: str = ""
-    trouble: str = ""
-
-
 def voicemail_spool() -> str:
     """Return Asterisk's voicemail spool."""
     return os.path.join(spool_directory(), "voicemail")
@@ -140,12 +106,12 @@ def copies_of(message: Message) -> tuple[str, ...]:
     """Return the other mailboxes in which ``VoiceMail(101&102)`` has just put this message, as MAILBOX@CONTEXT."""
     if not message.information:
         return ()
-    copies = []
-    for mailbox in (box for context in _folders_in(voicemail_spool()) for box in _folders_in(context)):
-        for folder in (f"{mailbox}/{name}" for name in FOLDERS[:2]):
-            if folder != os.path.dirname(message.path) and _age(folder) < JUST_NOW:
-                copies += [copy.owner for copy in messages_in(folder) if copy.is_copy_of(message)]
-    return tuple(dict.fromkeys(copies))
+    own = os.path.dirname(message.path)
+    name = "Urgent" if own.endswith("/Urgent") else "INBOX"  # apps/app_voicemail.c, copy_message
+    mailboxes = (mailbox for context in _folders_in(voicemail_spool()) for mailbox in _folders_in(context))
+    folders = (folder for folder in (f"{mailbox}/{name}" for mailbox in mailboxes) if folder != own)
+    found = (copy for folder in folders if _age(folder) < JUST_NOW for copy in messages_in(folder))
+    return tuple(dict.fromkeys(copy.owner for copy in found if copy.is_copy_of(message)))
 
 
 def messages_in(folder: str) -> Iterator[Message]:
@@ -162,11 +128,6 @@ def _folders_in(folder: str) -> list[str]:
             return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-
-
-def recording_exists(path: str) -> bool:
-    """Return whether there is a recording at a path without extension."""
-    return any(os.path.lexists(f"{path}.{format_}") for format_ in FORMATS)
 
 
 def newest_message(channel_name: str, mailbox: str) -> Message | None:
@@ -202,7 +163,7 @@ def read_message(path: str, *, only_in_spool: bool = True) -> Message:
         content, written = file.read(LONGEST_INFORMATION + 1), os.fstat(descriptor).st_mtime
     information = _information(content.decode("utf-8", "surrogateescape"))
     message = Message(path, information if len(content) <= LONGEST_INFORMATION else {}, written=written)
-    if message.began is not None and message.counted is not None:
+    if message.began is not None and message.duration is not None:
         return message
     return message._replace(trouble=f"{clean(path)}.txt is not a complete message information file")
 
@@ -213,78 +174,6 @@ def _information(text: str) -> dict[str, str]:
     lines = re.findall(r"^([a-z_]+)=(.*)$", text.partition("[message]")[2], re.MULTILINE)
     channels = "\n".join(value for name, value in lines if name == "callerchan")
     return {**dict(lines), "callerchan": channels} if channels else dict(lines)
-
-
-def own_copies(message: Message) -> list[Copy]:
-    """Return the recordings of a message, the best first, without what another one has left under its number.
-
-    app_voicemail writes all formats at the same moment, and the information last (main/app.c, __ast_play_and_record).
-    Renaming keeps the times. It replaces only files of the formats that it writes.
-    """
-    copies = list(_copies(message.path))
-    finished = message.written or max((copy.written for copy in copies), default=0.0)
-    began = message.began or 0.0
-    if finished < began - ROUNDED:  # the clock was set back meanwhile
-        began = finished - SAME_MOMENT
-    copies = [copy for copy in copies if copy.written >= began - ROUNDED]
-    before = [copy for copy in copies if copy.written <= finished + ROUNDED]
-    if not before:  # another program has replaced all of them
-        return copies
-    moment = max(copy.written for copy in before)
-    at_once = [copy for copy in before if copy.written >= moment - SAME_MOMENT]
-    # What is newer than the information was made of one of these, or has been touched.
-    return [copy for copy in copies if copy in at_once or any(abs(copy.length - one.length) <= 1 for one in at_once)]
-
-
-def _copies(path: str) -> Iterator[Copy]:
-    """Yield what has the name of a recording of the message at a path without extension, the best format first."""
-    with suppress(ValueError):  # a path that no file can have
-        for format_ in FORMATS:
-            name = f"{path}.{format_}"
-            if os.access(name, os.F_OK):  # in half the time of a failing lstat: a call waits for all of these
-                with suppress(OSError):
-                    status = os.lstat(name)
-                    yield Copy(name, format_, status.st_size, status.st_mtime)
-
-
-def _length_of_recording(message: Message) -> int | None:
-    """Return the whole seconds of a message's recording, if there is one whose size says it."""
-    copy = next((copy for copy in own_copies(message) if copy.length > 0), None)
-    if copy is None:
-        return None
-    descriptor = -1
-    try:
-        descriptor = open_safely(copy.path, only_in_spool=False)
-        head = os.pread(descriptor, 32, 0)  # a WAV file by another program may have another rate
-        moved = os.lstat(f"{message.path}.txt").st_mtime != message.written
-    except (OSError, MailboxError):
-        return None
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
-    return None if moved else length_of(copy.format, copy.size, head)
-
-
-def open_recording(path: str) -> Recording:
-    """Return the best recording of the message at a path without extension, and what is wrong with better ones.
-
-    Of several, one that is not ``LARGE``, else the smallest.
-    """
-    troubles = []
-    copies = own_copies(read_message(path))
-    for copy in sorted(copies, key=lambda copy: copy.size if copy.size > LARGE else 0):
-        try:
-            descriptor = open_safely(copy.path)
-        except MailboxError as error:
-            troubles.append(f"recording: {error}")
-            continue
-        if not is_silent(copy.format, os.fstat(descriptor).st_size):
-            return Recording(descriptor, copy.format, "; ".join(troubles))
-        os.close(descriptor)
-        troubles.append(f"recording: {clean(copy.path)} is empty")
-    if not copies and recording_exists(path):
-        troubles.append(f"recording: what lies at {clean(path)} is older than the message")
-    return Recording(trouble="; ".join(troubles) or f"recording: none found at {clean(path)}")
 
 
 def is_in_spool(path: str) -> bool:

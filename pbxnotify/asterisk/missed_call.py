@@ -15,6 +15,9 @@ USER_BUSY, CALL_REJECTED = "User busy", "Call Rejected"  # 17 and 21, as HANGUPC
 OF_DIAL = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 """DIALSTATUS of a group none of whose phones was answered; of one phone, ``OF_ONE`` has several reasons."""
 OF_ONE = ("CHANUNAVAIL",)
+NOBODY_TALKED = ("", "ANSWER", "CONTINUE", "INVALIDARGS")
+"""How a watched call ends that was picked up, but by nobody who talked: INVALIDARGS is ``Dial(,,p)`` without an answer
+that it knows (apps/app_dial.c, do_privacy)."""
 MOST_CHANNELS = 20  # dialled channels that are looked at while a call waits
 
 
@@ -37,17 +40,14 @@ def missed_call_on(channel: Mapping[str, str], argument: str = "", now: float | 
     rings = [ring for ring in rings if ring.extension in named or not named]
     if not rings:
         return None
-    began, last = min(ring.time for ring in rings), rings[-1]
-    return MissedCall(
-        time=began,
-        duration=int(max(ring.time + ring.duration for ring in rings) - began),
-        extensions=tuple(ring.extension for ring in rings if ring.extension),
-        dial_status=last.dial_status,
-        phone=last.phone,
+    extensions = [ring.extension for ring in rings]
+    call = MissedCall(
+        extensions=tuple(filter(None, extensions)),
         voicemail=bool(channel.get("VM_MESSAGEFILE")) and channel.get("VMSTATUS") != "FAILED",
-        rings=tuple(rings) if len(rings) > 1 else (),
+        rings=tuple(rings),
         **caller_of(channel),
-    )
+    ).for_phones(extensions)
+    return call if len(rings) > 1 else call._replace(rings=())
 
 
 def _watched_rings(channel: Mapping[str, str], watched: str, ended: float) -> list[Ring]:
@@ -61,7 +61,7 @@ def _watched_rings(channel: Mapping[str, str], watched: str, ended: float) -> li
         seconds, cause = seconds + int(ended) - int(cause), ""
     if cause in ("", "CANCEL"):  # a leg that Dial or Queue has cancelled hears how the whole call ended
         cause = _outcome(channel) or cause
-    if cause in ("", "ANSWER", "CONTINUE"):  # picked up, but nobody talked
+    if cause in NOBODY_TALKED:
         cause = "NOANSWER"
     duration = max(min(seconds, int(ended - since)), 0)
     extensions = extensions_in(watched)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pbxnotify.asterisk import mailbox
 from pbxnotify.asterisk.audio import FORMATS, is_silent, is_wave, length_of
 from pbxnotify.asterisk.call import caller_of, extensions_in, has_talked, watched_on
-from pbxnotify.asterisk.mailbox import Message, Recording, copies_of
+from pbxnotify.asterisk.mailbox import Message, copies_of
+from pbxnotify.asterisk.recordings import Recording, open_recording, recorded_length, recording_exists
 from pbxnotify.errors import MailboxError
 from pbxnotify.events import Voicemail
 from pbxnotify.files import open_path, require_regular
@@ -37,9 +38,7 @@ def voicemail_on(channel: Mapping[str, str], argument: str = "") -> LeftMessage 
     if files is None:
         return None
     message, recording = files
-    duration = message.duration
-    if duration is None and recording.format:
-        duration = length_of(recording.format, os.fstat(recording.descriptor).st_size)
+    duration = recorded_length(message, recording)
     place = message if message.path else Message(named or "")
     watched = [] if has_talked(channel) else watched_on(channel)
     extensions = extensions_in(argument or channel.get("PBXNOTIFY_TO") or "&".join(watched))
@@ -73,9 +72,9 @@ def _files_of(channel: Mapping[str, str], named: str) -> tuple[Message, Recordin
             return None
         if not message.path:
             return message, Recording()
-        recording = mailbox.open_recording(message.path)
+        recording = open_recording(message.path)
         is_same = mailbox.read_message(message.path).information == message.information
-        half_moved = bool(message.information) and not mailbox.recording_exists(message.path)
+        half_moved = bool(message.information) and not recording_exists(message.path)
         if is_same and not (half_moved and tries_left):
             return message, recording
         if recording.descriptor >= 0:
@@ -92,7 +91,7 @@ def _message_of(channel: Mapping[str, str], named: str) -> Message | None:
         return Message(trouble=f"the mailbox is not a folder on this disk (VM_MESSAGEFILE is {clean(named)})")
     own = channel.get("CHANNEL(name)", "")
     message = mailbox.read_message(named) if named else Message()
-    if named and message.may_be_of(own) and (message.information or mailbox.recording_exists(named)):
+    if named and message.may_be_of(own) and (message.information or recording_exists(named)):
         return message
     moved = mailbox.newest_message(own, os.path.dirname(os.path.dirname(named)) if named else "")
     if moved or not named:
@@ -134,7 +133,7 @@ def voicemail_from_file(path: str, descriptor: int, given: Voicemail) -> LeftMes
         raise MailboxError(f"{path} is not a WAV file, whatever its name says")
     size = os.fstat(descriptor).st_size
     message = mailbox.read_message(name, only_in_spool=False)
-    lengths = (given.duration, message.duration, length_of(format_, size, head))
+    lengths = (given.duration, recorded_length(message), length_of(format_, size, head))
     duration = next((known for known in lengths if known is not None), None)
     silent = is_silent(format_, size)
     place = message if mailbox.is_in_spool(os.path.realpath(name)) else Message()

@@ -40,12 +40,9 @@ def _recipients_of_voicemail(voicemail: Voicemail, settings: Settings) -> Recipi
         return Recipients(reason="voicemail mails are switched off", switched_off=True)
     recipients: list[Recipient] = []
     for extension in (*voicemail.extensions, *_owners(voicemail, settings)):
-        recipients += (
-            Recipient(address, card.language or settings.notifications.language, (extension,))
-            for card in _cards_of(extension, settings)
-            for address in card.emails
-            if card.voicemail
-        )
+        for card in _cards_of(extension, settings):
+            if card.voicemail:
+                recipients += _addresses_of(card, extension, settings)
     # A message without recipients goes to the common address for missed calls: it is a call that nobody answered.
     common = settings.voicemail.email or (() if recipients else settings.missed_calls.email)
     language = settings.notifications.language
@@ -55,6 +52,12 @@ def _recipients_of_voicemail(voicemail: Voicemail, settings: Settings) -> Recipi
         extensions = ", ".join(voicemail.extensions or voicemail.owners) or "the call"
         return Recipients(reason=f"no employee is sent voicemail for {extensions}, and no common address is set")
     return Recipients(_each_once(recipients))
+
+
+def _addresses_of(card: Employee, extension: str, settings: Settings) -> Iterable[Recipient]:
+    """Return the addresses on a card, for a mail about this extension."""
+    language = card.language or settings.notifications.language
+    return (Recipient(address, language, (extension,)) for address in card.emails)
 
 
 def _owners(voicemail: Voicemail, settings: Settings) -> Iterable[str]:
@@ -88,19 +91,18 @@ def _recipients_of_missed_call(call: MissedCall, settings: Settings) -> Recipien
     reason = _why_not_mailed(call, settings)
     if reason:
         return Recipients(reason=reason)
-    language = settings.notifications.language
     recipients: list[Recipient] = []
     unknown: list[str] = []
     opted_out: list[str] = []
     for extension in filter(lambda one: not _unwanted_cause(call, one, settings), call.extensions or ("",)):
         cards = _cards_of(extension, settings)
         wanting = [card for card in cards if card.missed_calls and card.emails]
-        recipients += (
-            Recipient(address, card.language or language, (extension,)) for card in wanting for address in card.emails
-        )
+        for card in wanting:
+            recipients += _addresses_of(card, extension, settings)
         if not wanting:
             (unknown if all(card.missed_calls for card in cards) else opted_out).append(extension)
     if unknown:
+        language = settings.notifications.language
         recipients += (Recipient(address, language, tuple(filter(None, unknown))) for address in missed_calls.email)
     if recipients:
         return Recipients(_each_once(recipients))

@@ -39,7 +39,7 @@ class Spool:
 
         ``recording`` is the descriptor of a voicemail's recording, open for reading; -1 if there is none.
         """
-        keys, aliases = event.keys(), event.aliases() if isinstance(event, Voicemail) else ()
+        keys, aliases = event.keys(), _aliases(event)
         if any(map(self._has, aliases[:1])) or (keys and all(map(self._has, keys.values()))):
             log.state("skipped", "-", event, "already notified")
             return None
@@ -58,7 +58,7 @@ class Spool:
 
     def forget(self, event: Event) -> None:
         """Remove the keys of an event: it may be notified again."""
-        for key in (*event.keys().values(), *(event.aliases() if isinstance(event, Voicemail) else ())):
+        for key in (*event.keys().values(), *_aliases(event)):
             with suppress(OSError):
                 self.directory.remove(_key(key))
 
@@ -143,6 +143,10 @@ def open_spool() -> Spool:
         # What cannot be removed once it is sent would be sent again and again.
         raise SpoolError(f"the spool {directory} cannot be written: nothing is sent from it until it can")
     return Spool(directory)
+
+
+def _aliases(event: Event) -> tuple[str, ...]:
+    return event.aliases() if isinstance(event, Voicemail) else ()
 
 
 def _key(key: str) -> str:

@@ -19,19 +19,22 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     version: int = request.param
     require(version)
     directory = tmp_path_factory.mktemp(f"table-{version}")
-    cases = Cases(TABLE, version)
-    environment = {
-        "PBXNOTIFY_LOG": str(directory / "pbxnotify.log"),
-        "PBXNOTIFY_ASTERISK": str(directory / "lab" / "asterisk"),
-    }
-    asterisk = Asterisk(version, directory / "lab", dialplan=cases.dialplan(), environment=environment)
-    install(asterisk, directory)
-    cases.configure(asterisk)
-    with Catcher() as catcher, asterisk:
-        office = Office(asterisk, catcher, directory)
-        office.reset()
-        office.write_ini(cases.ini(catcher.port))
-        runs = cases.run(office)
+    with Cases(TABLE, version) as cases:
+        environment = {
+            "PBXNOTIFY_LOG": str(directory / "pbxnotify.log"),
+            "PBXNOTIFY_ASTERISK": str(directory / "lab" / "asterisk"),
+        }
+        asterisk = Asterisk(version, directory / "lab", dialplan=cases.dialplan(), environment=environment)
+        install(asterisk, directory)
+        cases.configure(asterisk)
+        # Of a watched call nobody hears twice.
+        externnotify = f"externnotify={directory}/usr/bin/pbxnotify externnotify\n"
+        (asterisk.etc / "voicemail_general.conf").write_text(externnotify)
+        with Catcher() as catcher, asterisk:
+            office = Office(asterisk, catcher, directory)
+            office.reset()
+            office.write_ini(cases.ini(catcher.port))
+            runs = cases.run(office)
     yield {cases.numbered[number].name: run._replace(number=number) for number, run in runs.items()}
 
 

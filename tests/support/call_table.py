@@ -542,6 +542,13 @@ SCREENED = [
         versions=[16],
     ),
     Case(
+        "p, refused by a key",
+        one("Dial(PJSIP/101,20,p)", "Answer()"),
+        {"101": answers(0.5, presses("5", 3))},
+        waits,
+        [ivan(None, None)],
+    ),
+    Case(
         "A(), the caller is gone in the announcement",
         one("Dial(PJSIP/101,9,A(vm-intro))"),
         {"101": answers(0.3)},
@@ -681,6 +688,13 @@ MAILBOXES = [
         {},
         speaks(),
         voicemail("ivan", "anna"),
+    ),
+    Case(
+        "no watch: externnotify",
+        "[from-trunk]\nexten => go,1,VoiceMail(101@default,s)\n",
+        {},
+        speaks(),
+        voicemail("ivan"),
     ),
     Case(
         "transferred into Anna's mailbox",

@@ -7,10 +7,10 @@ The numbers and contexts of a case are made its own by plain substitution: in ca
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import NamedTuple
 
 import sip_phone
@@ -18,6 +18,7 @@ from lab import CALLERS, PHONES, SERVER, Asterisk
 from office import INI, Mail, Office
 from sip_phone import Behaviour, CallOver, OutgoingCall, Phones
 
+NOBODY = (SERVER, 0)
 AT_ONCE = 15  # calls; most of the time a phone rings
 FIRST = 2  # the number of the first case: 101 and the like are phones of the lab
 ENDPOINTS = ("101", "102", "104", "105")
@@ -102,11 +103,18 @@ def own(text: str, case: int, contexts: Iterable[str] = ()) -> str:
 
 def own_dialplan(case: Case, number: int) -> str:
     """Return the dialplan of a case; its call begins at ``go`` in from-trunk."""
-    contexts = {*re.findall(r"^\[([\w-]+)\]", case.dialplan, re.MULTILINE), "from-internal", "from-trunk"}
-    contexts.update(re.findall(r"^\[([\w-]+)\]", case.queues, re.MULTILINE))
-    text = own(case.dialplan, number, contexts)
+    text = own(case.dialplan, number, _sections_of(case))
     pickup = f"[from-internal-{number}]\nexten => pick{number},1,PickupChan(PJSIP/{number}01,p)\n"
     return f"; {case.name}\n{text}\n{pickup}"
+
+
+def _sections_of(case: Case) -> set[str]:
+    """Return the names of its contexts and queues."""
+    return {
+        *re.findall(r"^\[([\w-]+)\]", f"{case.dialplan}\n{case.queues}", re.MULTILINE),
+        "from-internal",
+        "from-trunk",
+    }
 
 
 class CaseRun(NamedTuple):
@@ -119,30 +127,48 @@ class CaseRun(NamedTuple):
 
 
 class Cases:
-    """All cases of one Asterisk."""
+    """All cases of one Asterisk, for a with statement."""
 
     def __init__(self, cases: Sequence[Case], version: int) -> None:
         self.numbered = {number: case for number, case in enumerate(cases, FIRST) if version in case.versions}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Cases:
+        """Open the phones, each at a port that is theirs from now on: Asterisk learns of it before it starts."""
+        self._callers = self._opened.enter_context(Phones((CALLERS, 0), NOBODY))
+        self._phones = {
+            number: self._opened.enter_context(
+                Phones(
+                    (PHONES, 0),
+                    NOBODY,
+                    {own(phone, number): does for phone, does in case.phones.items()},
+                    partial(own, case=number),
+                )
+            )
+            for number, case in self.numbered.items()
+        }
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
 
     def configure(self, asterisk: Asterisk) -> None:
         """Write the files of Asterisk, before its start."""
-        self._caller_port = _free_port(CALLERS)
-        self._phone_ports = _free_ports(PHONES, list(self.numbered))
         files: dict[str, list[str]] = {}
         for number, case in self.numbered.items():
-            contexts = [*re.findall(r"^\[([\w-]+)\]", f"{case.dialplan}\n{case.queues}", re.M), "from-internal"]
+            sections = _sections_of(case)
             for phone in (*ENDPOINTS, "103"):
                 name = own(phone, number)
                 text = PJSIP.format(number=name, case=number, group=number)
                 contact = (
-                    CONTACT.format(number=name, host=PHONES, port=self._phone_ports[number]) if phone != "103" else ""
+                    CONTACT.format(number=name, host=PHONES, port=self._phones[number].port) if phone != "103" else ""
                 )
                 files.setdefault("pjsip_more", []).append(text + contact)
             boxes = "".join(f"{own(box, number)} => 1234,Box {own(box, number)}\n" for box in MAILBOXES)
             files.setdefault("voicemail_more", ["[default]\n"]).append(boxes)
-            files.setdefault("queues_more", []).append(own(case.queues, number, contexts))
+            files.setdefault("queues_more", []).append(own(case.queues, number, sections))
             for name, text in case.files.items():
-                files.setdefault(name, []).append(own(text, number, contexts))
+                files.setdefault(name, []).append(own(text, number, sections))
         modules = "".join(f"load = {name}.so\n" for name in MODULES if _has_module(asterisk, name))
         files["modules_more"] = [modules]  # within the one section: a second one of the name would be ignored
         for name, texts in files.items():
@@ -167,51 +193,39 @@ class Cases:
     def run(self, office: Office) -> dict[int, CaseRun]:
         """Place all calls, and sort the mails that came by case."""
         asterisk = office.asterisk
-        server = (SERVER, asterisk.port)
-        with ExitStack() as stack:
-            callers = stack.enter_context(Phones((CALLERS, self._caller_port), server))
-            phones = {
-                number: stack.enter_context(self._phones_of(number, case, server))
-                for number, case in self.numbered.items()
-            }
-            faults: dict[int, str] = {}
-
-            def play(number: int) -> None:
-                case = self.numbered[number]
-                options = {"caller_number": "5551212", "caller_name": "Alice Smith", **case.options}
-                try:
-                    call = callers.call(f"go{number}", **options)  # type: ignore[arg-type]
-                    if case.also:
-                        case.also(phones[number], asterisk, str(number))
-                    case.caller(call)
-                    if not call.wait_for_end():
-                        faults[number] = "the call did not end"
-                except (CallOver, StopIteration) as error:
-                    faults[number] = f"{type(error).__name__} {error}"
-                finally:
-                    call.hang_up()
-
-            with ThreadPoolExecutor(AT_ONCE) as threads:
-                list(threads.map(play, self.numbered))
-            asterisk.wait_until_idle()
-            office.wait_for_deliveries()
-            office.wait_until(lambda: not office.queue())
-            rang: dict[str, list[sip_phone.Ringing]] = {}
-            for call in (call for one in phones.values() for call in one.incoming):
-                rang.setdefault(call.number, []).append(call.ringing())
+        for phones in (self._callers, *self._phones.values()):
+            phones.server = (SERVER, asterisk.port)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            faults = dict(zip(self.numbered, threads.map(lambda number: self._play(number, asterisk), self.numbered)))
+        asterisk.wait_until_idle()
+        office.wait_for_deliveries()
+        office.wait_until(lambda: not office.queue())
+        rang: dict[str, list[sip_phone.Ringing]] = {}
+        for call in (call for one in self._phones.values() for call in one.incoming):
+            rang.setdefault(call.number, []).append(call.ringing())
         return {
             number: CaseRun(
                 [mail for mail in office.caught() if _case_of(mail) == number],
                 {phone: rang.get(own(phone, number), []) for phone in ENDPOINTS},
-                faults.get(number, ""),
+                faults[number],
             )
             for number in self.numbered
         }
 
-    def _phones_of(self, number: int, case: Case, server: tuple[str, int]) -> Phones:
-        """Return the phones of a case, at a port of their own: what they dial is a number of that case."""
-        behaviours = {own(phone, number): does for phone, does in case.phones.items()}
-        return Phones((PHONES, self._phone_ports[number]), server, behaviours, lambda dialled: own(dialled, number))
+    def _play(self, number: int, asterisk: Asterisk) -> str:
+        """Place the call of a case; returns why that could not be done, empty if it could."""
+        case = self.numbered[number]
+        options = {"caller_number": "5551212", "caller_name": "Alice Smith", **case.options}
+        call = self._callers.call(f"go{number}", **options)  # type: ignore[arg-type]
+        try:
+            if case.also:
+                case.also(self._phones[number], asterisk, str(number))
+            case.caller(call)
+            return "" if call.wait_for_end() else "the call did not end"
+        except (CallOver, StopIteration) as error:
+            return f"{type(error).__name__} {error}"
+        finally:
+            call.hang_up()
 
 
 def _case_of(mail: Mail) -> int:
@@ -225,20 +239,6 @@ def _has_module(asterisk: Asterisk, name: str) -> bool:
     from lab import fetch
 
     return any(fetch(asterisk.version).glob(f"usr/lib/**/asterisk/modules/{name}.so"))
-
-
-def _free_ports(host: str, numbers: Sequence[int]) -> dict[int, int]:
-    with ExitStack() as stack:
-        probes = {number: stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for number in numbers}
-        for probe in probes.values():
-            probe.bind((host, 0))
-        return {number: int(probe.getsockname()[1]) for number, probe in probes.items()}
-
-
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 # ---- callers

@@ -418,7 +418,10 @@ class Phones:
         behaviours: Mapping[str, Behaviour] | None = None,
         renumber: Callable[[str], str] = str,
     ) -> None:
-        """A number without a behaviour is answered with 404. ``renumber`` translates what phones dial and press."""
+        """A number without a behaviour is answered with 404. Port 0 is any free one.
+
+        ``renumber`` translates what phones dial and press.
+        """
         self.host, self.port = address
         self.server = server
         self.renumber = renumber
@@ -432,6 +435,7 @@ class Phones:
 
     def __enter__(self) -> Phones:
         self._socket.bind((self.host, self.port))
+        self.port = int(self._socket.getsockname()[1])  # where any was wanted
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         return self

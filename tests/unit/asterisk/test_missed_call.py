@@ -215,6 +215,7 @@ RANG = "1795478880-3-NOANSWER"
 )
 def test_a_watched_call_with_which_nobody_talked_is_missed(variables: dict[str, str]) -> None:
     call = watched(("101", "1795478880-3-ANSWER"), **variables)
+    assert call == watched(("101", "1795478880-3-INVALIDARGS"), **variables)
     assert call is not None
     assert (call.extensions, call.dial_status, call.duration) == (("101",), "NOANSWER", 3)
 

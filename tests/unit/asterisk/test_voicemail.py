@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mailboxes import CHANNEL, message, renumber, six_messages, sound
 from voicemails import CALLER, left
 
-from pbxnotify.asterisk import mailbox
-from pbxnotify.asterisk.mailbox import Recording, open_recording
+from pbxnotify.asterisk import voicemail
+from pbxnotify.asterisk.recordings import Recording, open_recording
 from pbxnotify.asterisk.voicemail import open_recording_file, voicemail_from_file, voicemail_on
 from pbxnotify.events import Voicemail
 
@@ -268,7 +268,7 @@ def test_renumbered_between_the_information_and_the_sound(six: str, monkeypatch:
             renumber(folder)
         return really(path)
 
-    monkeypatch.setattr(mailbox, "open_recording", just_too_late)
+    monkeypatch.setattr(voicemail, "open_recording", just_too_late)
     event, content = left(six)
     assert (event.message_id, event.number, content) == ("1795478867-00000002", 2, own)
 
@@ -290,7 +290,7 @@ def test_a_mailbox_that_is_renumbered_all_the_time(six: str, monkeypatch: pytest
         file.write_text(file.read_text().replace("duration=1", "duration=11"))
         return found
 
-    monkeypatch.setattr(mailbox, "open_recording", restless)
+    monkeypatch.setattr(voicemail, "open_recording", restless)
     event, content = left(six)
     assert (event.owners, content) == (("101@default",), None)
     golden(event.trouble)

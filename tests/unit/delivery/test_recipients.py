@@ -9,7 +9,7 @@ import pytest
 from golden import Golden
 
 from pbxnotify.delivery.recipients import recipients_of
-from pbxnotify.events import Alert, MissedCall, Voicemail
+from pbxnotify.events import Alert, MissedCall, Ring, Voicemail
 from pbxnotify.settings.load import load_settings
 
 INI = """\
@@ -196,3 +196,71 @@ def test_a_missed_call_with_a_voicemail(write_ini: Callable[[str], Path], ini: s
     call = MissedCall(extensions=("101",), dial_status="NOANSWER", voicemail=True)
     found = recipients_of(call, load_settings(write_ini(ini)))
     assert [recipient.address for recipient in found.recipients] == addresses
+
+
+# ---- groups, and mailboxes in several contexts
+
+GROUP = INI.replace("[employees]", "[groups]\n[[600]]\nemail = sales@example.com\nmembers = 102, 103, 104\n[employees]")
+ANNA, SALES, COMMON = (f"{name}@example.com" for name in ("anna", "sales", "common"))
+
+
+@pytest.mark.parametrize(
+    ("extensions", "ini", "recipients"),
+    [
+        pytest.param(["600"], GROUP, [(SALES, ("600",)), (ANNA, ("600",))], id="its address and its members'"),
+        pytest.param(["600", "102"], GROUP, [(SALES, ("600",)), (ANNA, ("600", "102"))], id="a member by itself too"),
+        pytest.param(
+            ["600"],
+            GROUP.replace("email = sales@example.com\nmembers = 102, 103, 104", "members = 103, 999"),
+            [(COMMON, ("600",))],
+            id="nobody with an address",
+        ),
+        pytest.param(
+            ["600"],
+            GROUP.replace("email = sales@example.com\nmembers = 102, 103, 104", "members = 104"),
+            [],
+            id="the only member opted out",
+        ),
+    ],
+)
+def test_a_group(notified, extensions: list[str], ini: str, recipients: list[object]) -> None:
+    assert notified(*extensions, ini=ini) == recipients
+
+
+def test_only_phones_with_a_wanted_cause(write_ini: Callable[[str], Path]) -> None:
+    rings = (Ring("101", 1.0, 0, "BUSY"), Ring("102", 1.0, 5, "NOANSWER"))
+    event = MissedCall(1.0, 5, ("101", "102"), dial_status="NOANSWER", rings=rings)
+    found = recipients_of(event, load_settings(write_ini(INI.replace("[employees]", "causes = NOANSWER\n[employees]"))))
+    assert [recipient.address for recipient in found.recipients] == [ANNA]
+
+
+CONTEXTS = "[general]\nformat=wav\n[company-a]\n101 => 1,Ivan\n102 => 1,Anna\n[company-b]\n101 => 1,Berta\n"
+
+
+@pytest.mark.parametrize(
+    ("owner", "cards", "addresses"),
+    [
+        pytest.param("101@default", "", ["ivan@example.com", "ivan@example.org"], id="the default context"),
+        pytest.param("101@company-b", "", [], id="the number is in two contexts, and the card says not of which"),
+        pytest.param("101@company-b", "[[101@company-b]]\nemail = b@example.com\n", ["b@example.com"], id="its card"),
+        pytest.param("102@company-a", "", [ANNA], id="a number that is in one context"),
+    ],
+)
+def test_the_owner_of_a_mailbox(
+    write_ini: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    cards: str,
+    addresses: list[str],
+) -> None:
+    monkeypatch.setenv("AST_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "voicemail.conf").write_text(CONTEXTS)
+    found = recipients_of(Voicemail(owners=(owner,)), load_settings(write_ini(INI + cards)))
+    assert [one.address for one in found.recipients if one.address != COMMON] == addresses
+
+
+def test_the_common_address_has_it_already(write_ini: Callable[[str], Path]) -> None:
+    event = Voicemail(extensions=("102",), common=False)
+    found = recipients_of(event, load_settings(write_ini(f"{INI}[voicemail]\nemail = voicemail@example.com\n")))
+    assert [recipient.address for recipient in found.recipients] == [ANNA]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbxnotify.asterisk.call import caller_of
-from pbxnotify.events import Alert, Event, MissedCall, Voicemail, event_from_json, event_to_json
+from pbxnotify.events import Alert, Event, MissedCall, Ring, Voicemail, event_from_json, event_to_json
 from pbxnotify.text import clean
 
 
@@ -107,3 +107,34 @@ def test_an_owner_has_the_same_key_as_the_extension_of_that_number() -> None:
         f"voicemail-1795478867-00000001-{who}" for who in ("101", "102", "101@company-b", "")
     ]
     assert owned.only(["102@default"]) == owned._replace(extensions=(), owners=("102@default",), common=False)
+
+
+RINGS = (
+    Ring("101", 100.0, 0, "BUSY"),
+    Ring("102", 101.0, 6, "NOANSWER"),
+    Ring("103", 107.0, 0, "CHANUNAVAIL", "declined"),
+)
+HUNT = MissedCall(100.0, 7, ("101", "102", "103"), "5551212", dial_status="CHANUNAVAIL", phone="declined", rings=RINGS)
+
+
+def test_what_each_phone_did_is_kept_in_json() -> None:
+    assert event_from_json(json.loads(json.dumps(event_to_json(HUNT)))) == HUNT
+
+
+@pytest.mark.parametrize("rings", ["none", ["101"], [{"extension": 101}], [{"duration": "6"}]], ids=str)
+def test_damaged_rings(rings: object) -> None:
+    with pytest.raises(ValueError):
+        event_from_json({"event": "missed", "rings": rings})
+
+
+@pytest.mark.parametrize(
+    ("extensions", "seen"),
+    [
+        pytest.param(["101"], (100.0, 0, "BUSY", ""), id="one"),
+        pytest.param(["101", "102"], (100.0, 7, "NOANSWER", ""), id="several: from first to last"),
+        pytest.param(["104"], (100.0, 7, "CHANUNAVAIL", "declined"), id="none of them: the call as a whole"),
+    ],
+)
+def test_the_call_as_some_phones_saw_it(extensions: list[str], seen: tuple[object, ...]) -> None:
+    call = HUNT.for_phones(extensions)
+    assert (call.time, call.duration, call.dial_status, call.phone) == seen

@@ -11,7 +11,8 @@ import pytest
 from mailboxes import sound
 
 from pbxnotify.asterisk.audio import FORMATS
-from pbxnotify.asterisk.mailbox import LARGE, open_recording, read_message
+from pbxnotify.asterisk.mailbox import read_message
+from pbxnotify.asterisk.recordings import LARGE, open_recording, recorded_length
 
 BEGAN = 1_795_478_867
 OTHERS, OWN = 11, 4  # seconds of another caller's recording, and of the one that was left
@@ -114,7 +115,7 @@ MINUTES = 60
 def test_a_long_message(box: Path, files: Mapping[str, int], format_: str) -> None:
     leave(box, {name: (minutes * MINUTES, 1.0) for name, minutes in files.items()})
     assert taken(box) == format_
-    assert read_message(str(box)).duration == max(files.values()) * MINUTES
+    assert recorded_length(read_message(str(box))) == max(files.values()) * MINUTES
 
 
 # ---- the length
@@ -145,7 +146,10 @@ def test_the_length_is_that_of_the_recording(box: Path, formats: tuple[str, ...]
         sound(box.with_suffix(f".{format_}"), OWN)
     box.with_suffix(".txt").write_text(f"[message]\norigtime={time.time():.0f}\nduration={counted}\n")
     message = read_message(str(box))
-    assert (message.counted, message.duration) == (counted, OWN)
+    recording = open_recording(str(box))
+    lengths = (message.duration, recorded_length(message), recorded_length(message, recording))
+    os.close(recording.descriptor)
+    assert lengths == (counted, OWN, OWN)
 
 
 @pytest.mark.parametrize(
@@ -160,20 +164,20 @@ def test_the_length_is_that_of_the_recording(box: Path, formats: tuple[str, ...]
 )
 def test_where_the_length_comes_from(box: Path, files: Mapping[str, tuple[int, float]], length: int) -> None:
     leave(box, files, counted=7)
-    assert read_message(str(box)).duration == length
+    assert recorded_length(read_message(str(box))) == length
 
 
 def test_the_length_of_a_wav_file_of_another_rate(box: Path) -> None:
     sound(box.with_suffix(".wav16"), OWN).rename(box.with_suffix(".wav"))
     box.with_suffix(".txt").write_text(f"[message]\norigtime={time.time():.0f}\nduration=9\n")
-    assert read_message(str(box)).duration == OWN
+    assert recorded_length(read_message(str(box))) == OWN
 
 
 def test_the_length_of_a_message_that_is_moved_meanwhile(box: Path) -> None:
     leave(box, {"wav": (OWN, OWN)})
     message = read_message(str(box))
     leave(box, {"wav": (OTHERS, OTHERS + 60)}, written=OTHERS + 60)
-    assert message.duration == OWN
+    assert recorded_length(message) == OWN
 
 
 def test_the_limit_is_the_default_one() -> None:
