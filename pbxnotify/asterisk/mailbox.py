@@ -91,14 +91,15 @@ def voicemail_spool() -> str:
     return os.path.join(spool_directory(), "voicemail")
 
 
-def mailbox_contexts(number: str) -> set[str]:
-    """Return the contexts of voicemail.conf that have a mailbox of this number."""
-    contexts, current = set(), ""
+def mailbox_contexts() -> dict[str, set[str]]:
+    """Return the contexts of voicemail.conf in which there is a mailbox of each number."""
+    contexts: dict[str, set[str]] = {}
+    current = ""
     for line in config_lines("voicemail.conf"):
-        header = re.match(r"\[([^]]+)\]", line)
+        header, mailbox = re.match(r"\[([^]]+)\]", line), re.match(r"([\w.+*#-]+)\s*=>?", line)
         current = header[1] if header else current
-        if re.match(rf"{re.escape(number)}\s*=>?", line) and current not in ("general", "zonemessages"):
-            contexts.add(current)
+        if mailbox and current not in ("general", "zonemessages"):
+            contexts.setdefault(mailbox[1], set()).add(current)
     return contexts
 
 

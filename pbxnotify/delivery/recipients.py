@@ -70,7 +70,7 @@ def _owners(voicemail: Voicemail, settings: Settings) -> Iterable[str]:
         number, _, context = owner.partition("@")
         if settings.card(owner) or context in ("", "default"):
             yield owner if settings.card(owner) else number
-        elif mailbox_contexts(number) <= {context}:
+        elif mailbox_contexts().get(number, set()) <= {context}:
             yield number
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from pbxnotify.asterisk.mailbox import mailbox_contexts
 from pbxnotify.errors import LanguageError
 from pbxnotify.languages.language import read_language
 from pbxnotify.mail.templates.html_template import is_code, is_html
@@ -41,6 +42,7 @@ def settings_notes(settings: Settings) -> Iterator[str]:
     yield from _template_notes("missed_calls", settings.missed_calls)
     yield from _template_notes("voicemail", settings.voicemail)
     yield from _employee_notes(settings.employees)
+    yield from _mailbox_notes(settings.employees)
     yield from _language_notes(settings)
 
 
@@ -179,6 +181,16 @@ def _employee_notes(employees: tuple[Employee, ...]) -> Iterator[str]:
         if other is not employee and all(key):
             cards = f"[[{other.extension}]] and [[{employee.extension}]]"
             yield f"{cards} are the same employee, {employee.name}: correct for two telephones, otherwise remove one"
+
+
+def _mailbox_notes(employees: tuple[Employee, ...]) -> Iterator[str]:
+    """Yield a note on each card that does not say of which context its mailbox is."""
+    contexts = mailbox_contexts()
+    for employee in employees:
+        found = sorted(contexts.get(employee.extension, ()))
+        if len(found) > 1:
+            cards = " or ".join(f"[[{employee.extension}@{context}]]" for context in found)
+            yield f"mailbox {employee.extension} is in several contexts of voicemail.conf: write {cards}"
 
 
 def html_notes(template: str, variables: Iterable[str]) -> Iterator[str]:

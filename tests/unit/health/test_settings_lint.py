@@ -118,6 +118,14 @@ def test_notes(notes, golden: Golden, monkeypatch: pytest.MonkeyPatch, ini: str,
     golden(said)
 
 
+def test_a_mailbox_in_several_contexts(notes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+    monkeypatch.setenv("AST_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "voicemail.conf").write_text("[a]\n101 => 1\n102 => 1\n103 => 1\n[b]\n101 => 1\n103 => 1\n")
+    cards = "".join(f"[[{card}]]\nemail = i@x\n" for card in ("101", "102", "103@a", "103@b"))
+    (said,) = (note for note in notes(f"[employees]\n{cards}") if "voicemail.conf" in note)
+    golden(said)
+
+
 @pytest.mark.parametrize(
     "ini",
     [
