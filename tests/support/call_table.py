@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from case_calls import Case, Expected, gives_up, speaks, waits
+from case_calls import Case, Expected, gives_up, own, speaks, waits
 from lab import Asterisk
 from sip_phone import (
     IncomingCall,
@@ -30,6 +30,10 @@ exten => _1XX,1,Gosub(pbxnotify,watch,1(${EXTEN}))
  same => n,Hangup()
 """
 """What most offices have for calls between extensions."""
+LUA = """
+extensions = extensions or {{}}
+extensions["from-lua-@CASE@"] = {{ go = function(context, extension) {} end }}
+"""
 BARE = """
 [from-internal]
 exten => _1XX,1,Dial(PJSIP/${EXTEN},3,tT)
@@ -108,6 +112,18 @@ def consults(number: str, seconds: float) -> Callable[[IncomingCall], None]:
     return then
 
 
+def asks_then_transfers(number: str) -> Callable[[IncomingCall], None]:
+    """Talk, ring a colleague by a second call in vain, and send the caller there all the same."""
+
+    def then(call: IncomingCall) -> None:
+        call.hold(0.5)
+        second = call.phones.call(number, caller_number=call.number)
+        second.wait_for_end()
+        transfers_to(number)(call)
+
+    return then
+
+
 def redirected_while_ringing(phones: Phones, asterisk: Asterisk, case: str) -> None:
     """The caller is taken elsewhere before anybody has answered."""
     phones.wait_for_ringing("101")
@@ -135,7 +151,7 @@ def leaves_by_a_key(call: OutgoingCall) -> None:
 def speaks_twice(call: OutgoingCall) -> None:
     """Leave a message, end it with #, and leave another one."""
     speaks(2.5, key="#")(call)
-    time.sleep(1)
+    call.wait_for_quiet()  # its "thank you"; the dialplan waits before the second beep
     speaks(2.5)(call)
 
 
@@ -561,7 +577,7 @@ SCREENED = [
         IR,
         waits,
         [ivan("NOANSWER", None)],
-        files={"followme": "[@CASE@01]\ncontext=from-internal\nnumber=101,2\n"},
+        files={"followme.conf": "[@CASE@01]\ncontext=from-internal\nnumber=101,2\n"},
     ),
     Case(
         "FollowMe: taken",
@@ -569,7 +585,7 @@ SCREENED = [
         {"101": answers(0.3, presses("1", 2.5), talks=2)},
         waits,
         [],
-        files={"followme": "[@CASE@01]\ncontext=from-internal\nnumber=101,9\ntakecall=1\n"},
+        files={"followme.conf": "[@CASE@01]\ncontext=from-internal\nnumber=101,9\ntakecall=1\n"},
     ),
 ]
 TALKED = [
@@ -658,6 +674,148 @@ TALKED = [
 ]
 
 
+PARKED = """
+[from-internal]
+exten => 9,1,Park(lot-@CASE@)
+[parkedback]
+"""
+LOT = """
+[lot-@CASE@]
+context=parkedback
+parkext=9
+parkpos=71-79
+parkingtime=2
+comebackdialtime=2
+comebacktoorigin={}
+comebackcontext=unparked
+"""
+
+
+def calls_from_a_file(channel: str, then: str) -> Callable[[Phones, Asterisk, str], None]:
+    """Return somebody who lays a call file into Asterisk's spool."""
+
+    def lay(phones: Phones, asterisk: Asterisk, case: str) -> None:
+        text = f"Channel: {channel}\nCallerID: Bob <5553434>\nWaitTime: 9\n{then}"
+        file = asterisk.spool / f"call-{case}"
+        file.write_text(own(text, int(case), ["from-internal", "from-trunk"]))
+        file.rename(asterisk.spool / "outgoing" / file.name)
+
+    return lay
+
+
+ELSEWHERE = [
+    Case(
+        "parked, back to who parked it, who is out",
+        PARKED + one("Dial(PJSIP/101,8,tT)"),
+        {"101": in_turn(answers(0.3, transfers_to("9")), rings)},
+        waits,
+        [],
+        files={"res_parking.conf": LOT.format("yes")},
+    ),
+    Case(
+        "parked, then an unwatched 102 rings out",
+        PARKED
+        + "[unparked]\nexten => _[PLs].,1,Dial(PJSIP/102,2)\nexten => s,1,Dial(PJSIP/102,2)\n"
+        + one("Dial(PJSIP/101,8,tT)"),
+        {"101": answers(0.3, transfers_to("9")), "102": rings},
+        waits,
+        [],
+        files={"res_parking.conf": LOT.format("no")},
+    ),
+    Case(
+        "parked, then a watched 102 rings out",
+        PARKED
+        + "[unparked]\nexten => _[PLs].,1,Goto(s,1)\nexten => s,1,Gosub(pbxnotify,watch,1(102))\n same => n,Dial(PJSIP/102,2)\n"
+        + one("Dial(PJSIP/101,8,tT)"),
+        {"101": answers(0.3, transfers_to("9")), "102": rings},
+        waits,
+        [anna()],
+        files={"res_parking.conf": LOT.format("no")},
+    ),
+    Case(
+        "a customer after a colleague",
+        INSIDE + one("Dial(PJSIP/101,8,tT)"),
+        {"101": answers(0.3, asks_then_transfers("102")), "102": rings},
+        waits,
+        [anna(None, None, caller="101"), anna(None, None)],
+    ),
+    Case(
+        "a conference counts as a conversation",
+        one("Dial(PJSIP/101,1)\n same => n,Answer()\n same => n,ConfBridge(@CASE@)"),
+        IR,
+        gives_up(4),
+        [],
+        files={"confbridge.conf": "[general]\n"},
+    ),
+    Case(
+        "AEL",
+        "[from-trunk]\nexten => go,1,Goto(from-ael-@CASE@,go,1)\n",
+        IR,
+        waits,
+        [ivan()],
+        files={
+            "extensions.ael": "context from-ael-@CASE@ {\n go => {\n  Gosub(pbxnotify,watch,1(101));\n  Dial(PJSIP/101,2);\n };\n};\n"
+        },
+    ),
+    Case(
+        "Lua: B()",
+        "[from-trunk]\nexten => go,1,Goto(from-lua-@CASE@,go,1)\n",
+        IR,
+        waits,
+        [ivan()],
+        files={"extensions.lua": LUA.format('app.dial("PJSIP/101", 2, "B(pbxnotify^watch^1(101))")')},
+    ),
+    Case(
+        "Lua: the script",
+        "[from-trunk]\nexten => go,1,Goto(from-lua-@CASE@,go,1)\n",
+        IR,
+        waits,
+        [ivan()],
+        files={"extensions.lua": LUA.format('app.dial("PJSIP/101", 2); app.agi("pbxnotify-missed.agi", "101")')},
+    ),
+    Case(
+        "a call file rings an extension",
+        INSIDE + "[from-trunk]\nexten => go,1,Answer()\n same => n,Wait(7)\n",
+        IR,
+        waits,
+        [ivan(caller="5553434")],
+        also=calls_from_a_file("Local/101@from-internal/n", "Application: Wait\nData: 1\n"),
+    ),
+    Case(
+        "a call file fetches a customer",
+        "[from-trunk]\nexten => go,1,Answer()\n same => n,Wait(7)\nexten => back,1,Gosub(pbxnotify,watch,1(101))\n same => n,Dial(PJSIP/101,2)\n",
+        {"101": rings, "104": answers(0.3)},
+        waits,
+        [ivan(caller=None)],
+        also=calls_from_a_file("PJSIP/104", "Context: from-trunk\nExtension: back\nPriority: 1\n"),
+    ),
+]
+
+OWN_MAILBOX = "[from-internal]\nexten => 98,1,VoiceMailMain(101@default,s)\n"
+
+
+def forwards_it(phones: Phones) -> None:
+    """Ivan listens to the first message in his mailbox, and forwards it to Anna's."""
+    call = phones.call("98", caller_number=phones.renumber("101"))
+    call.wait_until_answered()
+    call.press("18", pause=1.5)
+    call.press("102#")
+    call.press("222222", pause=1.5)  # heard once her number has been said
+    call.hang_up()
+
+
+def leaves_one(phones: Phones) -> None:
+    """Ivan leaves a message in Anna's mailbox from the menu of his own."""
+    call = phones.call("98", caller_number=phones.renumber("101"))
+    call.wait_until_answered()
+    call.press("35", pause=1.5)
+    call.press("102#")
+    call.wait_for_quiet(1.5)
+    call.speak(500, 2.5)
+    call.press("#", pause=1)
+    call.hang_up()
+
+
 LEFT = "VoiceMail(101@default,s)"
 MAILBOXES = [
     Case("a message after ringing", one(f"Dial(PJSIP/101,1)\n same => n,{LEFT}"), IR, speaks(), voicemail("ivan")),
@@ -697,10 +855,26 @@ MAILBOXES = [
         voicemail("ivan"),
     ),
     Case(
+        "forwarded in VoiceMailMain",
+        OWN_MAILBOX + one(f"Dial(PJSIP/103,1)\n same => n,{LEFT}"),
+        {},
+        speaks(),
+        [*voicemail("ivan"), Expected("anna", box="102@default")],
+        then=forwards_it,
+    ),
+    Case(
+        "left from the menu of VoiceMailMain",
+        OWN_MAILBOX + "[from-trunk]\nexten => go,1,Answer()\n",
+        {},
+        waits,
+        [Expected(who, box="102@default", caller="101") for who in ("anna", "voicemail")],
+        then=leaves_one,
+    ),
+    Case(
         "transferred into Anna's mailbox",
         "[from-internal]\nexten => _*1XX,1,VoiceMail(${EXTEN:1}@default,s)\n" + one("Dial(PJSIP/101,8,tT)"),
         {"101": answers(0.3, transfers_to("*102"))},
-        speaks(6),
+        speaks(),
         voicemail("anna", box="102@default"),
     ),
     Case(
@@ -712,7 +886,11 @@ MAILBOXES = [
     ),
     Case(
         "two messages in one call",
-        hunt("Dial(PJSIP/103,1)", "Dial(PJSIP/103,1)\n same => n,VoiceMail(102@default,s)", LEFT),
+        hunt(
+            "Dial(PJSIP/103,1)",
+            "Dial(PJSIP/103,1)\n same => n,VoiceMail(102@default,s)",
+            f"{LEFT}\n same => n,Wait(2)",
+        ),
         {},
         speaks_twice,
         [*voicemail("ivan"), *voicemail("anna", box="102@default")],
@@ -777,4 +955,4 @@ CALLERS = [
     ),
 ]
 
-TABLE = [*PLAIN, *GROUPS, *QUEUES, *SCREENED, *TALKED, *MAILBOXES, *CALLERS]
+TABLE = [*PLAIN, *GROUPS, *QUEUES, *SCREENED, *TALKED, *ELSEWHERE, *MAILBOXES, *CALLERS]

@@ -26,7 +26,7 @@ MAILBOXES = ("101", "102", "104", "105", "108")
 
 MODULES = (
     *("app_followme", "app_chanisavail", "app_confbridge", "app_page", "app_directed_pickup"),
-    *("res_pjsip_refer", "func_lock"),
+    *("res_pjsip_refer", "func_lock", "res_parking", "res_ael_share", "pbx_ael", "pbx_lua", "pbx_spool"),
 )
 PJSIP = """\
 [{number}]
@@ -84,9 +84,10 @@ class Case(NamedTuple):
     versions: Sequence[int] = (16, 22)
     queues: str = ""
     cards: str = ""
-    files: Mapping[str, str] = {}  # what is added to files of Asterisk's configuration
+    files: Mapping[str, str] = {}  # of Asterisk's configuration, with what is added
     options: Mapping[str, object] = {}  # of the call: caller_number, caller_name, headers
     also: Callable[[Phones, Asterisk, str], None] | None = None  # what somebody else does meanwhile
+    then: Callable[[Phones], None] | None = None  # what somebody does after the call
 
 
 def own(text: str, case: int, contexts: Iterable[str] = ()) -> str:
@@ -163,16 +164,16 @@ class Cases:
                 contact = (
                     CONTACT.format(number=name, host=PHONES, port=self._phones[number].port) if phone != "103" else ""
                 )
-                files.setdefault("pjsip_more", []).append(text + contact)
+                files.setdefault("pjsip_more.conf", []).append(text + contact)
             boxes = "".join(f"{own(box, number)} => 1234,Box {own(box, number)}\n" for box in MAILBOXES)
-            files.setdefault("voicemail_more", ["[default]\n"]).append(boxes)
-            files.setdefault("queues_more", []).append(own(case.queues, number, sections))
+            files.setdefault("voicemail_more.conf", ["[default]\n"]).append(boxes)
+            files.setdefault("queues_more.conf", []).append(own(case.queues, number, sections))
             for name, text in case.files.items():
                 files.setdefault(name, []).append(own(text, number, sections))
         modules = "".join(f"load = {name}.so\n" for name in MODULES if _has_module(asterisk, name))
-        files["modules_more"] = [modules]  # within the one section: a second one of the name would be ignored
+        files["modules_more.conf"] = [modules]  # within the one section: a second one of the name would be ignored
         for name, texts in files.items():
-            (asterisk.etc / f"{name}.conf").write_text("\n".join(texts))
+            (asterisk.etc / name).write_text("\n".join(texts))
 
     def dialplan(self) -> str:
         """Return the dialplan of all cases."""
@@ -221,7 +222,11 @@ class Cases:
             if case.also:
                 case.also(self._phones[number], asterisk, str(number))
             case.caller(call)
-            return "" if call.wait_for_end() else "the call did not end"
+            if not call.wait_for_end():
+                return "the call did not end"
+            if case.then:
+                case.then(self._phones[number])
+            return ""
         except (CallOver, StopIteration) as error:
             return f"{type(error).__name__} {error}"
         finally:
@@ -263,11 +268,12 @@ def gives_up(after: float) -> Callable[[OutgoingCall], None]:
 
 
 def speaks(seconds: float = 2.5, *, key: str = "") -> Callable[[OutgoingCall], None]:
-    """Leave a message, then hang up, or press a key and wait."""
+    """Leave a message after the beep, then hang up, or press a key and wait."""
 
     def caller(call: OutgoingCall) -> None:
         call.wait_until_answered()
         with suppress(CallOver):
+            call.wait_for_quiet()
             call.speak(500, seconds)
             if key:
                 call.press(key)

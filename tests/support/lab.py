@@ -87,7 +87,7 @@ WANTED = ("asterisk", "asterisk-modules", "asterisk-config", "asterisk-core-soun
 # Of everything apt would install, what conf/modules.conf needs: 17 MB for 22, 29 MB for 16.
 NEEDED = re.compile(
     r"asterisk(-.*)?|libbsd0|libc6|libcap2|libcrypt1|libedit2|libgcc-s1|libgcrypt20|libgpg-error0|libgsm1|libicu67"
-    r"|libjansson4|liblz4-1|liblzma5|libmd0|libsqlite3-0|libssl[0-9.]+(t64)?|libstdc\+\+6|libsystemd0|libtinfo6"
+    r"|libjansson4|liblua5\.[0-9]-0|liblz4-1|liblzma5|libmd0|libsqlite3-0|libssl[0-9.]+(t64)?|libstdc\+\+6|libsystemd0|libtinfo6"
     r"|liburiparser1|libuuid1|libxml2(-16)?|libxslt1\.1|libzstd1|zlib1g"
 )
 # apt with a state of its own: it neither reads nor changes what the host has installed.

@@ -685,10 +685,10 @@ def transfers_to(number: str, after: float = 0.5) -> Callable[[SipCall], None]:
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Treat the first call so, the second so; all that follow as the last one."""
-    remaining = list(behaviours)
+    """Treat a phone's first call so, the second so; all that follow as the last one."""
 
     def behaviour(call: IncomingCall) -> None:
-        (remaining.pop(0) if len(remaining) > 1 else remaining[0])(call)
+        place = [one for one in call.phones.incoming if one.number == call.number].index(call)
+        behaviours[min(place, len(behaviours) - 1)](call)
 
     return behaviour
