@@ -158,8 +158,9 @@ def _reap(processes: Sequence[int], others: set[int]) -> Iterator[struct_rusage]
     """Wait for the scripts, then for what they have left to us; yields what each has used."""
     while processes:
         for process in processes:
-            descriptor = os.pidfd_open(process)
-            ended = select.select([descriptor], [], [], TIMEOUT)[0]
+            descriptor, poll = os.pidfd_open(process), select.poll()
+            poll.register(descriptor, select.POLLIN)
+            ended = poll.poll(TIMEOUT * 1000)
             os.close(descriptor)
             if not ended:
                 raise TimeoutError(f"a process had not ended {TIMEOUT:g} s after its call was let go")

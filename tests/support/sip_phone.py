@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 import secrets
-import select
 import socket
 import struct
 import threading
@@ -157,9 +156,9 @@ class _Sound:
     def hear(self, seconds: float) -> bytes:
         """Return the sound of the next packet, empty if none comes within so many seconds."""
         try:
-            ready, _, _ = select.select([self._socket], [], [], seconds)
-            return self._socket.recv(2048)[12:] if ready else b""
-        except (OSError, ValueError):  # closed meanwhile
+            self._socket.settimeout(seconds)
+            return self._socket.recv(2048)[12:]
+        except OSError:  # none came, or it was closed meanwhile
             return b""
 
 
