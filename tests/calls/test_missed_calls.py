@@ -8,8 +8,10 @@ from typing import Any
 
 import login_office
 import pytest
+from lab import CALLERS, SERVER
 from office import INI, Mail, Office, Span
 from relay import Certificates, ScriptedRelay
+from sip_phone import Phones
 
 Report = Callable[[str], None]
 
@@ -379,3 +381,12 @@ def test_a_hostile_number(office: Office, number: str) -> None:
     honest = Mail(mail.to, mail.subject, {**mail.fields, "caller": "5551212"}, mail.message)
     check(honest, COMMON, "103", call, 0, "CHANUNAVAIL", NOT_REGISTERED)
     assert mail.message["Bcc"] is None
+
+
+def test_thirty_callers_at_once(office: Office) -> None:
+    with Phones((CALLERS, 0), (SERVER, office.asterisk.port)) as callers:
+        calls = [callers.call("ring-103", caller_number=f"55512{number}") for number in range(10, 40)]
+        assert all(call.wait_for_end() for call in calls)
+    mails = office.mails(30)
+    assert sorted(mail.fields["caller"] for mail in mails) == [f"55512{number}" for number in range(10, 40)]
+    assert {mail.fields["why"] for mail in mails} == {NOT_REGISTERED}
