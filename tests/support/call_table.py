@@ -449,6 +449,25 @@ QUEUES = [
         queues=queue("support", "PJSIP/102"),
     ),
     Case(
+        "a queue after ringing, answered, without CDRs",
+        one(
+            "Dial(PJSIP/101,1)\n same => n,Gosub(pbxnotify,watch,1(102))\n same => n,Queue(support,,,,9)",
+            "Set(CDR_PROP(disable)=1)",
+        ),
+        {"101": rings, "102": answers(0.5, talks=1)},
+        waits,
+        [],
+        queues=queue("support", "PJSIP/102"),
+    ),
+    Case(
+        "an agent does not answer three times, another does",
+        "[agents]\nexten => _1XX,1,Gosub(pbxnotify,watch,1(${EXTEN}))\n same => n,Dial(PJSIP/${EXTEN},3)\n[from-trunk]\nexten => go,1,Answer()\n same => n,Queue(support,,,,20)\n",
+        {"101": rings, "102": in_turn(refuses(486), refuses(486), answers(0.5, talks=1))},
+        waits,
+        [],
+        queues=queue("support", "Local/101@agents/n", "Local/102@agents/n", strategy="rrmemory", timeout=1),
+    ),
+    Case(
         "a queue with Local members is abandoned (C)",
         "[agents]\nexten => _1XX,1,Gosub(pbxnotify,watch,1(${EXTEN}))\n same => n,Dial(PJSIP/${EXTEN},3)\n[from-trunk]\nexten => go,1,Answer()\n same => n,Queue(support,C,,,10)\n",
         AR,
@@ -586,6 +605,21 @@ SCREENED = [
         waits,
         [],
         files={"followme.conf": "[@CASE@01]\ncontext=from-internal\nnumber=101,9\ntakecall=1\n"},
+    ),
+    Case(
+        "FollowMe after ringing: taken",
+        BARE + hunt("Dial(PJSIP/101,1)", "FollowMe(@CASE@01,d)"),
+        {"101": rings, "102": answers(0.3, presses("1", 2.5), talks=2)},
+        waits,
+        [],
+        files={"followme.conf": "[@CASE@01]\ncontext=from-internal\nnumber=102,9\ntakecall=1\n"},
+    ),
+    Case(
+        "it rings out without CDRs",
+        one("Dial(PJSIP/101,2)", "Set(CDR_PROP(disable)=1)"),
+        IR,
+        waits,
+        [ivan()],
     ),
 ]
 TALKED = [
