@@ -68,7 +68,7 @@ class Expected(NamedTuple):
     cause: str | None = None
     seconds: str | int | None = "rang"
     """``rang``: as long as the phone of ``to`` rang, as it measured itself."""
-    caller: str = "5551212"
+    caller: str | None = "5551212"
     box: str | None = None  # then it is a voicemail
     recording: bool = True
 
