@@ -34,13 +34,17 @@ def new_messages(context: str, mailbox: str) -> Iterator[LeftMessage]:
 
 
 def _is_watched(channel_name: str) -> bool:
-    """Return whether the channel that left a message is there still, and its hangup handler will mail the message."""
+    """Return whether the channel that left a message is there still, and its hangup handler will mail the message.
+
+    A ``watch`` after the message has mailed it already, and empties VM_MESSAGEFILE; what is forwarded then is new.
+    """
     if not re.fullmatch(A_CHANNEL, channel_name):
         return False
     try:
-        return "PBXNOTIFY_WATCHED=|" in console_answer(f"core show channel {channel_name}")
+        channel = console_answer(f"core show channel {channel_name}")
     except AsteriskUnavailable:
         return False
+    return "PBXNOTIFY_WATCHED=|" in channel and "VM_MESSAGEFILE=/" in channel
 
 
 def _left(message: Message) -> LeftMessage:

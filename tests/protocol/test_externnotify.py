@@ -94,7 +94,16 @@ def test_what_lay_there_before_is_not_mailed(run: Run, office: Catcher, spool_of
 @pytest.mark.parametrize(
     ("answer", "is_mailed"),
     [
-        pytest.param("echo 'Variables:'; echo 'PBXNOTIFY_WATCHED=|101'", False, id="a watch will mail it"),
+        pytest.param(
+            "echo 'Variables:'; echo 'VM_MESSAGEFILE=/1'; echo 'PBXNOTIFY_WATCHED=|101'",
+            False,
+            id="a watch will mail it",
+        ),
+        pytest.param(
+            "echo 'Variables:'; echo 'VM_MESSAGEFILE='; echo 'PBXNOTIFY_WATCHED=|102'",
+            True,
+            id="another watch followed",
+        ),
         pytest.param("echo 'Variables:'; echo 'PBXNOTIFY_WATCHED='", True, id="its handler has run"),
         pytest.param("echo '... is not a known channel'", True, id="the call is over"),
         pytest.param("exit 1", True, id="Asterisk does not answer"),
