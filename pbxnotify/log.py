@@ -41,7 +41,7 @@ def state(name: str, identifier: str, event: Event, reason: str = "") -> str:
     line = f"{name} id={identifier} event={event.kind} from={_word(caller)} to={_word(called)}"
     if reason:
         line += f' reason="{clean(reason, 2000).replace(chr(34), chr(39))}"'
-    write(PRIORITIES.get(name, syslog.LOG_INFO), line)
+    write(PRIORITIES.get(name, syslog.LOG_NOTICE), line)
     return f"pbxnotify: {line}"
 
 

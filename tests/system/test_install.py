@@ -504,6 +504,7 @@ def test_what_is_saved_first_is_tested_whatever_the_editor(tmp_path: Path, catch
     fresh = Installation(tmp_path)
     fresh.spool.mkdir()
     assert fresh.make("install", "SCHEDULER=none").returncode == 0
+    assert "pbxnotify.timer" in fresh.run("check").stdout, "the installer's own run is no timer's"
     ini = fresh.etc / "pbxnotify.ini"
     text = ini.read_text(encoding="utf-8")
     for before, after in (
@@ -605,6 +606,20 @@ def test_uninstall_leaves_the_settings_and_the_queue(package: Path, tmp_path: Pa
     left = ("asterisk.conf", "extensions.conf", "pbxnotify.ini")
     assert files(copy) == {"said", "srv/spool/pbxnotify/queue/1.json", *(f"etc/asterisk/{name}" for name in left)}
     golden(done.stdout)
+
+
+def test_uninstall_names_what_was_added_to_units(package: Path, tmp_path: Path, golden: Golden) -> None:
+    copy = shutil.copytree(package, tmp_path / "copy", symlinks=True)
+    units = copy / "etc" / "systemd" / "system"
+    for name, text in {
+        "asterisk.service.d/override.conf": "[Unit]\nOnFailure=pbxnotify-alert@%n.service\n",
+        "pbxnotify-monitor.service.d/sudo.conf": "[Service]\nNoNewPrivileges=no\n",
+        "other.service": "[Unit]\n#OnFailure=pbxnotify-alert@%n.service\n",
+    }.items():
+        (units / name).parent.mkdir(parents=True, exist_ok=True)
+        (units / name).write_text(text)
+    golden(make("uninstall", f"DESTDIR={copy}").stdout, destination=copy)
+    assert len(files(units)) == 3
 
 
 def test_uninstall_names_the_lines_that_are_left(package: Path, tmp_path: Path, golden: Golden) -> None:

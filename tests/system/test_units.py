@@ -290,6 +290,39 @@ def test_a_unit_that_failed_is_mailed_with_its_journal(host: BootedHost) -> None
     host.wait(lambda: not list(host.path("/run").glob("pbxnotify-*")))
 
 
+def test_the_journal_has_each_mail_and_nothing_of_systemd(host: BootedHost) -> None:
+    with Catcher() as catcher:
+        save(host, f"host = {RELAY}:{catcher.port}")
+        leave_to_the_unit(host, catcher)
+        host.run("journalctl", "--rotate")
+        host.run("journalctl", "--vacuum-time=1us")
+        for _ in range(3):
+            for unit in ("pbxnotify.service", "pbxnotify-monitor.service"):
+                assert ran(host, unit) == "success"
+        said = host.journal("--output=cat", "--quiet", "_COMM=pbxnotify", "+", "_PID=1")
+        (mail,) = mails_to(catcher, "ivan@example.com")
+    assert [line.split()[0] for line in said.splitlines() if "event=missed" in line] == ["sent"]
+    assert "pbxnotify.service" not in said, said
+
+
+def test_the_ini_file_is_watched_however_often_it_is_saved(host: BootedHost) -> None:
+    with Catcher() as catcher:
+        save(host, f"host = {RELAY}:{catcher.port}")
+        assert ran(host, "pbxnotify.service") == "success"
+        host.run("systemctl", "start", "pbxnotify.path")
+        for number in range(8):
+            save(host, f"host = {RELAY}:{catcher.port}\nhelo = pbx{number}.example.com")
+            catcher.wait(number + 1)  # a test mail for each change
+        assert host.run("systemctl", "is-active", "pbxnotify.path").stdout == "active\n"
+
+
+def test_the_monitor_runs_at_once(host: BootedHost) -> None:
+    save(host, "host = 127.0.0.1:9")
+    host.run("systemctl", "start", "pbxnotify-monitor.timer")
+    host.wait(host.path(SPOOL / "pbxnotify" / "state" / "last-monitor").exists)
+    host.run("systemctl", "stop", "pbxnotify-monitor.timer")
+
+
 def test_where_asterisk_runs_as_root(host: BootedHost) -> None:
     """With a spool of Asterisk's that belongs to another, as packages make it."""
     host.run("chown", "-R", "root:", str(SPOOL))
