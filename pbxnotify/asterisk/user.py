@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from pbxnotify.errors import UserError
 from pbxnotify.namedtuple import NamedTuple
@@ -43,6 +44,21 @@ def asterisk_account() -> Account | None:
     except (OSError, ValueError) as error:
         what = f"{path} does not say who Asterisk's user is: {error}"
     raise UserError(f"{what}; run  make install ASTUSER=NAME  again")
+
+
+def who_may() -> str:
+    """Return whom an ordinary user is to run a command as: root, or Asterisk's user.
+
+    Empty for these two, who may not do something for another reason, and where Asterisk's user is not known.
+    """
+    account = None
+    with suppress(UserError):
+        account = asterisk_account()
+    if account is None or os.geteuid() in (0, account.user):
+        return ""
+    return (
+        f"run this as root or as {account.name} (sudo)" if account.user and account.name else "run this as root (sudo)"
+    )
 
 
 def become_asterisk_user() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from pbxnotify.asterisk.user import who_may
 from pbxnotify.errors import SettingsError
 from pbxnotify.files import require_regular
 from pbxnotify.namedtuple import TYPE_CHECKING, NamedTuple
@@ -92,7 +93,8 @@ def read(path: str) -> bytes:
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file; run  pbxnotify setup  to create it") from None
     except PermissionError:
-        raise SettingsError(f"{path}: permission denied; make it readable for Asterisk's user") from None
+        instead = who_may() or "make it readable for Asterisk's user"
+        raise SettingsError(f"{path}: permission denied; {instead}") from None
     except (OSError, ValueError) as error:  # a directory, or a NUL in the path
         why = getattr(error, "strerror", None) or error
         raise SettingsError(f"{path}: cannot be read: {why}; put a readable file there") from None

@@ -22,6 +22,9 @@ def spool_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        instead = _who_may() if isinstance(error, PermissionError) else ""
+        if instead:
+            raise SpoolError(f"the spool is for Asterisk's user: {instead}") from error
         what = f"{error.strerror}: {error.filename or 'while writing'}"
         raise SpoolError(f"the spool cannot be used: {what}") from error
 
@@ -56,10 +59,18 @@ def _require_ours(path: str, status: os.stat_result) -> None:
     ours = os.geteuid()
     if status.st_uid != ours:
         whose = f"the spool {path} belongs to user {status.st_uid}, not to {ours}"
-        remedy = f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -Rh {ours} {path}"
+        remedy = _who_may() or (
+            f"run this as its owner or as root (sudo); if Asterisk runs as {ours}: chown -Rh {ours} {path}"
+        )
         raise SpoolError(f"{whose}: {remedy}")
     if ours == 0 and status.st_mode & stat.S_IWOTH:  # as /dev/shm: not for us to close
         raise SpoolError(f"the spool {path} is a directory of root's in which others may write: use a separate one")
+
+
+def _who_may() -> str:
+    from pbxnotify.asterisk.user import who_may  # no script comes here: it runs as the owner
+
+    return who_may()
 
 
 def _with_folders(directory: Directory, missing: list[str]) -> Directory:

@@ -79,6 +79,17 @@ def test_another_users_spool_is_refused_and_the_mail_leaves_from_memory(host: Ho
     assert sorted(recipients_of(catcher)) == sorted(ALL * 2)
 
 
+@pytest.mark.parametrize("command", ["status", "queue list", "queue run", "check", "monitor", "test a@example.com"])
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o700], ids=oct)
+@pytest.mark.parametrize("is_used", [True, False], ids=["used", "new"])
+def test_an_ordinary_user_hears_who_may(host: Host, command: str, mode: int, is_used: bool) -> None:
+    if is_used:
+        host.call()
+    host.spool.parent.chmod(mode)
+    status, said = host.command(*command.split(), user=STRANGER)
+    assert (status != 0, "run this as root" in said, "chown" in said, "readable" in said) == (True, True, False, False)
+
+
 def test_an_item_that_asterisk_may_not_read_is_reported_and_stops_none(host: Host, catcher: Catcher) -> None:
     """An admin put it there as root."""
     catcher.stop()
