@@ -155,8 +155,11 @@ class Parser(argparse.ArgumentParser):
     """A parser that exits with EX_USAGE after a usage error."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with EX_USAGE; argparse's own status of 2 is not among sysexits."""
-        self.print_usage(sys.stderr)
+        """Exit with EX_USAGE; argparse's own status of 2 is not among sysexits. Without a command, list them all."""
+        if re.search(r"required: (COMMAND|ACTION)$", message):
+            self.print_help(sys.stderr)
+        else:
+            self.print_usage(sys.stderr)
         without_password = re.sub(r"(--(?:pass|client-s)[a-z-]*[= ])\S+", r"\1***", message)
         self.exit(os.EX_USAGE, f"{self.prog}: {without_password}\n")
 

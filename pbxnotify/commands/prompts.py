@@ -9,19 +9,21 @@ from pbxnotify.settings.oauth2 import CONSUMERS, NO_LIBRARY, WITH_SECRET, OAuth2
 from pbxnotify.settings.options import Option, options
 from pbxnotify.settings.providers import PROVIDERS, Provider, provider_at
 from pbxnotify.settings.sections import SECTIONS
+from pbxnotify.settings.smtp import PORTS
+from pbxnotify.settings.validators import relay_parts
 
 Place = tuple[str, str]  # a section and an option
 Answers = dict[Place, str]  # the values to be written
 
 HOST, PORT, LOGIN = ("smtp", "host"), ("smtp", "port"), ("smtp", "login")
 PASSWORD, PASSWORD_COMMAND = ("smtp", "password"), ("smtp", "password_command")
-VERIFY, CA_FILE = ("smtp", "verify_certificate"), ("smtp", "ca_file")
+USE_TLS, VERIFY, CA_FILE = ("smtp", "use_tls"), ("smtp", "verify_certificate"), ("smtp", "ca_file")
 AUTH, TOKEN_PROVIDER, TENANT = ("smtp", "auth"), ("oauth2", "provider"), ("oauth2", "tenant")
 CLIENT_ID, CLIENT_SECRET = ("oauth2", "client_id"), ("oauth2", "client_secret")
 APPLICATION = tuple(("oauth2", name) for name in options(OAuth2) if name != "provider")
 """What belongs to one token provider only."""
 SENDER, ADMIN = ("smtp", "sender"), ("notifications", "admin_email")
-RELAY = (HOST, PORT, ("smtp", "use_tls"), VERIFY)  # asked about a relay that belongs to none of the known providers
+RELAY = (HOST, PORT, USE_TLS, VERIFY)
 LANGUAGE, ENABLED = ("notifications", "language"), ("notifications", "enabled")
 PEOPLE = (ADMIN, ("missed_calls", "email"), ("voicemail", "email"), LANGUAGE, ENABLED)
 ANOTHER = "another relay, such as one in your own network"
@@ -65,8 +67,7 @@ class Questions:
         number = terminal.choose("Number", [*(one.name for one in PROVIDERS), ANOTHER], self._default_provider())
         provider = PROVIDERS[number] if number < len(PROVIDERS) else None
         if provider is None:
-            for place in RELAY:
-                self._ask(place)
+            self._ask_for_other_relay()
         elif provider != provider_at(self._now(HOST)):
             self.answers.update(relay_of(provider))
         if provider:
@@ -81,6 +82,22 @@ class Questions:
         sender = self.answers[SENDER] or self.answers[LOGIN]
         if "@" in sender:
             self._current.setdefault(ADMIN, sender)
+
+    def _ask_for_other_relay(self) -> None:
+        """Ask for a relay that belongs to none of the known providers, and for what its notation leaves open."""
+        self._ask(HOST)
+        written = relay_parts(self.answers[HOST])
+        if written.port or written.protocol:
+            self.answers[PORT] = ""
+        else:
+            self._ask(PORT)
+        port = written.port or validators.port(self.answers[PORT])
+        is_encrypted = bool(written.protocol) or port == PORTS["tls"]
+        if not is_encrypted:
+            self._ask(USE_TLS)
+            is_encrypted = validators.yes_or_no(self.answers[USE_TLS])
+        if is_encrypted:
+            self._ask(VERIFY)
 
     def _default_provider(self) -> int | None:
         known = provider_at(self._now(HOST))
@@ -144,21 +161,27 @@ class Questions:
         if isinstance(option.default, bool):
             default = "yes" if option.default else "no"
 
-        def check(answer: str) -> None:
+        def checked(answer: str) -> None:
             if full_address and "@" not in answer:
                 raise ValueError(f"{answer!r} is not an e-mail address; enter the full address of the account")
             if required and not answer:
                 raise ValueError(f"an answer is required here; expected {option.expected}")
-            for part in _parts(place, answer) or ([""] if default else []):
-                option.value(part)
+            check(place, answer)
 
         print(f"\n  {option.expected}")
-        self.answers[place] = terminal.ask(option.label or place[1], self._now(place, default), check)
+        self.answers[place] = terminal.ask(option.label or place[1], self._now(place, default), checked)
 
 
 def declared(place: Place) -> Option:
     """Return the declaration of an option."""
     return options(SECTIONS[place[0]])[place[1]]
+
+
+def check(place: Place, answer: str) -> None:
+    """Raise ValueError with a sentence if this is no value of an option; empty is one where the default is."""
+    option = declared(place)
+    for part in _parts(place, answer) or ([""] if option.default else []):
+        option.value(part)
 
 
 def _parts(place: Place, answer: str) -> list[str]:

@@ -41,6 +41,8 @@ def list_items(options: argparse.Namespace) -> int:
     _print_hidden(len(failed.damaged) - most, "older items are damaged")
     for name in failed.damaged[-most:]:
         print(visible(f"{name} damaged: its file is in {spool.directory}/failed/"))
+    if not waiting and not failed.items and not failed.damaged:
+        print("nothing waits, and nothing has failed")
     _print_backoff(spool)
     return os.EX_OK
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from pbxnotify.commands import oauth, prompts, terminal, testmail
@@ -62,11 +63,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text += " or custom: a token provider whose addresses the options name"
     add("--provider", type=_provider, help=text, metavar="NAME")
     for flag, place in FLAGS.items():
-        add(flag, dest=flag, metavar="VALUE", help=prompts.declared(place).expected.replace("%", "%%"))
+        text = prompts.declared(place).expected.replace("%", "%%")
+        add(flag, dest=flag, type=partial(_checked, place), metavar="VALUE", help=text)
     add("--password-stdin", action="store_true", help="read the password from standard input")
     text = "read the secret of the OAuth 2 application from standard input"
     add("--client-secret-stdin", action="store_true", help=text)
     add("--no-test", action="store_true", help="write the settings without testing them")
+
+
+def _checked(place: prompts.Place, text: str) -> str:
+    try:
+        prompts.check(place, text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _provider(text: str) -> Provider:

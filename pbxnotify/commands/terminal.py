@@ -132,6 +132,7 @@ def ask_secretly(question: str) -> str:
     try:
         return getpass.getpass(f"{visible(question)}: ")
     except EOFError:
+        print()
         raise UsageError(NO_ANSWER) from None
     except UnicodeDecodeError:
         raise UsageError("the answer is not valid UTF-8: nothing is changed") from None

@@ -17,6 +17,7 @@ from pbxnotify.settings.load import ini_path, load_settings
 from pbxnotify.settings.sections import Settings
 from pbxnotify.settings.smtp import Smtp
 from pbxnotify.smtp.client import Relay
+from pbxnotify.spool import state
 from pbxnotify.spool.backoff import write_backoff
 from pbxnotify.spool.store import open_spool
 
@@ -61,6 +62,7 @@ def send(settings: Settings, addresses: Sequence[str], transcript: Callable[[str
         print("login accepted; no test mail was sent, as admin_email is empty")
     if spool and addresses:
         write_backoff(spool.directory, None)  # it takes mail again: ends the relay backoff
+        state.write(spool.directory, state.SENT, f"test -> {', '.join(addresses)}")
     if not settings.notifications.enabled:
         print("NOTE: notifications are switched off ([notifications] enabled = no): only this test mail was sent")
 

@@ -34,7 +34,8 @@ def host_notes(settings: Settings, spool: Spool) -> Iterator[str | PbxnotifyErro
     yield from dialplan_notes(settings)
     yield from _queue_notes(spool)
     if not settings.notifications.timezone and time.tzname[0] == "UTC":
-        yield "mails show times in UTC, like this machine: write [notifications] timezone = Europe/Moscow, or = UTC"
+        names = "timedatectl list-timezones  shows the names"
+        yield f"mails show times in UTC, like this machine: write [notifications] timezone ({names}), or = UTC"
     yield from ini_file_notes(settings)
     if settings.notifications.phone_book:
         yield from _phone_book_notes(settings.notifications.phone_book)

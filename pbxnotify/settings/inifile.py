@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 QUOTES = ("'", '"')
 FREE_TEXT = (validators.line, validators.lines)  # the checks of options that take any text
+NO_COMMENT = "a comment starts with #, not with ;"
 A_HEADER = "[section], or [[101]] below [employees], on a line of its own"
 
 
@@ -96,9 +97,13 @@ class IniFile:
 
     def _unknown_option(self, place: Place, name: str, known: list[str]) -> None:
         """Add an option that does not exist; the one that was probably meant is not reported as missing as well."""
+        line = self.line_of.get((*place, name))
         if name.startswith(";"):
-            line = self.line_of.get((*place, name))
-            self.problem((*place, ""), "; does not start a comment here; write # instead", line)
+            self.problem((*place, ""), NO_COMMENT, line)
+            return
+        meant = name.lower().replace("-", "_")
+        if meant in known:
+            self.problem((*place, meant), "the option is spelt so, in lower case and with _; correct its name", line)
             return
         guess = did_you_mean(ini_lines.first_word(name), known)
         self._wrong.update((*place, meant) for meant in known if f" {meant}?" in guess)
@@ -167,7 +172,9 @@ class IniFile:
         number = mistake.line_number
         line, place = self.lines[number - 1].strip(), self.place_of.get(number, ("",))
         twice = isinstance(mistake, DuplicateError)
-        if line.startswith("["):
+        if line.startswith(";"):
+            what = NO_COMMENT
+        elif line.startswith("["):
             what = "this section is there twice; merge the two" if twice else f"malformed header; write {A_HEADER}"
             self.end = number
         elif line.partition("=")[2].lstrip().startswith(TRIPLE_QUOTES) and not twice:

@@ -35,6 +35,10 @@ LABELS = {
 """What the settings screen of MikoPBX calls an option, in English and Russian."""
 
 
+TYPOGRAPHIC_QUOTES = re.compile("^[“”„«»‘’]|[“”„«»‘’]$")
+"""What a word processor makes of plain quotes."""
+
+
 class Option(NamedTuple):
     """One option of the ini file."""
 
@@ -53,8 +57,9 @@ class Option(NamedTuple):
             return self.check(text)
         except ValueError as error:
             what = "the value" if self.secret or re.search(NOT_SHOWN, text) else repr(text)
-            comment = "; a comment starts with #" if " ;" in text else ""
-            sentence = f"{what} {error}; expected {self.expected}{comment}"
+            cure = "; a comment starts with #" if " ;" in text else ""
+            cure += "; leave the quotes out" if TYPOGRAPHIC_QUOTES.search(text) else ""
+            sentence = f"{what} {error}; expected {self.expected}{cure}"
         raise ValueError(sentence)  # out here, so that no traceback shows the exception that quotes the text
 
 

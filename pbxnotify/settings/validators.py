@@ -93,6 +93,10 @@ def yes_or_no(value: str) -> bool:
 
 def address(value: str) -> str:
     """Accept a bare e-mail address, which goes into SMTP commands unchanged; beyond ASCII by SMTPUTF8 (RFC 6531)."""
+    if re.match("mailto:", value, re.IGNORECASE):
+        raise ValueError("begins with mailto:, which is for web pages; leave that out")
+    if re.fullmatch(r"[^<>]*<[^<>]*>", value):
+        raise ValueError("has more than the address; leave out the name and < >")
     local_part, _, name = value.rpartition("@")
     atom = r"[\w!#$%&'*+/=?^`{|}~-]+"
     shape = _in_ascii(local_part)
@@ -163,6 +167,10 @@ def relay_parts(value: str) -> Relay:
     if re.search(r",|\S;", value):
         raise ValueError("names more than one relay")
     protocol, _, location = value.lower().rpartition("://")
+    if protocol in ("smtp", "smtps"):
+        raise ValueError(
+            f"begins with {protocol}://; {'leave that out' if protocol == 'smtp' else 'write ssl:// instead'}"
+        )
     if protocol not in ("", "ssl", "tls"):
         raise ValueError("starts with an unknown protocol")
     if location.count(":") > 1 and "[" not in location:

@@ -32,6 +32,19 @@ def test_the_test_mail_shows_the_relays_own_words(run, relay: Catcher) -> None:
     assert relay.wait(1)[0].recipients == ("me@example.com",)
 
 
+def test_status_knows_of_the_test_mail(run, relay: Catcher, spool: Spool) -> None:
+    run("test", "me@example.com")
+    assert re.search(r"^last mail sent .*test -> me@example.com$", run("status")[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listed"), [((), "setup"), (("queue",), "retry"), (("oauth",), "logout")], ids=repr
+)
+def test_without_a_command_all_are_listed(run, arguments: tuple[str, ...], listed: str) -> None:
+    status, _, said = run(*arguments)
+    assert (status, f"    {listed} " in said) == (os.EX_USAGE, True)
+
+
 def test_the_test_mail_goes_to_the_administrator(run, relay: Catcher) -> None:
     run("test")
     assert relay.wait(1)[0].recipients == ("admin@example.com",)

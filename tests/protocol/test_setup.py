@@ -49,8 +49,7 @@ def answers(shell: Shell, catcher: Catcher, password: str = LOGIN[1]) -> None:
     """Answer all questions for a relay of the house, up to the people."""
     shell.answer("Number", OTHER)
     shell.answer("SMTP host / SMTP хост", f"ssl://localhost:{catcher.port}")
-    for label in ("SMTP port", "Use TLS", "Verify server certificate"):
-        shell.answer(label, "")
+    shell.answer("Verify server certificate", "")
     shell.answer("SMTP login", LOGIN[0])
     shell.answer("SMTP password", password)
     shell.answer("Sender address", "")
@@ -60,7 +59,7 @@ def relay_without_login(shell: Shell, catcher: Catcher) -> None:
     """Answer all questions for a relay that wants no login, up to the people."""
     shell.answer("Number", OTHER)
     shell.answer("SMTP host", f"127.0.0.1:{catcher.port}")
-    for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
+    for label in ("Use TLS", "SMTP login", "Sender"):
         shell.answer(label, "")
 
 
@@ -116,7 +115,7 @@ def test_a_wrong_password_then_the_right_one(ini: Path, secure: Catcher) -> None
         )
         assert not ini.exists()
         shell.answer("Number [7]: ", "")
-        for label in ("SMTP host", "SMTP port", "Use TLS", "Verify server certificate", "SMTP login"):
+        for label in ("SMTP host", "Verify server certificate", "SMTP login"):
             shell.answer(label, "")
         shell.answer("SMTP password", LOGIN[1])
         for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
@@ -163,7 +162,7 @@ def test_what_stands_in_the_file_is_offered(ini: Path, catcher: Catcher) -> None
         shell.answer("Number [7]: ", "")
         for default in ("127.0.0.1", str(catcher.port)):
             shell.answer(f"[{default}]: ", "")
-        for label in ("Use TLS", "Verify", "SMTP login"):
+        for label in ("Use TLS", "SMTP login"):
             shell.answer(label, "")
         for default in ("pbx@example.com", "admin@example.com", "a@x, b@x"):
             shell.answer(f"[{default}]: ", "")
@@ -179,9 +178,43 @@ def test_russian_is_offered_where_the_terminal_speaks_it(ini: Path) -> None:
     with Shell("setup", LANG="ru_RU.UTF-8") as shell:
         shell.answer("Number", OTHER)
         shell.answer("SMTP host", "mx.example.com")
-        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender", "administrator", "missed", "voicemail"):
+        for label in ("SMTP port", "Use TLS", "SMTP login", "Sender", "administrator", "missed", "voicemail"):
             shell.answer(label, "")
         shell.wait_for("[ru]: ")
+
+
+QUESTIONS = ("SMTP port", "Use TLS", "Verify", "SMTP login", "SMTP password", "Sender", "administrator", "missed")
+
+
+@pytest.mark.parametrize("written", ["mx", "mx:587", "ssl://mx", "tls://mx:25"])
+def test_what_the_host_says_is_not_asked(ini: Path, written: str) -> None:
+    with Shell("setup") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", written)
+        if ":" not in written:
+            shell.answer("SMTP port", "587")
+        if "//" not in written:
+            shell.answer("Use TLS", "yes")
+        shell.answer("Verify", "")
+        shell.wait_for("SMTP login")
+        shell.interrupt()
+        said = shell.end()[1]
+    assert ("SMTP port" in said, "Use TLS" in said) == (":" not in written, "//" not in written)
+
+
+@pytest.mark.parametrize("leave", ["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("asked", range(len(QUESTIONS)), ids=lambda asked: QUESTIONS[asked])
+def test_it_can_be_left_at_any_question(ini: Path, asked: int, leave: str) -> None:
+    with Shell("setup") as shell:
+        shell.answer("Number", OTHER)
+        shell.answer("SMTP host", "mx.example.com")
+        for label in QUESTIONS[:asked]:
+            shell.answer(label, {"Use TLS": "yes", "SMTP login": "me", "SMTP password": "secret"}.get(label, ""))
+        shell.wait_for(QUESTIONS[asked])
+        (shell.interrupt if leave == "Ctrl-C" else shell.end_input)()
+        status, said = shell.end()
+    assert (status, ini.exists()) == (130 if leave == "Ctrl-C" else os.EX_USAGE, False)
+    assert said.splitlines()[-1].startswith("pbxnotify: ")
 
 
 def test_a_file_with_mistakes_is_said(ini: Path) -> None:
@@ -267,7 +300,12 @@ def test_options_change_what_they_name_and_nothing_else(run, ini: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
-        pytest.param(("--port", "x"), os.EX_CONFIG, id="wrong value"),
+        pytest.param(("--port", "x"), os.EX_USAGE, id="wrong value"),
+        pytest.param(("--host", "smtp://mail.example.com:25"), os.EX_USAGE, id="smtp://"),
+        pytest.param(("--host", "smtps://mail.example.com"), os.EX_USAGE, id="smtps://"),
+        pytest.param(("--admin-email", "mailto:a@example.com"), os.EX_USAGE, id="mailto:"),
+        pytest.param(("--missed-calls-email", "Anna <a@example.com>"), os.EX_USAGE, id="a name"),
+        pytest.param(("--sender", "“a@example.com”"), os.EX_USAGE, id="quotes of a word processor"),
         pytest.param(("--login", "me"), os.EX_CONFIG, id="no password"),
         pytest.param(("--provider", "gmial"), os.EX_USAGE, id="no provider"),
         pytest.param(("--password-stdin",), os.EX_USAGE, id="empty password"),
@@ -367,8 +405,6 @@ def test_from_nothing_to_a_test_mail_without_a_password(ini: Path, office: Login
         shell.answer("Number", OTHER)
         shell.answer("SMTP host", f"ssl://localhost:{office.catcher.port}")
         for label in (
-            "SMTP port",
-            "Use TLS",
             "Verify server certificate",
             "Log in [2]",
             "SMTP логин [pbx@",
@@ -521,7 +557,7 @@ def test_ctrl_c_gives_back_what_was_given(ini: Path, office: LoginOffice, golden
     with Shell("setup") as shell:
         shell.answer("Number", OTHER)
         shell.answer("SMTP host", f"ssl://localhost:{office.catcher.port}")
-        for label in ("SMTP port", "Use TLS", "Verify server certificate", "Log in [2]"):
+        for label in ("Verify server certificate", "Log in [2]"):
             shell.answer(label, "")
         for label in ("SMTP логин [boss@office.test]", "client_id [pbx-client]", "client_secret", "Sender address"):
             shell.answer(label, "")
@@ -594,7 +630,7 @@ def test_a_relay_of_the_house_ends_a_login_by_token(ini: Path) -> None:
     with Shell("setup") as shell:
         shell.answer("Number [1]: ", OTHER)
         shell.answer("SMTP host", "mx.example.com")
-        for label in ("SMTP port", "Use TLS", "Verify server certificate", "Log in [1]: "):
+        for label in ("SMTP port", "Use TLS", "Log in [1]: "):
             shell.answer(label, "")
         shell.answer("SMTP login", "-")
         shell.wait_for("Sender address")
@@ -658,7 +694,7 @@ def test_what_others_save_while_questions_stand_there_stays(ini: Path, catcher: 
         shell.answer("Number", "")
         with ini.open("a") as file:
             file.write("[employees]\n[[101]]\nemail = ivan@example.com\n")
-        for label in ("SMTP host", "SMTP port", "Use TLS", "Verify", "SMTP login", "Sender"):
+        for label in ("SMTP host", "Use TLS", "SMTP login", "Sender"):
             shell.answer(label, "")
         people(shell)
         assert shell.end()[0] == 0
@@ -707,8 +743,8 @@ def test_passwords_on_the_command_line(ini: Path, golden: Golden, arguments: tup
 @pytest.mark.parametrize("option", ["--pbx-name", "--login"])
 def test_an_option_that_is_no_text(ini: Path, option: str, golden: Golden) -> None:
     done = run_with_input("setup", option, "\udcff", "--no-test", typed="")
-    assert done.returncode == os.EX_CONFIG
-    golden(done.stderr)
+    assert done.returncode == os.EX_USAGE
+    golden(done.stderr.splitlines()[-1])
 
 
 def test_a_closed_standard_input(ini: Path, golden: Golden) -> None:
@@ -724,6 +760,6 @@ def test_the_language_that_is_written_is_offered(ini: Path) -> None:
     with Shell("setup", LANG="ru_RU.UTF-8") as shell:
         shell.answer("Number", OTHER)
         shell.answer("SMTP host", "mx.example.com")
-        for label in ("SMTP port", "Use TLS", "Verify", "SMTP login", "Sender", "administrator", "missed", "voicemail"):
+        for label in ("SMTP port", "Use TLS", "SMTP login", "Sender", "administrator", "missed", "voicemail"):
             shell.answer(label, "")
         shell.wait_for("[en]: ")

@@ -53,6 +53,10 @@ class Shell:
                 self._said += [self._child.before, ("interrupted", "")[seen]]
                 break
 
+    def end_input(self) -> None:
+        """Press Ctrl-D."""
+        self._child.sendeof()
+
     def kill(self, number: int) -> None:
         """Send a signal to the command alone."""
         self._child.kill(number)

@@ -658,7 +658,22 @@ def test_a_half_written_file(ini: Path, end: int) -> None:
         assert [problem.startswith(f"{ini}:{lines}: ") for problem in error.problems] == [True]
 
 
-def test_a_semicolon_starts_no_comment(ini: Path, golden: Golden) -> None:
-    (only,) = problems(ini, "[smtp]\n;login = x")
-    assert only.startswith("2: [smtp]: ")
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        pytest.param("[smtp]\n;login = x", "2: [smtp]: ", id="an option"),
+        pytest.param("[smtp]\n; the relay", "2: ", id="a remark"),
+        pytest.param("; settings\n[smtp]\nhost = mx\n", "1: ", id="before all sections"),
+    ],
+)
+def test_a_semicolon_starts_no_comment(ini: Path, text: str, begin: str, golden: Golden) -> None:
+    (only,) = problems(ini, text)
+    assert only.startswith(begin)
+    golden(only)
+
+
+@pytest.mark.parametrize("name", ["use-tls", "USE_TLS", "Use-Tls"])
+def test_an_option_that_is_spelt_otherwise(ini: Path, name: str, golden: Golden) -> None:
+    (only,) = problems(ini, f"[smtp]\nhost = mx\n{name} = yes")
+    assert only.startswith("3: [smtp] use_tls: ")
     golden(only)
