@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # More processes than cores: tests of real calls mostly wait for a phone to ring.
 WORKERS ?= 6
 
-.PHONY: all test golden faults bench test-pythons test-python lint demo screenshots install uninstall clean
+.PHONY: all test golden faults bench test-pythons test-python lint demo screenshots may-install install uninstall clean
 
 all: test
 
@@ -84,8 +84,11 @@ screenshots: $(VENV)/tools
 	@tests/need-tools chromium
 	@"$(BIN)/python" tests/screenshots.py
 
+may-install:
+	@PYTHON="$(PYTHON)" etc/install --may
+
 # Variables set on the command line of make are in the environment of etc/install too.
-install: $(BIN)/pip
+install: may-install $(BIN)/pip
 	@PYTHON="$(PYTHON)" PIP="$(BIN)/pip" etc/install
 
 uninstall:

@@ -608,6 +608,28 @@ def test_uninstall_leaves_the_settings_and_the_queue(package: Path, tmp_path: Pa
     golden(done.stdout)
 
 
+def test_uninstall_where_nothing_is(tmp_path: Path, golden: Golden) -> None:
+    done = make("uninstall", f"DESTDIR={tmp_path}")
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [])
+    golden(done.stdout)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be an ordinary user as well")
+@pytest.mark.parametrize("target", ["install", "uninstall"])
+def test_an_ordinary_user_is_told_at_once(target: str, golden: Golden) -> None:
+    """Before anything is downloaded or made."""
+    with tempfile.TemporaryDirectory() as name:
+        clone = Path(name) / "clone"
+        for directory in ("etc", "pbxnotify"):
+            shutil.copytree(ROOT / directory, clone / directory)
+        shutil.copy(ROOT / "Makefile", clone)
+        Path(name).chmod(0o755)
+        command = ["setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "make", "-s", "-C", str(clone)]
+        done = ran([*command, target, f"PYTHON={PYTHON}"])
+        assert (done.returncode, (clone / ".venv").exists()) == (2, False)
+    golden(done.stderr.splitlines()[0])
+
+
 def test_uninstall_names_what_was_added_to_units(package: Path, tmp_path: Path, golden: Golden) -> None:
     copy = shutil.copytree(package, tmp_path / "copy", symlinks=True)
     units = copy / "etc" / "systemd" / "system"
