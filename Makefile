@@ -18,6 +18,7 @@
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := "$(BIN)/pip" install --disable-pip-version-check
 
 # Tests start Python thousands of times: keep what it compiles, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,16 +30,22 @@ WORKERS ?= 6
 all: test
 
 $(BIN)/pip:
-	@"$(PYTHON)" -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) "$(VENV)" || { \
+	@tests/quietly "making a venv" "$(PYTHON)" -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) "$(VENV)" || { \
 		echo "This Python cannot create a venv. On Debian: apt install python3-venv" >&2; exit 69; }
 
 $(VENV)/tools: setup.cfg pyproject.toml | $(BIN)/pip
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2]'
-	"$(BIN)/python" tests/support/wheels.py
+	@tests/quietly "installing what the tests need, 300 MB" $(PIP_INSTALL) --editable '.[test,oauth2]'
+	@tests/quietly "fetching what an installation needs" "$(BIN)/python" tests/support/wheels.py
+	@touch "$@"
+
+# Of all that the tests need, what the demonstration does.
+$(VENV)/demo-tools: setup.cfg pyproject.toml | $(BIN)/pip
+	@tests/quietly "installing what the demonstration needs, 5 MB" $(PIP_INSTALL) '.[demo]'
 	@touch "$@"
 
 test: $(VENV)/tools lint
-	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy msmtp
+	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy \
+		msmtp chattr
 	"$(BIN)/python" -m pytest $(or $(TESTS),--numprocesses $(WORKERS))
 
 golden: $(VENV)/tools
@@ -57,7 +64,7 @@ faults: $(VENV)/tools
 	PBXNOTIFY_FAULTS=long "$(BIN)/python" -m pytest -m hypothesis --timeout 0 --ignore tests/calls --ignore tests/faults
 
 $(VENV)/bench-tools: $(VENV)/tools
-	"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[test,oauth2,bench]'
+	@tests/quietly "installing what the bench needs" $(PIP_INSTALL) --editable '.[test,oauth2,bench]'
 	@touch "$@"
 
 # Measures, and asserts no time: not part of `make test`.
@@ -76,8 +83,7 @@ test-pythons:
 test-python: $(VENV)/tools
 	"$(BIN)/python" -m pytest --quiet --numprocesses $(WORKERS) --ignore tests/calls
 
-demo: $(VENV)/tools
-	@tests/need-tools sipp
+demo: $(firstword $(wildcard $(VENV)/tools) $(VENV)/demo-tools)
 	@"$(BIN)/python" tests/demo.py
 
 screenshots: $(VENV)/tools

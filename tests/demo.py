@@ -1,4 +1,4 @@
-"""The main job, shown: a call that nobody answers, a voicemail, and both mails as they arrived.
+"""The main job, shown: a call that nobody answers, a voicemail, and the mails as they arrived, English and Russian.
 
 Where no Asterisk can be fetched, the same scripts are driven by the far end of a recorded call, and that is said.
 """
@@ -9,7 +9,9 @@ import os
 import re
 import sys
 import tempfile
+import time
 import wave
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -17,10 +19,13 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "support"))
 
 from far_end import MISSED, RANG_OUT, VOICEMAIL, FarEnd, wait_for_released  # noqa: E402
-from lab import Asterisk, LabUnavailable, sipp_missing  # noqa: E402
+from lab import CALLERS, PHONES, SERVER, Asterisk, LabUnavailable, fetch  # noqa: E402
 from mailboxes import CHANNEL, message  # noqa: E402
 from office import install  # noqa: E402
 from relay import Catcher, Caught  # noqa: E402
+from sip_phone import Phones, rings  # noqa: E402
+
+BEGAN = time.monotonic()
 
 SAVED = HERE.parent / "build" / "demo"
 INI = """\
@@ -31,64 +36,75 @@ sender = pbx@example.com
 [notifications]
 admin_email = admin@example.com
 pbx_name = Demo office
-language = {language}
 [employees]
 [[101]]
+name = Anna Smith
+email = anna@example.com
+[[102]]
 name = Иван Петров
 email = ivan@example.com
+language = ru
 """
 DIALPLAN = """\
 #tryinclude "extensions_pbxnotify.conf"
 [from-trunk]
-exten => 101,1,Gosub(pbxnotify,watch,1(101))
- same => n,Dial(PJSIP/101,3)
-exten => 102,1,Gosub(pbxnotify,watch,1(101))
- same => n,Dial(PJSIP/101,2)
+exten => rings-out,1,Gosub(pbxnotify,watch,1(101&102))
+ same => n,Dial(PJSIP/101&PJSIP/102,2)
+exten => voicemail,1,Gosub(pbxnotify,watch,1(101&102))
+ same => n,Dial(PJSIP/101&PJSIP/102,1)
  same => n,VoiceMail(101@default,s)
-; without sipp: calls from inside, with a caller ID of our own
-exten => _*X.,1,Set(CALLERID(all)="Алиса Смирнова" <+74951234567>)
- same => n,Goto(${EXTEN:1},1)
 """
-CALLER = {"caller_name": '"Алиса Смирнова"', "caller_number": "+74951234567"}
+NAME, NUMBER = "Алиса Смирнова", "+74951234567"
+MAILS = 4  # of each call, to Anna in English and to Ivan in Russian
+NEXT = """
+Where to look next: open the saved mails in a mail program; README.md tells how to install it, docs/dialplan.md what to
+write before which Dial, etc/pbxnotify.ini what can be set.
+Что дальше: откройте сохранённые письма в почтовой программе; README.ru.md — об установке, docs/ru/ — об остальном.
+"""
 
 
 def calls_on_asterisk(directory: Path, port: int) -> None:
-    """Place two calls on a real Asterisk that 101 does not answer; the second caller leaves a message."""
+    """Place two calls on a real Asterisk that nobody answers; the second caller leaves a message."""
+    step("fetching Asterisk 22, 17 MB, if it is not here yet")
+    fetch(22)
     asterisk = Asterisk(22, directory / "lab", dialplan=DIALPLAN)
+    step("installing pbxnotify for it, as make install does")
     install(asterisk, directory)
-    (asterisk.etc / "pbxnotify.ini").write_text(INI.format(port=port, language="ru"), encoding="utf-8")
-    with asterisk:
-        if sipp_missing():
-            print(f"({sipp_missing()}: the calls come from inside, and nothing is at the phone's address)")
-        print("A real Asterisk 22 runs. Somebody calls 101 ...")
-        place_call(asterisk, "101", "Wait", "5")
-        print("Nobody answered, and the call is over. Somebody calls again, and leaves a message ...")
-        place_call(asterisk, "102", "Playback", "vm-options")
-        print("The message is left, and the call is over.")
+    (asterisk.etc / "pbxnotify.ini").write_text(INI.format(port=port), encoding="utf-8")
+    step("starting Asterisk")
+    with ExitStack() as stack:
+        stack.enter_context(asterisk)
+        server = (SERVER, asterisk.port)
+        for number in (101, 102):
+            stack.enter_context(Phones((PHONES, asterisk.port + number), server, {str(number): rings}))
+        callers = stack.enter_context(Phones((CALLERS, 0), server))
+        step(f"{NAME} calls 101 and 102; the phones ring, and nobody answers")
+        callers.call("rings-out", caller_number=NUMBER, caller_name=NAME).wait_for_end()
+        step("the same caller calls again, and leaves a message")
+        call = callers.call("voicemail", caller_number=NUMBER, caller_name=NAME)
+        call.wait_until_answered()
+        call.wait_for_quiet(0.3)
+        call.speak(500, 2)
+        call.hang_up()
+        asterisk.wait_until_idle()
 
 
-def place_call(asterisk: Asterisk, extension: str, application: str, data: str) -> None:
-    """Place one call; without sipp, what the caller does is an application of Asterisk's."""
-    if sipp_missing():
-        asterisk.originate(f"*{extension}", application=application, data=data)
-    else:
-        with asterisk.phone(101, "uas_ring"):
-            scenario = "uac_noanswer" if application == "Wait" else "uac_vm_bye"
-            asterisk.call(scenario, extension, duration_ms=5000, **CALLER)
-    asterisk.wait_until_idle()
+def step(what: str) -> None:
+    """Say what comes next, with the seconds since the start."""
+    print(f"[{time.monotonic() - BEGAN:4.1f} s] {what} ...", flush=True)
 
 
 def calls_recorded(directory: Path, port: int) -> None:
     """Drive both scripts by the far end of a call, as Asterisk would, with a mailbox as it would leave it."""
     ini = directory / "pbxnotify.ini"
-    ini.write_text(INI.format(port=port, language="ru"), encoding="utf-8")
+    ini.write_text(INI.format(port=port), encoding="utf-8")
     environment = {"PBXNOTIFY_CONFIG": str(ini), "AST_SPOOL_DIR": str(directory)}
-    call = {**RANG_OUT, "CALLERID(name)": "Алиса Смирнова", "CALLERID(num)": "+74951234567"}
+    call = {**RANG_OUT, "CALLERID(name)": NAME, "CALLERID(num)": NUMBER}
     missed = FarEnd(call)
-    missed.run(environment=environment)
+    missed.run(["101&102"], environment=environment)
     left = {"VMSTATUS": "SUCCESS", "VM_MESSAGEFILE": message(directory, duration=5), "CHANNEL(name)": CHANNEL}
     voicemail = FarEnd({**call, **left})
-    voicemail.run(script=VOICEMAIL, environment=environment)
+    voicemail.run(["101&102"], VOICEMAIL, environment)
     print(f"The scripts set PBXNOTIFYSTATUS={missed.status} and {voicemail.status}, and the calls were let go.")
 
 
@@ -131,11 +147,13 @@ def main() -> int:
         except LabUnavailable as error:
             print(f"No real Asterisk here ({error}): the same scripts are driven by a recorded call.")
             calls_recorded(Path(name), catcher.port)
-        mails = catcher.wait(2, timeout=30)
+        mails = catcher.wait(MAILS, timeout=30)
         for script in (MISSED, VOICEMAIL):
             wait_for_released(script, mark="")  # they still note in the directory that the relay has the mail
-    for caught in mails:
-        show(caught, "voicemail" if list(caught.message.iter_attachments()) else "missed-call")
+    for caught in sorted(mails, key=lambda mail: mail.recipients):
+        what = "voicemail" if list(caught.message.iter_attachments()) else "missed-call"
+        show(caught, f"{what}-{caught.recipients[0].partition('@')[0]}")
+    print(NEXT)
     return 0
 
 

@@ -15,7 +15,7 @@ from checkout import ROOT
 WHEELS = Path(sys.prefix) / "wheels"
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)} if WHEELS.is_dir() else {}
 """The environment of a pip that builds in an environment of its own, as pip does when nobody says otherwise."""
-QUICK = {**OFFLINE, "PIP_NO_BUILD_ISOLATION": "0"} if OFFLINE else {}
+QUICK = {**OFFLINE, "PIP_NO_BUILD_ISOLATION": "0"}
 """The environment of this venv's pip, which builds with the setuptools beside it: 0 turns ``build_isolation`` off."""
 
 
