@@ -72,11 +72,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _checked(place: prompts.Place, text: str) -> str:
+    value = text.strip()  # as an answer to a question
     try:
-        prompts.check(place, text)
+        prompts.check(place, value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+    return value
 
 
 def _provider(text: str) -> Provider:

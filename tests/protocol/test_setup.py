@@ -330,9 +330,10 @@ def test_a_directory_that_is_not_there(run, box: Path, golden: Golden) -> None:
         pytest.param(("--admin-email", "a@x.de,b@x.de"), "admin_email = a@x.de, b@x.de", id="no blank"),
         pytest.param(("--admin-email", "a&b@x.de, c@x.de"), 'admin_email = "a&b@x.de", c@x.de', id="a quoted part"),
         pytest.param(("--pbx-name", "Office, Main"), 'pbx_name = "Office, Main"', id="a comma in a text"),
+        pytest.param(("--host", " smtp.gmail.com "), "host = smtp.gmail.com", id="blanks around it"),
     ],
 )
-def test_commas(run, ini: Path, arguments: tuple[str, str], line: str) -> None:
+def test_what_is_written(run, ini: Path, arguments: tuple[str, str], line: str) -> None:
     assert run("setup", "--no-test", *arguments)[0] == 0
     assert line in ini.read_text(encoding="utf-8").splitlines()
 
