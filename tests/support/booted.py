@@ -1,4 +1,4 @@
-"""This host's own root filesystem, started once more by its own systemd in namespaces, so that units really run.
+"""This host's own root filesystem, or another one, started by its own systemd in namespaces, so that units really run.
 
 What is written there lands in memory and is gone in the end; the network is the host's.
 """
@@ -22,12 +22,12 @@ SYSTEMD = Path("/lib/systemd/systemd")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SETUP = rf"""
 set -e
-top=$1 root=$1/root
-shift
+top=$1 root=$1/root lower=$2
+shift 2
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$top"
 mkdir "$top/upper" "$top/work" "$root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$top/upper,workdir=$top/work" "$root"
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$top/upper,workdir=$top/work" "$root"
 for directory in "$@"; do  # which may be mounts of their own
     mkdir -p "$root$directory"
     mount --rbind "$directory" "$root$directory"
@@ -69,8 +69,12 @@ def _control_groups() -> Path | None:
 class BootedHost:
     """A booted copy of the host, for a with statement; skips the running test where that is not possible."""
 
-    def __init__(self, directory: Path, *visible: Path) -> None:
-        """``visible`` are directories that are not on the root filesystem, perhaps; the checkout and the venv are."""
+    def __init__(self, directory: Path, *visible: Path, image: Path = Path("/")) -> None:
+        """``visible`` are directories that are not on the root filesystem, perhaps; the checkout and the venv are.
+
+        An ``image`` is the root filesystem of another system, which is booted instead.
+        """
+        self._image = image
         self._visible = dict.fromkeys(map(str, (ROOT, Path(sys.prefix), Path(sys.base_prefix), *visible)))
         self._visible.pop("/usr", None)
         self._output = directory / "output"
@@ -84,7 +88,7 @@ class BootedHost:
 
     def __enter__(self) -> BootedHost:
         namespaces = ["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "--kill-child"]
-        command = ["unshare", *namespaces, "sh", "-c", SETUP, "sh", str(self._top), *self._visible]
+        command = ["unshare", *namespaces, "sh", "-c", SETUP, "sh", str(self._top), str(self._image), *self._visible]
         enter = f'echo $$ >"{self._group}/cgroup.procs" && exec "$@"'
         try:
             self._group.mkdir()
