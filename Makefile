@@ -13,6 +13,9 @@
 #                  and ASTSPOOLDIR (as in asterisk.conf); ASTUSER (who Asterisk runs as; the owner of ASTSPOOLDIR);
 #                  PYTHON
 # make uninstall   keeps the settings and the queue
+# make deb         the Debian package, in build/
+# make test-debian    on minimal systems of Debian 12, 13 and sid (SUITES="..."), with their own systemd as process 1: the
+#                  package installed, upgraded, removed; then make demo and make test (ONLY=deb, demo or everything)
 
 # The system's interpreter, not one in somebody's home: Asterisk's user has to be able to run it.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(shell command -v python3))
@@ -25,7 +28,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # More processes than cores: tests of real calls mostly wait for a phone to ring.
 WORKERS ?= 6
 
-.PHONY: all test golden faults bench test-pythons test-python lint demo screenshots may-install install uninstall clean
+.PHONY: all test golden faults bench test-pythons test-python test-debian lint demo screenshots \
+	may-install install uninstall deb clean
 
 all: test
 
@@ -45,7 +49,7 @@ $(VENV)/demo-tools: setup.cfg pyproject.toml | $(BIN)/pip
 
 test: $(VENV)/tools lint
 	@tests/need-tools sipp sox lame ffmpeg strace postfix saslpasswd2 dovecot systemd-analyze mandoc check_dummy \
-		msmtp chattr
+		msmtp chattr dh dh_python3 dpkg-buildpackage lintian
 	"$(BIN)/python" -m pytest $(or $(TESTS),--numprocesses $(WORKERS))
 
 golden: $(VENV)/tools
@@ -83,6 +87,13 @@ test-pythons:
 test-python: $(VENV)/tools
 	"$(BIN)/python" -m pytest --quiet --numprocesses $(WORKERS) --ignore tests/calls
 
+SUITES ?= bookworm trixie sid
+
+test-debian: $(VENV)/tools
+	@tests/need-tools mmdebstrap dh dh_python3 dpkg-buildpackage lintian
+	PBXNOTIFY_DEBIAN="$(SUITES)" "$(BIN)/python" -m pytest --timeout 0 tests/system/test_deb.py \
+		tests/system/test_two_commands.py $(if $(ONLY),-k $(ONLY))
+
 demo: $(firstword $(wildcard $(VENV)/tools) $(VENV)/demo-tools)
 	@"$(BIN)/python" tests/demo.py
 
@@ -99,6 +110,10 @@ install: may-install $(BIN)/pip
 
 uninstall:
 	@PYTHON="$(PYTHON)" etc/install --remove
+
+deb: $(BIN)/pip
+	@tests/need-tools dh dh_python3 dpkg-buildpackage
+	@PIP="$(BIN)/pip" etc/deb
 
 clean:
 	rm -rf "$(VENV)" .venv-* build *.egg-info .*_cache

@@ -13,6 +13,8 @@ from skipping import unavailable
 
 IMAGES = ROOT / "build/debian"
 """Where they are kept; to have a newer one, delete it."""
+DEBIAN = "Debian/Debian"
+"""Origin and label of its archive; that of the security team has another label."""
 
 
 def debian_image(suite: str) -> Path:
@@ -26,7 +28,7 @@ def debian_image(suite: str) -> Path:
         if not image.exists():
             shutil.rmtree(new, ignore_errors=True)
             # Its lists of packages stay, so that something can be installed.
-            options = ["--variant=apt", "--include=systemd-sysv", "--skip=cleanup/apt/lists"]
+            options = ["--variant=apt", "--include=systemd-sysv,mount", "--skip=cleanup/apt/lists"]
             command = ["mmdebstrap", "--quiet", *options, *_trust(), suite, str(new), mirror()]
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode:
@@ -40,11 +42,8 @@ def mirror() -> str:
     form = "$(ORIGIN)/$(LABEL) $(REPO_URI)"
     command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    for line in found.splitlines():
-        name, _, address = line.partition(" ")
-        if name == "Debian/Debian":
-            return address
-    unavailable("apt knows no mirror of Debian")
+    addresses = [address for name, _, address in (line.partition(" ") for line in found.splitlines()) if name == DEBIAN]
+    return addresses[0] if addresses else unavailable("apt knows no mirror of Debian")
 
 
 def _trust() -> list[str]:

@@ -1,4 +1,4 @@
-"""The Debian package: built, judged by lintian, and installed where systemd is process 1 and nothing of it is the host's.
+"""The Debian package: built, judged by lintian, and installed where systemd is process 1 and nothing is the host's.
 
 That is a copy of this host, or with PBXNOTIFY_DEBIAN="bookworm trixie sid" (`make test-debian`) a minimal one of each
 of these releases, with its own Python, dpkg and systemd.
@@ -78,7 +78,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for tool in ("dh", "dh_python3", "dpkg-buildpackage"):
         require(tool)
     checkout = tmp_path_factory.mktemp("checkout")
-    for name in ("CHANGELOG.md", "LICENSE", "README.md", "README.ru.md", "agi-bin", "debian", "docs", "etc", "pbxnotify"):
+    for name in (
+        "CHANGELOG.md",
+        "LICENSE",
+        "README.md",
+        "README.ru.md",
+        "agi-bin",
+        "debian",
+        "docs",
+        "etc",
+        "pbxnotify",
+    ):
         (checkout / name).symlink_to(ROOT / name)
     ran("env", "-C", checkout, f"PIP={Path(sys.prefix) / 'bin/pip'}", ROOT / "etc/deb")
     return checkout / "build"
@@ -134,7 +144,7 @@ def archive(tree: Path, name: str) -> Path:
 
 def test_lintian_has_nothing_to_say(built: Path) -> None:
     (changes,) = built.glob("*.changes")
-    command = [require("lintian"), "--fail-on", "error,warning", changes]
+    command = [require("lintian"), "--fail-on", "error,warning", str(changes)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -170,7 +180,9 @@ class Machine:
 
     def sh(self, command: str, check: bool = True) -> str:
         """Run a command of a shell; returns what it says."""
-        done = self.host.run("sh", "-c", f"{command} 2>&1", check=check, environment={"DEBIAN_FRONTEND": "noninteractive"})
+        done = self.host.run(
+            "sh", "-c", f"{command} 2>&1", check=check, environment={"DEBIAN_FRONTEND": "noninteractive"}
+        )
         return done.stdout
 
     def install(self, *debs: Path, check: bool = True) -> str:
@@ -180,8 +192,7 @@ class Machine:
             shutil.copy(deb, self.host.path(f"/srv/{deb.name}"))
         names = " ".join(f"/srv/{deb.name}" for deb in debs)
         command = f"apt-get install -qq -y --no-install-recommends --allow-downgrades --reinstall {names}"
-        said = self.sh(f"{command} || {{ apt-get -qq update && {command}; }}" if check else command, check=check)
-        return said
+        return self.sh(f"{command} || {{ apt-get -qq update && {command}; }}" if check else command, check=check)
 
     def set_up(self, port: int) -> None:
         """Write the settings."""
@@ -378,7 +389,8 @@ def test_a_full_disk_and_an_interrupted_upgrade(
     before = machine.sh(f"readlink {LIB}/current")
     machine.set_up(1)
     versions = f"{LIB}/versions"
-    machine.sh(f"cp -a {versions} /srv && mount -t tmpfs -o size=50m tmpfs {versions} && cp -a /srv/versions/. {versions}")
+    machine.sh(f"cp -a {versions} /srv && mount -t tmpfs -o size=50m tmpfs {versions}")
+    machine.sh(f"cp -a /srv/versions/. {versions}")
     machine.sh(f"cat /dev/zero >{versions}/full", check=False)
     said = machine.install(next_deb, check=False)
     assert "No space left on device" in said
