@@ -155,7 +155,8 @@ def test_the_package_has_the_version_of_the_program_and_advises_as_a_package(deb
     package = tmp_path / LIB[1:] / "package"
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "pbxnotify").rglob("*.py")}
     assert modules <= {str(path.relative_to(package)) for path in package.rglob("*.py")}
-    assert [path for path in package.rglob("*.py") if "run  make install" in path.read_text()] == []
+    advice = [path for path in package.rglob("*.py") if re.search("(run|with|in)  make install", path.read_text())]
+    assert advice == []
 
 
 @pytest.fixture(autouse=True)
@@ -185,13 +186,15 @@ class Machine:
         )
         return done.stdout
 
-    def install(self, *debs: Path, check: bool = True) -> str:
+    def install(self, *debs: Path, check: bool = True, umask: str = "022") -> str:
         """Install packages as an admin does, in one command."""
         for deb in debs:
             self.host.run("mkdir", "-p", "/srv")
             shutil.copy(deb, self.host.path(f"/srv/{deb.name}"))
         names = " ".join(f"/srv/{deb.name}" for deb in debs)
-        command = f"apt-get install -qq -y --no-install-recommends --allow-downgrades --reinstall {names}"
+        command = (
+            f"umask {umask}; apt-get install -qq -y --no-install-recommends --allow-downgrades --reinstall {names}"
+        )
         return self.sh(f"{command} || {{ apt-get -qq update && {command}; }}" if check else command, check=check)
 
     def set_up(self, port: int) -> None:
@@ -246,14 +249,20 @@ def test_asterisk_comes_later(machine: Machine, deb: Path, asterisk_deb: Path) -
 
 
 def test_asterisk_comes_with_it(machine: Machine, deb: Path, asterisk_deb: Path) -> None:
-    """Whose user is made after our postinst has run, perhaps."""
-    machine.install(deb, asterisk_deb)
+    """Whose user is made after our postinst has run, perhaps; root's umask, and modules of the host, do no harm."""
+    machine.host.write("/usr/local/lib/python3/dist-packages/pbxnotify.py", "raise SystemExit('not ours')\n")
+    machine.sh(
+        "for dir in /usr/local/lib/python3.*; do ln -sfn ../python3/dist-packages $dir/dist-packages; done", False
+    )
+    machine.install(deb, asterisk_deb, umask="077")
     require_ready(machine)
     assert "nobody is notified" in machine.sh("pbxnotify check", check=False)
     for _ in range(2):
         machine.sh("systemctl start pbxnotify.service pbxnotify-monitor.service")
     assert machine.failed() == ""
     assert machine.sh("journalctl -q -t pbxnotify --no-pager -o cat") == "", "units are quiet before setup"
+    assert machine.call("55").status == "QUEUED"
+    wait_for_released(Path(SCRIPTS[0]))
     # No bytecode is missing: everything that a call imports was compiled, by this Python.
     command = "import pbxnotify.cli, pbxnotify.delivery.attempt, asterisk.agi, configobj.validate as last"
     path = f"import sys; sys.path[:0] = ['{LIB}/current']; sys.path.append('/usr/lib/python3/dist-packages')"
@@ -359,6 +368,7 @@ def test_make_install_and_the_package_take_turns(machine: Machine, deb: Path, as
     make = f"{offline} make -s -C {ROOT} VENV=/srv/venv PYTHON=/usr/bin/python3 SCHEDULER=systemd"
     machine.sh(f"{make} install")
     machine.set_up(1)
+    machine.host.write("/etc/asterisk/extensions.conf", '#tryinclude "extensions_pbxnotify.conf"\n')
     assert machine.call("55").status == "QUEUED"
     wait_for_released(Path(SCRIPTS[0]))
     settings = machine.host.path(INI).read_text()
@@ -368,6 +378,7 @@ def test_make_install_and_the_package_take_turns(machine: Machine, deb: Path, as
     machine.sh(f"{make} uninstall")
     machine.install(deb)
     require_ready(machine)
+    assert "hangup_handler" in machine.sh("cat /etc/asterisk/extensions_pbxnotify.conf"), "no longer the stub"
     assert machine.call("57").status == "QUEUED"
     wait_for_released(Path(SCRIPTS[0]))
     assert (machine.host.path(INI).read_text(), len(machine.queue())) == (settings, 3)
@@ -414,6 +425,23 @@ def test_another_default_python(machine: Machine, deb: Path, asterisk_deb: Path)
     machine.sh("/usr/share/python3/runtime.d/pbxnotify.rtupdate rtupdate python3.1 python3.2")
     assert machine.sh(f"readlink {LIB}/current") == before
     assert machine.sh(f"find {LIB}/package -name '*.pyc' | wc -l") != "0\n"
+
+
+def test_asterisk_runs_as_another_user(machine: Machine, deb: Path, asterisk_deb: Path) -> None:
+    """The owner of its spool, or who the admin says, also after the next upgrade; the units know."""
+    machine.install(asterisk_deb)
+    machine.sh("useradd --system --user-group pbx && chown -R pbx: /var/spool/asterisk /etc/asterisk")
+    machine.install(deb)
+    assert machine.sh(f"cat {LIB}/current/asterisk-user") == "pbx\n"
+    assert machine.sh("systemctl show --property=User --value pbxnotify.service") == "pbx\n"
+    machine.sh("systemctl start pbxnotify.service")
+    assert machine.sh(f"stat -c %U {SPOOL}") == "pbx\n"
+    machine.sh("ASTUSER=daemon dpkg-reconfigure pbxnotify")
+    assert machine.sh(f"cat {LIB}/current/asterisk-user") == "daemon\n"
+    machine.sh("apt-get remove -qq -y pbxnotify")
+    assert machine.sh("find /etc/systemd/system -name 'pbxnotify*.service.d'") == ""
+    machine.install(deb)
+    assert machine.sh("systemctl show --property=User --value pbxnotify.service") == "pbx\n"
 
 
 def test_what_debian_tests(machine: Machine, deb: Path) -> None:
