@@ -30,7 +30,7 @@ BEGAN = time.monotonic()
 SAVED = HERE.parent / "build" / "demo"
 INI = """\
 [smtp]
-host = localhost
+host = 127.0.0.1
 port = {port}
 sender = pbx@example.com
 [notifications]
