@@ -150,8 +150,7 @@ def test_setup_at_a_terminal(
     with Shell("setup", SSL_CERT_FILE=certificates.ca_file) as shell:
         shell.answer("Number", OTHER_RELAY)
         shell.answer("SMTP host", f"{security}://localhost:{port}")
-        for label in ("SMTP port", "Use TLS", "Verify"):
-            shell.answer(label, "")
+        shell.answer("Verify", "")
         shell.answer("SMTP login", LOGIN[0])
         shell.answer("SMTP password", "wr0ng-w0rd")
         shell.answer("Sender", "")
@@ -160,7 +159,7 @@ def test_setup_at_a_terminal(
             shell.answer(label, "")
         shell.wait_for("535 5.7.8")
         shell.answer("w to write it anyway [a]: ", "a")
-        for label in ("Number", "SMTP host", "SMTP port", "Use TLS", "Verify", "SMTP login"):
+        for label in ("Number", "SMTP host", "Verify", "SMTP login"):
             shell.answer(label, "")
         shell.answer("SMTP password", LOGIN[1])
         for label in ("Sender", "administrator", "missed calls", "voicemail", "language", "Use notifications"):
