@@ -33,7 +33,7 @@ def freepbx_mistakes(lines: Sequence[Line]) -> Iterator[str | DialplanError]:
         yield f"pbxnotify is called twice: remove the hook of an older version, {', '.join(ours)}"
     yield from _update_notes()
     macros = [line.name for line in hooks if line.application.lower().startswith("macro")]
-    if macros and any(f"Gosub({MACRO}," in line.text for line in lines):
+    if macros and any(f"Gosub({MACRO},s," in line.text for line in lines):  # 16 has one for its announcements
         yield DialplanError(
             f"calls are dropped, as FreePBX 17 does without macros: {', '.join(macros)}; remove the hook, or end it"
             " with Return()"
