@@ -269,6 +269,7 @@ Caller = Callable[[OutgoingCall], None]
 TRANSFERRED: dict[str, tuple[str, Behaviour, Caller, list[Expected]]] = {
     "to an extension that rings out": ("106", rings, waits, [Expected(COMMON, "106", "NOANSWER")]),
     "to an extension that answers": ("106", answers(talks=1), waits, []),
+    "to follow me": ("8106", rings, waits, [Expected(ANNA, "102", "BUSY"), Expected(COMMON, "106", "NOANSWER")]),
     "to an extension whose mailbox takes a message": (
         "109",
         rings,
@@ -282,7 +283,7 @@ TRANSFERRED: dict[str, tuple[str, Behaviour, Caller, list[Expected]]] = {
 def test_an_agent_transfers(office: Office, case: str) -> None:
     """The caller waits behind the agent's Local channel from then on, which runs FreePBX's dialplan."""
     number, target, caller, expected = TRANSFERRED[case]
-    behaviours = {"101": answers(0.3, transfers_to(number)), "102": refuses(486), number: target}
+    behaviours = {"101": answers(0.3, transfers_to(number)), "102": refuses(486), number[-3:]: target}
     server = (SERVER, office.asterisk.port)
     with ExitStack() as stack:
         for phone, behaviour in behaviours.items():
