@@ -181,6 +181,12 @@ CASES: dict[str, tuple[str, dict[int, str], tuple[str, dict[str, object]], list[
         ("uac_cancel", {"duration_ms": 700}),
         [Expected(COMMON, "106", "CANCEL")],
     ),
+    "follow me whose caller gives up when all ring": (
+        "8106",
+        {102: "uas_ring", 106: "uas_ring"},
+        ("uac_cancel", {"duration_ms": 3500}),
+        [Expected(ANNA, "102", "CANCEL", 3), Expected(COMMON, "106", "CANCEL", 3)],
+    ),
     "follow me that nobody answers": (
         "8106",
         {102: "uas_ring", 106: "uas_ring"},
