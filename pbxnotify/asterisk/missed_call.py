@@ -15,6 +15,7 @@ USER_BUSY, CALL_REJECTED = "User busy", "Call Rejected"  # 17 and 21, as HANGUPC
 OF_DIAL = ("NOANSWER", "CANCEL", "BUSY", "CHANUNAVAIL", "CONGESTION")
 """DIALSTATUS of a group none of whose phones was answered; of one phone, ``OF_ONE`` has several reasons."""
 OF_ONE = ("CHANUNAVAIL",)
+NEVER_RANG = ("BUSY", "CHANUNAVAIL", "CONGESTION")
 NOBODY_TALKED = ("", "ANSWER", "CONTINUE", "INVALIDARGS")
 """How a watched call ends that was picked up, but by nobody who talked: INVALIDARGS is ``Dial(,,p)`` without an answer
 that it knows (apps/app_dial.c, do_privacy)."""
@@ -59,9 +60,10 @@ def _watched_rings(channel: Mapping[str, str], watched: str, ended: float) -> li
     since, seconds, cause = (float(found[1]), int(found[2]), found[3]) if found else (ended, 0, "")
     if re.fullmatch(r"\d{9,11}", cause):
         seconds, cause = seconds + int(ended) - int(cause), ""
+    has_rung = cause == "CANCEL"
     if cause in ("", "CANCEL"):  # a leg that Dial or Queue has cancelled hears how the whole call ended
         cause = _outcome(channel) or cause
-    if cause in NOBODY_TALKED:
+    if cause in NOBODY_TALKED or (has_rung and cause in NEVER_RANG):  # the whole call's is that of another phone
         cause = "NOANSWER"
     duration = max(min(seconds, int(ended - since)), 0)
     extensions = extensions_in(watched)

@@ -11,8 +11,12 @@ from pbxnotify.errors import DialplanError
 
 MACRO = "macro-user-callerid"
 """FreePBX runs it before whatever rings or records; ours takes the place of its first line."""
-FIRST_LINE = "Set(TOUCH_MONITOR=${UNIQUEID})"
-"""Of FreePBX 16 and 17, in its module core, Dialplan/macroUserCallerid.php."""
+FIRST_LINES = {
+    (MACRO, "s"): "Set(TOUCH_MONITOR=${UNIQUEID})",
+    ("followme-sub", "_X!"): "GotoIf($[${LEN(${BLINDTRANSFER})} > 0 | ${LEN(${ATTENDEDTRANSFER})} > 0]?skipclid)",
+}
+"""What ours takes the place of in FreePBX 16 and 17: its module core, Dialplan/macroUserCallerid.php, and findmefollow,
+functions.inc.php."""
 OURS = "Gosub(pbxnotify-freepbx,stage,1("
 FREEPBX_INCLUDE = '#tryinclude "extensions_pbxnotify_freepbx.conf" into extensions_override_freepbx.conf'
 
@@ -33,7 +37,7 @@ def freepbx_mistakes(lines: Sequence[Line]) -> Iterator[str | DialplanError]:
         yield f"pbxnotify is called twice: remove the hook of an older version, {', '.join(ours)}"
     yield from _update_notes()
     macros = [line.name for line in hooks if line.application.lower().startswith("macro")]
-    if macros and any(f"Gosub({MACRO}," in line.text for line in lines):
+    if macros and any(f"Gosub({MACRO},s," in line.text for line in lines):  # 16 has one for its announcements
         yield DialplanError(
             f"calls are dropped, as FreePBX 17 does without macros: {', '.join(macros)}; remove the hook, or end it"
             " with Return()"
@@ -42,12 +46,18 @@ def freepbx_mistakes(lines: Sequence[Line]) -> Iterator[str | DialplanError]:
 
 def _update_notes() -> Iterator[str]:
     """Note what FreePBX's own file has where ours takes the place of a line, if it is not what was there so far."""
-    context, found = "", []
+    context, first = "", dict[tuple[str, str], str]()
     lines = config_lines("extensions_additional.conf")
     for line in lines:
-        context = line if line.startswith("[") else context
-        if context == f"[{MACRO}]" and re.match(r"exten\s*=>?\s*s\s*,", line):
-            found.append(re.sub(r"exten\s*=>?\s*s\s*,[^,]*,\s*", "", line))
-    if lines and (not found or found[0].replace(" ", "") != FIRST_LINE):
-        said = f"begins with {found[0]}, not with {FIRST_LINE}" if found else "is gone"
-        yield f"an update of FreePBX has changed what pbxnotify relies on: its {MACRO} {said}; upgrade pbxnotify"
+        context = line.strip("[]") if line.startswith("[") else context
+        found = re.match(r"exten\s*=>?\s*([^,]+?)\s*,[^,]*,\s*(.*)", line)
+        if found:
+            first.setdefault((context, found[1]), found[2])
+    for (context, extension), expected in FIRST_LINES.items() if lines else ():
+        is_there = any(one == context for one, _ in first)
+        if not is_there and context != MACRO:
+            continue  # a module that is not installed
+        begins = first.get((context, extension))
+        if not begins or begins.replace(" ", "") != expected.replace(" ", ""):
+            said = f"begins with {begins}, not with {expected}" if begins else "is gone"
+            yield f"an update of FreePBX has changed what pbxnotify relies on: its {context} {said}; upgrade pbxnotify"

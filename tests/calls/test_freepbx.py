@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from case_calls import speaks, waits
 from checkout import ROOT
-from lab import SUITES, Asterisk, require
+from lab import CALLERS, PHONES, SERVER, SUITES, Asterisk, require
 from office import Mail, Office, install
 from relay import Catcher
+from sip_phone import Behaviour, OutgoingCall, Phones, answers, refuses, rings, transfers_to
 
 HERE = ROOT / "tests" / "support" / "asterisk"
 MACRO = re.compile(r"Macro\(([\w-]+),?(.*)\)$", re.MULTILINE)
@@ -36,6 +38,7 @@ def extensions_conf(version: int) -> Mapping[str, str]:
         "extensions_override_freepbx.conf": '#tryinclude "extensions_pbxnotify_freepbx.conf"\n',
         "extensions_additional.conf": generated,
         "extensions_custom.conf": "",
+        "modules_more.conf": "load = func_lock.so\nload = res_pjsip_refer.so\n",
     }
 
 
@@ -124,6 +127,7 @@ CASES: dict[str, tuple[str, dict[int, str], tuple[str, dict[str, object]], list[
         [Expected(IVAN, "101", "CANCEL")],
     ),
     "a hunt whose second answers": ("601", {101: "uas_ring", 102: "uas_answer"}, ("uac_bye", {}), []),
+    "a group with a number outside": ("604", RINGS, ("uac_noanswer", {}), [Expected(IVAN, "101", "NOANSWER", 3)]),
     "a group, then a mailbox": (
         "602",
         RINGS,
@@ -171,6 +175,24 @@ CASES: dict[str, tuple[str, dict[int, str], tuple[str, dict[str, object]], list[
         [Expected(ANNA, "102", "voicemail"), Expected(VOICEMAIL, "102", "voicemail")],
     ),
     "follow me that is answered": ("8102", {102: "uas_answer"}, ("uac_bye", {}), []),
+    "follow me whose caller gives up while the first rings alone": (
+        "8106",
+        {102: "uas_ring", 106: "uas_ring"},
+        ("uac_cancel", {"duration_ms": 700}),
+        [Expected(COMMON, "106", "CANCEL")],
+    ),
+    "follow me whose caller gives up when all ring": (
+        "8106",
+        {102: "uas_ring", 106: "uas_ring"},
+        ("uac_cancel", {"duration_ms": 3500}),
+        [Expected(ANNA, "102", "CANCEL", 3), Expected(COMMON, "106", "CANCEL", 3)],
+    ),
+    "follow me that nobody answers": (
+        "8106",
+        {102: "uas_ring", 106: "uas_ring"},
+        ("uac_noanswer", {}),
+        [Expected(ANNA, "102", "NOANSWER", 5), Expected(COMMON, "106", "NOANSWER", 5)],
+    ),
     "voicemail after an extension": (
         "109",
         {109: "uas_ring"},
@@ -213,6 +235,75 @@ def test_a_call(office: Office, case: str) -> None:
     for mail, one in zip(mails, expected):
         assert "seconds" not in mail.fields or 0 <= int(mail.fields["seconds"]) - one.seconds <= 2, mail.fields
     assert "already" not in office.asterisk.log_since_mark()
+
+
+FORWARDED: dict[str, tuple[str, dict[int, str], tuple[str, dict[str, object]], list[Expected]]] = {
+    "to an extension that rings out": (
+        "102",
+        {102: "uas_ring"},
+        ("uac_noanswer", {}),
+        [Expected(ANNA, "102", "NOANSWER", 3), Expected(COMMON, "106", "BUSY")],
+    ),
+    "to an extension that answers": ("102", {102: "uas_answer"}, ("uac_bye", {}), []),
+    "to an extension whose mailbox takes a message": (
+        "109",
+        {109: "uas_ring"},
+        ("uac_vm_bye", {}),
+        [Expected(VOICEMAIL, "109", "voicemail")],
+    ),
+    "to a number outside": ("9123", RINGS, ("uac_noanswer", {}), [Expected(COMMON, "106", "BUSY")]),
+}
+
+
+@pytest.mark.parametrize("case", FORWARDED)
+def test_a_busy_phone_forwards(office: Office, case: str) -> None:
+    """Who it forwards to is rung as well, and who was busy has no more part in it."""
+    to, phones, (scenario, options), expected = FORWARDED[case]
+    office.asterisk.command(f"database put CFB 106 {to}")
+    try:
+        with ExitStack() as stack:
+            for number, phone in {106: "uas_486", **phones}.items():
+                stack.enter_context(office.phone(number, phone, 500))
+            office.call("106", scenario, **options)
+    finally:
+        office.asterisk.command("database del CFB 106")
+    mails = office.mails(len(expected))
+    assert [(mail.to, called(mail), ended(mail)) for mail in mails] == [tuple(one[:3]) for one in expected]
+
+
+Caller = Callable[[OutgoingCall], None]
+TRANSFERRED: dict[str, tuple[str, Behaviour, Caller, list[Expected]]] = {
+    "to an extension that rings out": ("106", rings, waits, [Expected(COMMON, "106", "NOANSWER")]),
+    "to an extension that answers": ("106", answers(talks=1), waits, []),
+    "to follow me": ("8106", rings, waits, [Expected(ANNA, "102", "BUSY"), Expected(COMMON, "106", "NOANSWER")]),
+    "to an extension whose mailbox takes a message": (
+        "109",
+        rings,
+        speaks(),
+        [Expected(VOICEMAIL, "109", "voicemail")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRANSFERRED)
+def test_an_agent_transfers(office: Office, case: str) -> None:
+    """The caller waits behind the agent's Local channel from then on, which runs FreePBX's dialplan."""
+    number, target, caller, expected = TRANSFERRED[case]
+    behaviours = {"101": answers(0.3, transfers_to(number)), "102": refuses(486), number[-3:]: target}
+    server = (SERVER, office.asterisk.port)
+    with ExitStack() as stack:
+        for phone, behaviour in behaviours.items():
+            address = (PHONES, office.asterisk.port + int(phone))
+            stack.enter_context(Phones(address, server, {phone: behaviour}))
+        outside = stack.enter_context(Phones((CALLERS, 0), server))
+        call = outside.call("700", caller_number="5551212")
+        if caller is not waits:
+            office.asterisk.wait_for_log(re.compile(r"Executing .* VoiceMail\("))
+        caller(call)
+        assert call.wait_for_end()
+        office.asterisk.wait_until_idle()
+    mails = office.mails(len(expected))
+    assert [(mail.to, called(mail), ended(mail)) for mail in mails] == [tuple(one[:3]) for one in expected]
 
 
 def called(mail: Mail) -> str:

@@ -139,6 +139,22 @@ QUEUES = [
         queues=queue("support", "PJSIP/101"),
     ),
     Case(
+        "an agent behind a Local channel transfers, the target rings out",
+        INSIDE + one("Queue(support,t,,,9)", "Answer()"),
+        {"101": answers(0.3, transfers_to("102")), "102": rings},
+        waits,
+        [anna()],
+        queues=queue("support", "Local/101@from-internal/n"),
+    ),
+    Case(
+        "an agent behind a Local channel transfers, the target answers",
+        INSIDE + one("Queue(support,t,,,9)", "Answer()"),
+        {"101": answers(0.3, transfers_to("102")), "102": answers(0.5, talks=1)},
+        waits,
+        [],
+        queues=queue("support", "Local/101@from-internal/n"),
+    ),
+    Case(
         "an empty queue",
         one("Queue(support,,,,9)", "Answer()"),
         {},

@@ -247,6 +247,12 @@ def test_who_was_not_watched_is_notified_of_what_dial_says_after_a_conversation(
             id="legs of a queue, one of which still rings",
         ),
         pytest.param(
+            [("101", "1795478880-0-BUSY"), ("102", "1795478880-3-CANCEL")],
+            {"DIALSTATUS": "BUSY"},
+            [Ring("101", 1795478880.0, 0, "BUSY"), Ring("102", 1795478880.0, 3, "NOANSWER")],
+            id="a busy phone forwards to one that rings",
+        ),
+        pytest.param(
             [("101&102", "1795478880-5-NOANSWER")],
             {"HANGUPCAUSE_KEYS()": "PJSIP/101-01,PJSIP/102-02", "HANGUPCAUSE(PJSIP/101-01,ast)": "User busy"},
             [Ring("101", 1795478880.0, 0, "BUSY"), Ring("102", 1795478880.0, 5, "NOANSWER")],

@@ -22,6 +22,9 @@ include => macro-user-callerid-custom
 exten => lang-playback,1,Return()
 exten => s,1,Set(TOUCH_MONITOR=${UNIQUEID})
 exten => s,n,Set(CHANCONTEXT=${CUT(CHANNEL,@,2)})
+[followme-sub]
+exten => _X!,1,GotoIf($[${LEN(${BLINDTRANSFER})} > 0 | ${LEN(${ATTENDEDTRANSFER})} > 0]?skipclid)
+exten => _X!,n(skipclid),Return()
 [ext-local]
 exten => 101,1,Gosub(macro-user-callerid,s,1())
 exten => 101,n,Dial(PJSIP/101)
@@ -96,7 +99,13 @@ def test_a_hook_that_ends_a_macro(mistakes, golden: Golden) -> None:
     assert isinstance(error, DialplanError)
     assert "macro-dialout-one-predial-hook,s,2 (extensions_custom.conf:3)" in str(error)
     golden(str(error))
-    assert mistakes(additional=re.sub(r"Gosub\(macro-(\S+),s,1\(\)\)", r"Macro(\1)", ADDITIONAL), custom=custom) == []
+    of_16 = re.sub(r"Gosub\(macro-(\S+),s,1\(\)\)", r"Macro(\1)", ADDITIONAL)
+    of_16 += "exten => 101,n,Gosub(macro-user-callerid,lang-playback,1(hook_0))\n"
+    assert mistakes(additional=of_16, custom=custom) == []
+
+
+def test_without_the_module_follow_me_nothing_is_wrong(mistakes) -> None:
+    assert mistakes(additional=ADDITIONAL.replace("[followme-sub]", "[other]")) == []
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,7 @@ def test_a_hook_that_ends_a_macro(mistakes, golden: Golden) -> None:
         pytest.param(ADDITIONAL.replace("TOUCH_MONITOR=${UNIQUEID}", "X=1"), id="another first line"),
         pytest.param(ADDITIONAL.replace("exten => s,1,Set(TOUCH_MONITOR=${UNIQUEID})\n", ""), id="no such line"),
         pytest.param(ADDITIONAL.replace("exten => s,", "exten => t,"), id="gone"),
+        pytest.param(ADDITIONAL.replace("?skipclid", "?elsewhere"), id="another first line of follow me"),
     ],
 )
 def test_an_update_that_changes_what_we_rely_on(mistakes, golden: Golden, additional: str) -> None:
