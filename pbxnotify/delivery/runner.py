@@ -72,7 +72,8 @@ class QueueRun:
     ) -> None:
         """It takes its place among ``places``, and with ``most`` delivers so many items at most.
 
-        ``each_minute`` is called in its place, at first and between two items: a slow relay makes it hours.
+        ``each_minute`` is called in its place, at first and between two items: a slow relay makes it hours. So it is
+        when the ini file has changed meanwhile: systemd starts no second run for what is saved during the first.
         """
         self.states: dict[ItemState, int] = {}
         """The number of items that were tried, by their new state."""
@@ -81,6 +82,7 @@ class QueueRun:
         self._most = most
         self._each_minute = each_minute
         self._next_minute = 0.0
+        self._fingerprint = ""  # of the ini file, as of then
         self._seen: set[str] = set()  # tried, or not due yet
         self._connection = KeptConnection()
 
@@ -136,11 +138,10 @@ class QueueRun:
         """
         passed: set[str] = set()  # others may have them: they are not seen, but not waited for either
         while True:
-            listed = time.monotonic()
-            if listed >= self._next_minute:
+            listed, fingerprint = time.monotonic(), ini_fingerprint(ini_path())
+            if listed >= self._next_minute or fingerprint != self._fingerprint:
                 self._each_minute()
-                self._next_minute = listed + MINUTE
-            fingerprint = ini_fingerprint(ini_path())
+                self._next_minute, self._fingerprint = listed + MINUTE, fingerprint
             backs_off = read_backoff(self._spool.directory).holds(fingerprint)
             given_up = identifier_of(time.time() - GIVEN_UP)
             waiting = [one for one in self._spool.identifiers() if one not in self._seen and one not in passed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -129,7 +130,8 @@ class Watch:
         except AsteriskUnavailable as error:
             if self._system.asterisk:
                 text = words.asterisk_down_text.format(reason=error)
-                yield Observation("asterisk", State.PROBLEM, words.asterisk_down, text, is_critical=True)
+                patience = 2 if before and before < _system_start() else 1  # after a boot, it may be starting
+                yield Observation("asterisk", State.PROBLEM, words.asterisk_down, text, True, patience)
             return
         self.known = replace(self.known, started=latest)
         if self._system.asterisk:
@@ -190,6 +192,16 @@ class Watch:
 
     def _moment(self, when: float) -> str:
         return self._words.moment(self._settings.moment(when))
+
+
+def _system_start() -> float:
+    """Return when this machine or container was started, in seconds since the epoch; 0.0 if that is unknown."""
+    try:
+        with open("/proc/1/stat", encoding="ascii", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _state(is_ok: bool) -> State:

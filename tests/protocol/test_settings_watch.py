@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,22 @@ def test_what_cannot_be_noted_is_not_done_each_minute(
     record.write_text(text)
     run(*QUEUE_RUN)
     assert "[smtp] sendr: " in logged()
+
+
+def test_what_is_saved_while_the_queue_is_run_is_noticed_by_the_same_run(run: Run, seen: Catcher, box: Path) -> None:
+    """systemd's path unit starts no other one."""
+
+    class SavedMeanwhile(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            """Save the file once more while the relay takes the first test mail."""
+            if not seen.mails:
+                save(box, seen, ("sender = pbx@example.com", "sender = newer@example.com"))
+            return True
+
+    save(box, seen, NEW_SENDER)
+    seen.hold_answers(SavedMeanwhile())
+    assert run(*QUEUE_RUN)[0] == os.EX_OK
+    assert [mail.sender for mail in seen.mails] == ["new@example.com", "newer@example.com"]
 
 
 def test_a_file_that_is_just_being_saved_is_looked_at_later(

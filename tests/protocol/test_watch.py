@@ -162,6 +162,7 @@ def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 RUNS = "echo 'System uptime: 100'"
 DOWN = "echo Unable to connect to remote asterisk; exit 1"
+TEN_YEARS = 3650 * DAY  # no test machine has been up for so long
 
 
 def test_an_asterisk_that_is_not_here_is_nothing(look: Callable[..., Watch]) -> None:
@@ -175,6 +176,22 @@ def test_an_asterisk_that_does_not_run(look: Callable[..., Watch], asterisk) -> 
     assert (seen.state, seen.is_critical) == (PROBLEM, True)
     assert "Unable to connect" in seen.text
     assert watch.known.started is None
+
+
+@pytest.mark.parametrize(
+    ("seen_up", "patience"),
+    [
+        pytest.param(None, 1, id="never seen"),
+        pytest.param(TEN_YEARS, 2, id="not since the boot: it may be starting"),
+        pytest.param(0.0, 1, id="since the boot"),
+    ],
+)
+def test_an_asterisk_that_does_not_run_yet(
+    look: Callable[..., Watch], asterisk, seen_up: float | None, patience: int
+) -> None:
+    watch = look(Known(started=None if seen_up is None else time.time() - seen_up))
+    asterisk(DOWN)
+    assert there(watch, "asterisk").patience == patience
 
 
 @pytest.mark.parametrize(
