@@ -7,6 +7,7 @@ the new file are held by their descriptors, no link but root's own is followed, 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 
@@ -37,7 +38,7 @@ class IniPlace:
     def _require_replaceable(self, status: os.stat_result) -> None:
         if os.geteuid() not in (0, status.st_uid):
             raise SettingsError(f"{self.path}: belongs to user {status.st_uid}; run this as root (sudo)")
-        is_mounted = os.path.ismount(os.path.join(self._directory, self._name))
+        is_mounted = _is_mount_point(os.path.join(self._directory, self._name))
         if is_mounted or status.st_nlink > 1:
             what = "a mount point" if is_mounted else "a hard link to another name"
             raise SettingsError(f"{self.path}: cannot be replaced: it is {what}; edit it with another program")
@@ -81,6 +82,22 @@ class IniPlace:
             os.fchmod(new, stat.S_IMODE(status.st_mode))
         finally:
             os.close(old)
+
+
+def _is_mount_point(path: str) -> bool:
+    """Return whether a file is mounted there, as into a container.
+
+    os.path.ismount() takes files of an overlay filesystem for that: their device is another than their directory's
+    where its layers lie on several (as in OpenWrt, or a live system).
+    """
+    with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        points = (line.split(" ")[4] for line in mounts)
+        return os.path.realpath(path) in (re.sub(r"\\([0-7]{3})", _unescaped, point) for point in points)
+    return False
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(int(match[1], 8))
 
 
 def _resolved(path: str) -> tuple[Directory, str]:
