@@ -18,13 +18,19 @@ class Recipients(NamedTuple):
     recipients: tuple[Recipient, ...] = ()
     reason: str = ""
     switched_off: bool = False
-    """There are none because of a switch: items deferred before are kept until it is switched on again."""
+    """There are none because of a switch, or as nothing is set up: what was deferred is kept until that is changed."""
 
 
 def recipients_of(event: Event, settings: Settings) -> Recipients:
     """Return the recipients of an event, each address once."""
     if not settings.notifications.enabled:
         return Recipients(reason="notifications are switched off", switched_off=True)
+    found = _found(event, settings)
+    # With the ini file as it is installed: an installation anew, whose queue has waited for it.
+    return found if found.recipients or not settings.names_nobody else found._replace(switched_off=True)
+
+
+def _found(event: Event, settings: Settings) -> Recipients:
     if isinstance(event, Alert):
         language = settings.notifications.language
         recipients = _each_once(Recipient(address, language) for address in settings.notifications.admin_email)

@@ -181,6 +181,12 @@ class Settings(NamedTuple):
     employees: tuple[Employee, ...] = ()
 
     @property
+    def names_nobody(self) -> bool:
+        """Return whether there is no address in the whole file, as in the one that is installed."""
+        common = self.notifications.admin_email or self.missed_calls.email or self.voicemail.email
+        return not (common or any(card.emails for card in self.employees) or any(one.emails for one in self.groups))
+
+    @property
     def pbx_name(self) -> str:
         """Return the name of this PBX as configured, else the host name (without asking DNS)."""
         return self.notifications.pbx_name or socket.gethostname()

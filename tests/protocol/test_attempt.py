@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import calls
 import pytest
 from calls import ALL, CALL, added, failed_item, reasons, recipients_of, tell, waiting
+from checkout import ROOT
 from golden import Golden
 from mailboxes import sound
 from relay import Catcher, ScriptedRelay, Talk, close
@@ -378,6 +380,21 @@ def test_switched_off_later_is_kept_until_it_is_switched_on(
     tell()
     catcher.answers.clear()
     use(catcher.port, enabled="no")
+    assert run_queue(spool, everything=True) == {"deferred": 1}
+    use(catcher.port)
+    assert run_queue(spool) == {"sent": 1}
+    assert recipients_of(catcher) == ALL
+
+
+def test_an_ini_file_as_it_is_installed_keeps_what_waits(
+    use: Callable[..., None], catcher: Catcher, spool: Spool, box: Path
+) -> None:
+    """A queue outlives what is purged, and the next installation is not set up at once."""
+    use(catcher.port)
+    catcher.answers["b@example.com"] = "451 4.7.1 later"
+    tell()
+    catcher.answers.clear()
+    shutil.copy(ROOT / "etc" / "pbxnotify.ini", box)
     assert run_queue(spool, everything=True) == {"deferred": 1}
     use(catcher.port)
     assert run_queue(spool) == {"sent": 1}

@@ -166,7 +166,8 @@ def test_a_voicemail_that_would_reach_nobody(write_ini: Callable[[str], Path]) -
     [
         pytest.param("[notifications]\nenabled = no\n", True, id="the one switch"),
         pytest.param("[voicemail]\nenabled = no\n", True, id="voicemail"),
-        pytest.param("", False, id="no address"),
+        pytest.param("[notifications]\nadmin_email = admin@example.com\n", False, id="no address"),
+        pytest.param("", True, id="not set up"),
     ],
 )
 def test_nobody_hears_of_a_voicemail(
