@@ -48,6 +48,7 @@ class Written(NamedTuple):
 
     lines: tuple[Line, ...]
     missing: tuple[str, ...]
+    files: tuple[str, ...]  # those that it consists of, by their paths
 
 
 def running_dialplan() -> tuple[Line, ...]:
@@ -73,7 +74,7 @@ def written_dialplan() -> Written:
     reader = _Reader()
     reader.read("extensions.conf")
     contexts = (lines for name, lines in reader.contexts.items() if name not in reader.templates)
-    return Written(tuple(line for lines in contexts for line in lines), tuple(reader.missing))
+    return Written(tuple(line for lines in contexts for line in lines), tuple(reader.missing), tuple(reader.files))
 
 
 class _Reader:
@@ -83,16 +84,21 @@ class _Reader:
         self.contexts: dict[str, list[Line]] = {}
         self.templates: set[str] = set()
         self.missing: list[str] = []
+        self.files: dict[str, None] = {}
         self._taken: set[tuple[str, str, int]] = set()
         self._context = self._extension = ""
         self._priority = 0
 
     def read(self, name: str, depth: int = 0) -> None:
+        path = os.path.join(configuration_directory(), name)
+        if not os.path.isfile(path):  # but a FIFO, which would be waited for
+            return
         try:
-            with open(os.path.join(configuration_directory(), name), encoding="utf-8", errors="replace") as file:
+            with open(path, encoding="utf-8", errors="replace") as file:
                 text = BLOCK_COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), file.read())
         except OSError:
             return
+        self.files[path] = None
         for number, line in enumerate(text.splitlines(), 1):
             self._take(re.sub(r"(?<!\\);.*", "", line).strip().replace("\\;", ";"), f"{name}:{number}", depth)
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from case_calls import speaks, waits
-from checkout import ROOT
+from freepbx_dialplan import extensions_conf
 from lab import CALLERS, PHONES, SERVER, SUITES, Asterisk, require
 from office import Mail, Office, install
 from relay import Catcher
 from sip_phone import Behaviour, OutgoingCall, Phones, answers, refuses, rings, transfers_to
 
-HERE = ROOT / "tests" / "support" / "asterisk"
-MACRO = re.compile(r"Macro\(([\w-]+),?(.*)\)$", re.MULTILINE)
 QUEUES = """
 [700](queue)
 member => Local/101@from-queue/n
@@ -25,21 +23,6 @@ member => Local/102@from-queue/n
 [701](queue)
 """
 COMMON, VOICEMAIL, IVAN, ANNA = (f"{name}@example.com" for name in ("common", "voicemail", "ivan", "anna"))
-
-
-def extensions_conf(version: int) -> Mapping[str, str]:
-    """Return the files of FreePBX 16, or of 17, whose Asterisk has no macros."""
-    generated = (HERE / "freepbx.conf").read_text()
-    if version > 16:
-        generated = MACRO.sub(r"Gosub(macro-\1,s,1(\2))", generated).replace("MacroExit()", "Return()")
-    files = ("override_freepbx", "additional", "custom")
-    return {
-        "extensions.conf": "".join(f"#include extensions_{name}.conf\n" for name in files),
-        "extensions_override_freepbx.conf": '#tryinclude "extensions_pbxnotify_freepbx.conf"\n',
-        "extensions_additional.conf": generated,
-        "extensions_custom.conf": "",
-        "modules_more.conf": "load = func_lock.so\nload = res_pjsip_refer.so\n",
-    }
 
 
 @pytest.fixture(scope="module", params=SUITES, ids=lambda version: f"Asterisk {version}")

@@ -637,6 +637,7 @@ def test_uninstall_names_what_was_added_to_units(package: Path, tmp_path: Path, 
         "asterisk.service.d/override.conf": "[Unit]\nOnFailure=pbxnotify-alert@%n.service\n",
         "pbxnotify-monitor.service.d/sudo.conf": "[Service]\nNoNewPrivileges=no\n",
         "other.service": "[Unit]\n#OnFailure=pbxnotify-alert@%n.service\n",
+        "../../../usr/local/lib/systemd/system/own.service": "[Unit]\nOnFailure = a pbxnotify-alert@%n.service\n",
     }.items():
         (units / name).parent.mkdir(parents=True, exist_ok=True)
         (units / name).write_text(text)
@@ -649,19 +650,27 @@ def test_uninstall_names_the_lines_that_are_left(package: Path, tmp_path: Path, 
     copy = shutil.copytree(package, tmp_path / "copy", symlinks=True)
     etc = copy / "etc" / "asterisk"
     (etc / "extensions.d").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (etc / "linked.d").symlink_to(tmp_path / "elsewhere")
+    outside = tmp_path / "elsewhere" / "outside"
     lines = {
-        "extensions.conf": '#include "extensions_pbxnotify.conf"\n[a]\n',
+        "extensions.conf": f'#include "extensions_pbxnotify.conf"\n[a]\n#include extensions.d/s*\n#include {outside}\n',
+        "extensions.d/sales": "exten => 2,1,Gosub(pbxnotify,watch,1(102))\n",
+        "linked.d/more.conf": "exten => 3,1,AGI(pbxnotify-missed.agi,103)\n",
+        str(outside): "exten => 4,1,Gosub(pbxnotify,watch,1(104))\n",
         "extensions.d/phones.conf": "exten => 1,1,Answer\n same => n,Gosub(PBXnotify,watch,1(101))\n",
         "extensions.ael": "context b { 1 => { &pbxnotify(101); }; };\n",
         "voicemail.conf": "[general]\nexternnotify = /usr/local/bin/pbxnotify voicemail\n",
     }
     for name, text in lines.items():
         (etc / name).write_text(text)
+    (etc / "extensions.conf").rename(tmp_path / "elsewhere" / "kept.in.git")
+    (etc / "extensions.conf").symlink_to(tmp_path / "elsewhere" / "kept.in.git")
     done = make("uninstall", f"DESTDIR={copy}")
     assert done.returncode == 0, done.stderr
     golden(done.stdout, destination=copy)
     assert "exten => watch,1,Return()" in (etc / "extensions_pbxnotify.conf").read_text()
-    for name in lines:
+    for name in (*lines, "linked.d"):
         (etc / name).unlink()
     assert make("uninstall", f"DESTDIR={copy}").returncode == 0
     assert files(copy) == {"said", "etc/asterisk/asterisk.conf", "etc/asterisk/pbxnotify.ini"}

@@ -109,12 +109,13 @@ def nameserver() -> Iterator[None]:
         thread.join()
 
 
-def install(host: BootedHost, *variables: str) -> None:
-    """Install pbxnotify there, as an admin does."""
+def install(host: BootedHost, *variables: str, target: str = "install") -> str:
+    """Install pbxnotify there, as an admin does, or uninstall it; returns what is said."""
     directories = [f"ASTETCDIR={INI.parent}", f"ASTAGIDIR={ASTERISK}/agi-bin", f"ASTSPOOLDIR={SPOOL}"]
     options = [f"PYTHON={SYSTEM_PYTHON}", f"VENV={sys.prefix}", "EXTRAS=oauth2", "SCHEDULER=systemd", *variables]
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    host.run("make", "-s", "-C", str(ROOT), "install", *options, *directories, environment={**pip, **wheels.QUICK})
+    command = ["make", "-s", "-C", str(ROOT), target, *options, *directories]
+    return host.run(*command, environment={**pip, **wheels.QUICK}).stdout
 
 
 @pytest.fixture(scope="module")
@@ -399,3 +400,40 @@ def test_where_asterisk_runs_as_root(host: BootedHost) -> None:
         assert host.run("systemctl", "show", "--property=User", "--value", SERVICES[0]).stdout == "root\n"
         recipients = sorted(mail.recipients for mail in catcher.mails)
     assert recipients == [("admin@example.com",), ("ivan@example.com",)]
+
+
+class Held(threading.Event):
+    """Lets the relay keep its answer back from its first mail on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.reached.set()
+        return super().wait(timeout)
+
+
+def test_uninstalled_while_the_queue_is_run(host: BootedHost) -> None:
+    """Nothing of ours runs any more, nothing has failed, and what the admin's own units still want of us is named."""
+    drop_in = "/etc/systemd/system/asterisk.service.d/mail.conf"
+    host.write(drop_in, "[Unit]\nOnFailure=pbxnotify-alert@%n.service\n")
+    units = ("pbxnotify.timer", "pbxnotify.path", "pbxnotify-monitor.timer")
+    host.run("systemctl", "enable", *units)
+    with Catcher() as catcher:
+        save(host, f"host = {RELAY}:{catcher.port}")
+        leave_to_the_unit(host, catcher)
+        held = Held()
+        catcher.hold_answers(held)
+        host.run("systemctl", "start", *units)
+        assert held.reached.wait(60)
+        said = install(host, target="uninstall")
+        held.set()
+    assert len(list(host.path(SPOOL / "pbxnotify" / "queue").glob("*.json"))) == 1
+    assert f"    {drop_in}\n" in said
+    assert {state_of(host, unit) for unit in units} == {"inactive"}
+    assert host.run("systemctl", "list-units", "--plain", "--no-legend", "pbxnotify*").stdout == ""
+    assert host.run("find", "/etc/systemd", "/usr", "-name", "pbxnotify*.[tsp]*").stdout == ""
+    host.run("systemctl", "kill", "--signal=KILL", "asterisk.service")
+    host.wait(lambda: state_of(host, "asterisk.service") == "failed")
+    host.run("systemctl", "start", "asterisk.service")

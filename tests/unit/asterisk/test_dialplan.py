@@ -74,4 +74,4 @@ def test_files_that_include_each_other(etc: Path) -> None:
 
 
 def test_no_file(etc: Path) -> None:
-    assert written_dialplan() == ((), ())
+    assert written_dialplan() == ((), (), ())
