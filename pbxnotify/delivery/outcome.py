@@ -67,8 +67,9 @@ class Outcome:
         return "sent"
 
     def nobody_to_notify(self, recipients: Recipients) -> ItemState:
-        """Handle an item that has no recipients: one that once had some is kept."""
-        if not self._queue_file.item.decided:
+        """Handle an item that has no recipients: one that once had some is kept, or that has waited for a relay."""
+        item = self._queue_file.item
+        if not item.decided and not (recipients.switched_off and item.reason):
             self._queue_file.end("skipped", recipients.reason)
             self._forget_alert()
             return "skipped"

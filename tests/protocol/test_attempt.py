@@ -386,12 +386,16 @@ def test_switched_off_later_is_kept_until_it_is_switched_on(
     assert recipients_of(catcher) == ALL
 
 
+@pytest.mark.parametrize("has_backoff", [False, True], ids=["tried", "waits for the relay"])
 def test_an_ini_file_as_it_is_installed_keeps_what_waits(
-    use: Callable[..., None], catcher: Catcher, spool: Spool, box: Path
+    use: Callable[..., None], catcher: Catcher, spool: Spool, box: Path, has_backoff: bool
 ) -> None:
     """A queue outlives what is purged, and the next installation is not set up at once."""
     use(catcher.port)
-    catcher.answers["b@example.com"] = "451 4.7.1 later"
+    if has_backoff:
+        write_backoff(spool.directory, RelayBackoff(5, time.time() + 600, ini_fingerprint(ini_path()), "down", 1.0))
+    else:
+        catcher.answers["b@example.com"] = "451 4.7.1 later"
     tell()
     catcher.answers.clear()
     shutil.copy(ROOT / "etc" / "pbxnotify.ini", box)
